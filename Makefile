@@ -1,0 +1,37 @@
+# The two commands: `make repro` runs the pipeline, `make test` the tests. Each sets .venv up first where it is missing or old.
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+
+.PHONY: repro test lint lock clean
+
+repro: .venv/installed
+	PATH="$(BIN):$$PATH" dvc repro
+
+test: .venv/installed
+	PATH="$(BIN):$$PATH" ruff check .
+	PATH="$(BIN):$$PATH" python -m pytest -q
+
+lint: .venv/installed
+	"$(BIN)/ruff" check --fix .
+	"$(BIN)/ruff" format .
+
+# The stamp is written last, so an interrupted installation is begun anew.
+.venv/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("understudy needs Python 3.11 or newer, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Resolve pyproject.toml anew into requirements.lock, which pins everything.
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	.venv-lock/bin/python -m pip freeze --exclude understudy | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv-lock build
+
+clean:
+	rm -rf .venv .venv-lock build
