@@ -1,0 +1,41 @@
+"""Outputs that are whole or not there at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replace_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` to write into; it takes the place of `target` when the block ends without error.
+
+    After an error, or an interruption, `target` is what it was before and the half-written folder is gone.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished, former = target.parent / f".{target.name}.unfinished", target.parent / f".{target.name}.former"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        if target.exists():
+            os.replace(target, former)
+        os.replace(unfinished, target)
+    finally:
+        if former.exists() and not target.exists():
+            os.replace(former, target)
+        for leftover in (unfinished, former):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def replace_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; it takes the place of `target` when the block ends without error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.parent / f".{target.name}.unfinished"
+    try:
+        yield unfinished
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""JSON that comes out the same to the byte, and is refused with a sentence when it cannot be read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from understudy.errors import DataError
+from understudy.utils.atomic import replace_file
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` with sorted keys; NaN and infinities are a ValueError, since JSON has none."""
+    with replace_file(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        DataError: the file is missing, unreadable, not JSON, or not an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected a file, found none") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected JSON, got: {error}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

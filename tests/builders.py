@@ -1,0 +1,192 @@
+"""Small worlds for the tests: environments, random episodes, a recording and a store on disk, sequences by hand.
+
+CHOICES, VECTORS                 -- specs of an environment with three choices, and with vectors of two entries
+random_episodes(spec, lengths)   -- episodes with different numbers everywhere
+written_recording, written_store -- the same on disk
+by_hand, in_random_states        -- sequences in memory
+two_rules(spec, seed)            -- demonstrations in which the step is known where one rule follows another
+refused(kind, *parts)            -- the block must fail with one line that holds the parts
+parameters_text(changes)         -- the committed params.yaml with mistakes made in it
+"""
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from ruamel.yaml import YAML
+
+from understudy.environments.view import ObservationView
+from understudy.episode import NO_OPTION, Episode
+from understudy.rollouts.parquet import read_recording, write_recording
+from understudy.sequences.build import write_sequences
+from understudy.sequences.normalise import Normalisation
+from understudy.sequences.store import Sequences
+from understudy.spec import EnvironmentSpec
+
+CHOICES = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 3, None, None, None)
+VECTORS = EnvironmentSpec("ToyContinuous-v0", {"wind": 1.5}, ("x", "y", "z"), None, (-1.0, -2.0), (1.0, 0.5), 12.5)
+PARAMETERS_FILE = Path(__file__).parents[1] / "params.yaml"
+PARAMETERS = YAML(typ="safe", pure=True).load(PARAMETERS_FILE.read_text(encoding="utf-8"))
+SPECS = [pytest.param(CHOICES, id="choices"), pytest.param(VECTORS, id="vectors")]
+
+
+def examples(count: int) -> settings:
+    """Hypothesis settings: so many examples, the same in every run, however slow the machine is."""
+    return settings(max_examples=count, deadline=None, derandomize=True)
+
+
+@contextmanager
+def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
+    """Hold that the block raises exactly `kind`, in one line, which holds all `parts`."""
+    with pytest.raises(kind) as caught:
+        yield
+    message = str(caught.value)
+    assert caught.type is kind
+    assert len(message.splitlines()) == 1, message
+    assert [part for part in parts if part not in message] == [], message
+
+
+def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, length: int) -> np.ndarray:
+    """Actions (length,) int64 or (length, A) float32 within the action space."""
+    if spec.discrete_actions:
+        return generator.integers(spec.num_actions, size=length)
+    return generator.uniform(spec.action_low, spec.action_high, (length, spec.action_dim)).astype(np.float32)
+
+
+def random_episode(spec: EnvironmentSpec, seed: int, length: int, *, truncated: bool = False) -> Episode:
+    """An episode whose executed and demonstrated actions are drawn apart."""
+    generator = np.random.default_rng(seed)
+    return Episode(
+        seed=seed,
+        observations=generator.normal(size=(length, spec.state_dim)).astype(np.float32),
+        actions=random_actions(spec, generator, length),
+        demonstrated_actions=random_actions(spec, generator, length),
+        rewards=generator.normal(size=length).astype(np.float32),
+        options=np.full(length, NO_OPTION, dtype=np.int16),
+        final_observation=generator.normal(size=spec.state_dim).astype(np.float32),
+        terminated=not truncated,
+        truncated=truncated,
+    )
+
+
+def random_episodes(spec: EnvironmentSpec, lengths: Sequence[int], truncated: Sequence[int] = ()) -> list[Episode]:
+    """Episodes of these lengths with seeds 100, 101, ...; those whose numbers are in `truncated` end by the clock."""
+    return [
+        random_episode(spec, 100 + number, length, truncated=number in truncated)
+        for number, length in enumerate(lengths)
+    ]
+
+
+def assert_same_episode(got: Episode, expected: Episode) -> None:
+    """Hold that two episodes agree in every value and type."""
+    for field in fields(Episode):
+        one, other = np.asarray(getattr(got, field.name)), np.asarray(getattr(expected, field.name))
+        assert one.dtype == other.dtype, field.name
+        np.testing.assert_array_equal(one, other, err_msg=field.name)
+
+
+def written_recording(folder: Path, spec: EnvironmentSpec, episodes: Sequence[Episode]) -> Path:
+    """Write a recording into the new folder `folder`."""
+    folder.mkdir(parents=True)
+    write_recording(folder, spec, "teacher", episodes)
+    return folder
+
+
+def written_store(
+    folder: Path,
+    spec: EnvironmentSpec,
+    episodes: Sequence[Episode],
+    *,
+    held_out: Sequence[int] = (0,),
+    hidden: tuple[str, ...] = (),
+) -> Path:
+    """Record `episodes` in folder/raw and build folder/sequences of them; the episodes `held_out` validate."""
+    raw = written_recording(folder / "raw", spec, episodes)
+    training = np.setdiff1d(np.arange(len(episodes)), held_out)
+    store = folder / "sequences"
+    store.mkdir()
+    splits = {"train": training, "validation": np.asarray(held_out)}
+    write_sequences(store, raw, read_recording(raw), ObservationView(spec.components, hidden), splits)
+    return store
+
+
+def by_hand(
+    spec: EnvironmentSpec,
+    states: np.ndarray,
+    labels: np.ndarray,
+    lengths: Sequence[int],
+    *,
+    truncated: Sequence[int] = (),
+    **others,
+) -> Sequences:
+    """Sequences in memory whose scales change nothing; `others` replaces any field."""
+    fields_of_sequences = {
+        "spec": spec,
+        "view": ObservationView(spec.components, ()),
+        "normalisation": Normalisation.none(spec.state_dim),
+        "states": np.asarray(states, dtype=np.float32),
+        "actions": np.asarray(labels, dtype=np.float32),
+        "labels": np.asarray(labels, dtype=np.float32),
+        "returns_to_go": np.zeros(len(states), dtype=np.float32),
+        "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        "truncated": np.isin(np.arange(len(lengths)), truncated),
+        "seeds": np.arange(len(lengths)),
+        "sha256": "0" * 64,
+    }
+    return Sequences(**fields_of_sequences | others)
+
+
+def in_random_states(spec: EnvironmentSpec, labels: np.ndarray, lengths: Sequence[int], seed: int = 0) -> Sequences:
+    """Sequences of given demonstrated actions."""
+    return by_hand(spec, np.random.default_rng(seed).normal(size=(len(labels), spec.state_dim)), labels, lengths)
+
+
+def two_rules(spec: EnvironmentSpec, seed: int, episodes: int = 12) -> tuple[Sequences, np.ndarray]:
+    """Demonstrations of 60 to 100 steps that change once from a rule to another, and the rule (N,) at each step.
+
+    Odd episodes begin with the second rule. It does the opposite of the first: the actions alone, without the states,
+    do not tell them apart.
+    """
+    generator = np.random.default_rng(seed)
+    states, labels, rules, lengths = [], [], [], []
+    for number in range(episodes):
+        length = int(generator.integers(60, 100))
+        switch = int(generator.integers(25, length - 25))
+        rule = ((np.arange(length) >= switch) + number) % 2
+        state = generator.normal(size=(length, 3))
+        states.append(state)
+        labels.append(_follow(spec, state, rule, generator))
+        rules.append(rule)
+        lengths.append(length)
+    return by_hand(spec, np.concatenate(states), np.concatenate(labels), lengths), np.concatenate(rules)
+
+
+def _follow(spec: EnvironmentSpec, states: np.ndarray, rule: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    sign = 1 - 2 * rule
+    if not spec.discrete_actions:
+        return sign[:, None] * (states @ [[0.5, 0.0], [0.0, 0.3], [0.0, 0.0]]) + generator.normal(
+            0.0, 0.05, (len(states), 2)
+        )
+    slips = generator.random(len(states)) < 0.05
+    return np.where(slips, generator.integers(3, size=len(states)), sign * states[:, 0] > 0)
+
+
+def parameters_text(changes: dict[str, str], content: dict = PARAMETERS) -> str:
+    """The committed parameters with dotted keys set to raw YAML text, as it would be typed, in flow style."""
+    changed = copy.deepcopy(content)
+    for number, key in enumerate(changes):
+        *parents, last = key.split(".")
+        section = changed
+        for parent in parents:
+            section = section[parent]
+        section[last] = f"@{number}@"
+    text = json.dumps(changed)
+    for number, raw in enumerate(changes.values()):
+        text = text.replace(f'"@{number}@"', raw)
+    return text
