@@ -1,0 +1,1 @@
+"""Environments by Gymnasium id, what a policy may observe of them, and the one interaction loop."""

@@ -1,0 +1,103 @@
+"""Environments by their Gymnasium id, and what they offer.
+
+make_environment(id, kwargs) -> gymnasium.Env
+describe(environment)        -> EnvironmentSpec
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from understudy.errors import ParameterError
+from understudy.spec import EnvironmentSpec
+
+LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
+COMPONENT_NAMES = {
+    "LunarLander": LUNAR_LANDER,
+    "LunarLanderContinuous": LUNAR_LANDER,
+    "CartPole": ("x", "vx", "angle", "angular_velocity"),
+}
+
+# What constructors of environments raise at arguments they do not like; they promise nothing.
+REFUSALS = (
+    gymnasium.error.Error,
+    ImportError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.Env:
+    """Make one environment, without rendering: LunarLander's exhaust, drawn or not, collides and costs 25 times the physics.
+
+    Raises:
+        ParameterError: Gymnasium does not know the id, a package it needs is not installed, or it refuses the kwargs.
+    """
+    try:
+        environment = gymnasium.make(environment_id, disable_env_checker=True, **{"render_mode": None, **kwargs})
+    except REFUSALS as error:
+        problem = " ".join(str(error).split())
+        raise ParameterError(
+            f"environment.id: expected an environment that Gymnasium can make, got {environment_id!r}"
+            f" with {kwargs or 'no kwargs'}: {problem}"
+        ) from None
+    if ":" in environment_id:
+        raise ParameterError(
+            f"environment.id: expected an id that Gymnasium knows by itself, got {environment_id!r};"
+            " a package registers its environments through the entry point gymnasium.envs"
+        )
+    return environment
+
+
+def describe(environment: gymnasium.Env) -> EnvironmentSpec:
+    """Read an environment's spec off its spaces.
+
+    Raises:
+        ParameterError: the observation is no float vector, or the action neither a choice nor a bounded float vector.
+    """
+    observation_space, action_space = environment.observation_space, environment.action_space
+    name = environment.spec.id
+    if not (isinstance(observation_space, gymnasium.spaces.Box) and len(observation_space.shape) == 1):
+        raise ParameterError(f"environment.id: expected a vector observation (Box), {name} has {observation_space}")
+    if isinstance(action_space, gymnasium.spaces.Discrete) and action_space.start == 0:
+        num_actions, low, high = int(action_space.n), None, None
+    elif isinstance(action_space, gymnasium.spaces.Box) and action_space.shape and action_space.is_bounded():
+        num_actions, low, high = None, _as_floats(action_space.low), _as_floats(action_space.high)
+    else:
+        raise ParameterError(
+            f"environment.id: expected actions that are Discrete or a bounded Box, {name} has {action_space}"
+        )
+    size = observation_space.shape[0]
+    components = COMPONENT_NAMES.get(environment.spec.name, ())
+    if len(components) != size:
+        components = tuple(f"observation_{index}" for index in range(size))
+    threshold = environment.spec.reward_threshold
+    return EnvironmentSpec(
+        environment_id=name,
+        kwargs=_kwargs(environment),
+        components=components,
+        num_actions=num_actions,
+        action_low=low,
+        action_high=high,
+        solved_return=None if threshold is None else float(threshold),
+    )
+
+
+def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:
+    if bounds.ndim != 1:
+        raise ParameterError(f"environment.id: expected an action vector, got a box of shape {bounds.shape}")
+    return tuple(float(bound) for bound in bounds)
+
+
+def _kwargs(environment: gymnasium.Env) -> dict[str, Any]:
+    """The kwargs that make this environment again; gymnasium.make keeps max_episode_steps apart from the others."""
+    kwargs = {key: value for key, value in environment.spec.kwargs.items() if key != "render_mode"}
+    if environment.spec.max_episode_steps != gymnasium.spec(environment.spec.id).max_episode_steps:
+        kwargs["max_episode_steps"] = environment.spec.max_episode_steps
+    return kwargs

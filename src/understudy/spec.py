@@ -1,0 +1,80 @@
+"""What an environment offers a policy: named observation components and an action space, as plain data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+AGREEMENT = 0.1
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """One environment, as recordings and policies carry it.
+
+    `components` names the entries of an observation vector, float32. Discrete environments set `num_actions`; continuous
+    ones set the bounds `action_low` and `action_high`, one value an action dimension. `solved_return` is the raw return
+    from which the environment counts as solved, None where its authors name none.
+    """
+
+    environment_id: str
+    kwargs: dict[str, Any]
+    components: tuple[str, ...]
+    num_actions: int | None
+    action_low: tuple[float, ...] | None
+    action_high: tuple[float, ...] | None
+    solved_return: float | None
+
+    def __post_init__(self) -> None:
+        if (self.num_actions is None) == (self.action_low is None):
+            raise ValueError(
+                f"expected either num_actions or action bounds, got {self.num_actions} and {self.action_low}"
+            )
+        if not self.discrete_actions:
+            self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        low, high = self.action_low, self.action_high
+        numbers = isinstance(high, tuple) and all(isinstance(bound, float | int) for bound in (*low, *high))
+        if (
+            not numbers
+            or len(low) != len(high)
+            or not all(below < above for below, above in zip(low, high, strict=True))
+        ):
+            raise ValueError(
+                f"expected as many lower as upper action bounds, each below its upper one, got {low} and {high}"
+            )
+
+    @property
+    def state_dim(self) -> int:
+        """Entries of an observation."""
+        return len(self.components)
+
+    @property
+    def discrete_actions(self) -> bool:
+        """Whether an action is one of `num_actions` choices; otherwise it is a vector of floats within bounds."""
+        return self.num_actions is not None
+
+    @property
+    def action_dim(self) -> int:
+        """Number of choices (discrete) or entries of an action vector (continuous)."""
+        return self.num_actions if self.discrete_actions else len(self.action_low)
+
+    def agree(self, actions: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Whether actions (..., ) or (..., A) are the same: equal choices, or within a tenth of the range in every entry."""
+        if self.discrete_actions:
+            return actions == others
+        span = np.asarray(self.action_high) - np.asarray(self.action_low)
+        return (np.abs(actions - others) <= AGREEMENT * span).all(axis=-1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "EnvironmentSpec":
+        """Rebuild a spec from `to_json`'s output after a round trip through JSON, where tuples became lists."""
+        if not isinstance(fields, dict):
+            raise ValueError(f"environment: expected an object, got {type(fields).__name__}")
+        as_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        return cls(**as_tuples)

@@ -1,0 +1,161 @@
+"""Environments by id: the specs of known ones are literal, the unsuitable are refused in one sentence."""
+
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+
+from tests.toys import CountingEnvironment
+from understudy.environments.make import describe, make_environment
+from understudy.errors import ParameterError
+from understudy.spec import EnvironmentSpec
+
+LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
+SPECS = {
+    "LunarLander-v3": EnvironmentSpec("LunarLander-v3", {}, LANDER, 4, None, None, 200.0),
+    "LunarLanderContinuous-v3": EnvironmentSpec(
+        "LunarLanderContinuous-v3", {"continuous": True}, LANDER, None, (-1.0, -1.0), (1.0, 1.0), 200.0
+    ),
+    "CartPole-v1": EnvironmentSpec("CartPole-v1", {}, ("x", "vx", "angle", "angular_velocity"), 2, None, None, 475.0),
+    "Pendulum-v1": EnvironmentSpec(
+        "Pendulum-v1", {}, ("observation_0", "observation_1", "observation_2"), None, (-2.0,), (2.0,), None
+    ),
+}
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Registers a toy environment with the given spaces under the id Toy-v0."""
+
+    def register(observation_space: spaces.Space, action_space: spaces.Space) -> None:
+        class Toy(CountingEnvironment):
+            def __init__(self, render_mode=None) -> None:
+                super().__init__()
+                self.observation_space, self.action_space = observation_space, action_space
+
+        monkeypatch.setitem(gymnasium.registry, "Toy-v0", EnvSpec("Toy-v0", entry_point=Toy))
+
+    return register
+
+
+def refusal(environment_id: str, kwargs: dict) -> str:
+    with pytest.raises(ParameterError) as caught:
+        describe(make_environment(environment_id, kwargs))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("environment.id: expected ")
+    return str(caught.value)
+
+
+def test_lunar_lander_is_made_without_rendering():
+    environment = make_environment("LunarLander-v3", {})
+    assert environment.render_mode is None
+    assert environment.unwrapped.render_mode is None
+    assert environment.unwrapped.screen is None
+
+
+@pytest.mark.parametrize("environment_id", SPECS)
+def test_specs_of_known_environments(environment_id):
+    assert describe(make_environment(environment_id, {})) == SPECS[environment_id]
+
+
+@pytest.mark.parametrize("environment_id", SPECS)
+def test_a_spec_makes_the_same_environment_again(environment_id):
+    spec = SPECS[environment_id]
+    assert describe(make_environment(spec.environment_id, spec.kwargs)) == spec
+
+
+def test_kwargs_reach_the_environment_and_the_spec():
+    environment = make_environment("LunarLander-v3", {"gravity": -5.0})
+    assert environment.unwrapped.gravity == -5.0
+    assert describe(environment).kwargs == {"gravity": -5.0}
+
+
+def test_a_kwarg_of_gymnasium_itself_is_kept_for_the_recordings():
+    spec = describe(make_environment("CartPole-v1", {"max_episode_steps": 7}))
+    again = make_environment(spec.environment_id, spec.kwargs)
+    assert again.spec.max_episode_steps == 7
+
+
+def test_an_id_with_the_module_that_registers_it_works_in_another_process_or_is_refused(tmp_path, monkeypatch):
+    """Gymnasium's module:id. Another process is played by a registry and modules that know nothing of it."""
+    (tmp_path / "toy_module.py").write_text(
+        "import gymnasium\ngymnasium.register('Other-v0', entry_point='gymnasium.envs.classic_control:CartPoleEnv')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        spec = describe(make_environment("toy_module:Other-v0", {}))
+    except ParameterError:
+        return
+    monkeypatch.delitem(gymnasium.registry, "Other-v0")
+    monkeypatch.delitem(sys.modules, "toy_module")
+    assert describe(make_environment(spec.environment_id, spec.kwargs)) == spec
+
+
+@pytest.mark.parametrize(
+    ("environment_id", "kwargs", "says"),
+    [
+        ("LunarLandr-v3", {}, "`LunarLandr` doesn't exist. Did you mean: `LunarLander`?"),
+        ("LunarLander-v2", {}, "Please use `LunarLander-v3` instead"),
+        ("CartPole-v99", {}, "doesn't exist"),
+        ("", {}, "Malformed environment ID"),
+        ("no_such_module:Toy-v0", {}, "No module named 'no_such_module'"),
+        ("LunarLander-v3", {"colour": "red"}, "unexpected keyword argument 'colour'"),
+        ("LunarLander-v3", {"gravity": 5}, "must be between -12 and 0"),
+        ("LunarLander-v3", {"gravity": "low"}, "not supported between"),
+        ("CartPole-v1", {"max_episode_steps": -5}, "to be positive"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:gymnasium.*")
+def test_what_cannot_be_made_is_refused_in_one_line(environment_id, kwargs, says):
+    message = refusal(environment_id, kwargs)
+    assert repr(environment_id) in message
+    assert says in message
+
+
+def test_any_failure_of_an_environments_constructor_is_told_in_one_line():
+    refusal("FrozenLake-v1", {"map_name": "9x9"})
+
+
+@pytest.mark.parametrize(
+    ("environment_id", "says"),
+    [
+        ("Blackjack-v1", "a vector observation (Box), Blackjack-v1 has Tuple(Discrete(32)"),
+        ("CarRacing-v3", "a vector observation (Box), CarRacing-v3 has Box(0, 255, (96, 96, 3), uint8)"),
+        ("FrozenLake-v1", "a vector observation (Box), FrozenLake-v1 has Discrete(16)"),
+    ],
+)
+def test_other_observations_than_vectors_are_refused(environment_id, says):
+    assert says in refusal(environment_id, {})
+
+
+VECTOR = spaces.Box(-1, 1, (3,), np.float32)
+
+
+@pytest.mark.parametrize(
+    "action_space",
+    [
+        spaces.Discrete(3, start=1),
+        spaces.MultiDiscrete([2, 2]),
+        spaces.MultiBinary(2),
+        spaces.Box(-np.inf, np.inf, (2,), np.float32),
+        spaces.Box(0, np.inf, (2,), np.float32),
+        spaces.Box(-1, 1, (2, 2), np.float32),
+        spaces.Box(-1, 1, (), np.float32),
+        spaces.Dict({"left": spaces.Discrete(2)}),
+    ],
+    ids=str,
+)
+def test_other_actions_than_choices_and_bounded_vectors_are_refused(toy, action_space):
+    toy(VECTOR, action_space)
+    refusal("Toy-v0", {})
+
+
+def test_an_unknown_environments_components_are_numbered_and_its_bounds_kept(toy):
+    toy(VECTOR, spaces.Box(np.asarray([-1, 0], np.float32), np.asarray([1, 0.5], np.float32)))
+    spec = describe(make_environment("Toy-v0", {}))
+    assert spec.components == ("observation_0", "observation_1", "observation_2")
+    assert (spec.num_actions, spec.action_low, spec.action_high) == (None, (-1.0, 0.0), (1.0, 0.5))
+    assert spec.solved_return is None
