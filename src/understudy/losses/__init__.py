@@ -1,0 +1,1 @@
+"""Losses: pure, masked, one masked mean for all."""

@@ -1,0 +1,66 @@
+"""Losses of predicted actions and values, averaged over the real steps alone.
+
+B rows, T steps, A action.
+"""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional
+
+from understudy.losses.masking import masked_mean
+
+
+def cross_entropy_by_step(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log softmax(logits)[target] in nats, (B, T); logits (B, T, A), targets (B, T) int64."""
+    losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+    return losses.view(targets.shape)
+
+
+def gaussian_nll(mean: Tensor, log_std: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean of -log N(target; mean, exp(log_std)^2), summed over action dimensions, in nats; all (B, T, A)."""
+    squared = ((targets - mean) * (-log_std).exp()).square()
+    losses = (0.5 * squared + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+    return masked_mean(losses, mask)
+
+
+def mean_squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error; predictions and targets (B, T)."""
+    return masked_mean((predictions.float() - targets).square(), mask)
+
+
+class ActionPredictionLoss:
+    """The losses of a model that predicts actions and values; mask (B, T) bool is true at the steps that count.
+
+    Raises:
+        ValueError: a discrete loss is asked of continuous actions, or the other way round.
+    """
+
+    def __init__(self, discrete_actions: bool) -> None:
+        self.discrete_actions = discrete_actions
+
+    def discrete_action_loss(self, preds: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """Cross entropy of logits (B, T, A) and choices (B, T) int64."""
+        if not self.discrete_actions:
+            raise ValueError("discrete_action_loss: expected discrete_actions=True, got False")
+        return masked_mean(cross_entropy_by_step(preds, targets), mask)
+
+    def continuous_action_loss(
+        self, preds: Tensor, targets: Tensor, mask: Tensor, log_std: Tensor | None = None
+    ) -> Tensor:
+        """Squared error of means (B, T, A), averaged over dimensions; with `log_std` the Gaussian's negative log-likelihood."""
+        if self.discrete_actions:
+            raise ValueError("continuous_action_loss: expected discrete_actions=False, got True")
+        if log_std is not None:
+            return gaussian_nll(preds, log_std, targets, mask)
+        return masked_mean((preds - targets).square().mean(-1), mask)
+
+    def action_loss(self, preds: Tensor, log_std: Tensor | None, targets: Tensor, mask: Tensor) -> Tensor:
+        """The negative log-likelihood of either kind of action."""
+        if self.discrete_actions:
+            return self.discrete_action_loss(preds, targets, mask)
+        return self.continuous_action_loss(preds, targets, mask, log_std)
+
+    def value_loss(self, values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """Mean squared error of values (B, T)."""
+        return mean_squared_error(values, targets, mask)

@@ -1,0 +1,126 @@
+"""A decoder over states and past actions that predicts the next action.
+
+B rows, T steps, S state, A action, D width.
+
+Tokens: s_0 a_0 s_1 a_1 ... The action at step t is predicted from the token of s_t, which sees s_0 a_0 ... s_t within the last
+`context` steps and never a_t.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from understudy.losses.action_losses import ActionPredictionLoss
+from understudy.nn.cache import PlayState
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
+from understudy.nn.heads import ActionHead, ValueHead
+from understudy.nn.interleave import interleave, pick
+from understudy.nn.rows import advance_to_state, check_entries, check_rows, last_states, no_actions
+from understudy.nn.trunk import Trunk
+from understudy.sequences.batch import Batch
+
+STATE, ACTION = 0, 1
+TOKENS_PER_STEP = 2
+
+
+class ActionTransformer(nn.Module):
+    """Predicts the action and the return to come at every step of a row.
+
+    Args:
+        state_dim: S. action_dim: choices, or entries of an action vector. embed_dim: D, of a token.
+        num_layers, num_heads: of the trunk. hidden_dim: width of its feed-forward layers.
+        max_seq_len: the longest row `forward` takes, in steps. discrete_actions: whether actions are choices.
+        context: steps a token sees, its own counted; None for all of max_seq_len.
+        state_differences: whether a state's token also carries the change since the step before.
+        action_dropout: chance that a past action is hidden in a training batch.
+        difference_scale: usual size (S,) of a state's change in a step; None for one.
+
+    Raises:
+        ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
+    """
+
+    def __init__(
+        self,
+        state_dim: int,
+        action_dim: int,
+        embed_dim: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        max_seq_len: int,
+        discrete_actions: bool,
+        *,
+        context: int | None = None,
+        state_differences: bool = False,
+        action_dropout: float = 0.0,
+        difference_scale: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        if context is not None and context > max_seq_len:
+            raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {context}")
+        if not 0 <= action_dropout <= 1:
+            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
+        self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
+        self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
+        self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len if context is None else context)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions)
+        self.value_head = ValueHead(embed_dim)
+        self.loss = ActionPredictionLoss(discrete_actions)
+
+    def forward(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> tuple[Tensor, Tensor]:
+        """Action predictions (B, T, A), logits or means, and values (B, T).
+
+        Args:
+            states: (B, T, S) float32. actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
+            seq_lens: (B,) int64, steps of each row that are real; what is predicted after them means nothing.
+
+        Raises:
+            ValueError: shapes disagree, T exceeds max_seq_len, or a length is not from 1 to T.
+        """
+        check_rows(states, actions, seq_lens, self.max_seq_len)
+        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
+        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
+        hidden = self._hidden(states, actions, None)
+        return self.action_head(hidden)[0], self.value_head(hidden)
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide."""
+        chance = self.action_dropout if self.training else 0.0
+        hidden = self._hidden(batch.states, batch.actions, draw_hidden(batch.mask.shape, chance, generator))
+        preds, log_std = self.action_head(hidden)
+        terms = {
+            "action": self.loss.action_loss(preds, log_std, batch.labels, batch.mask),
+            "value": self.loss.value_loss(self.value_head(hidden), batch.returns_to_go, batch.value_mask),
+        }
+        return terms, preds
+
+    def new_state(self, num_rows: int) -> PlayState:
+        """An empty memory: the cache, and each row's last state and action."""
+        memory = {
+            "state": torch.zeros(num_rows, self.state_dim),
+            "action": no_actions(num_rows, self.action_dim, self.discrete_actions),
+        }
+        return PlayState(num_rows, memory, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
+
+    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Action predictions (B, A) for the present states (B, S), with log standard deviations where continuous.
+
+        The last action and the present state go through the trunk as one pass of two tokens.
+        """
+        token = self.embed_state(observations, last_states(state, observations))
+        return self.action_head(advance_to_state(self.trunk, state, self.embed_action(state.memory["action"]), token))
+
+    def acted(self, state: PlayState, actions: Tensor) -> None:
+        """Take note of the executed actions (B,) or (B, A)."""
+        state.memory["action"] = actions.clone()
+
+    def _hidden(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> Tensor:
+        state_tokens = self.embed_state(states, previous_states(states))
+        tokens, steps = interleave([state_tokens, self.embed_action(actions, hide)])
+        return pick(self.trunk(tokens, steps), STATE, TOKENS_PER_STEP)
+
+
+FAMILY = ActionTransformer

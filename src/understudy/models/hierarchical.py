@@ -1,0 +1,184 @@
+"""A hierarchical policy with call-and-return options (Sutton, Precup and Singh, 1999).
+
+B rows, T steps, S state, A action, O options, D width.
+
+Tokens: s_0 o_0 a_0 s_1 o_1 a_1 ... From the token of s_t the high level says whether the option under way ends and which one
+would begin; from the token of o_t the low level predicts the action. Each option has an action head of its own, trained on
+the steps of that option alone.
+
+At play time an option is held until its termination head says so. Terminations are rare, so no single step is likely to be one:
+an option ends at the step at which the chance that it should still be going on, the product of 1 - termination since it began,
+falls below one half.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_by_step
+from understudy.losses.masking import masked_mean
+from understudy.nn.cache import PlayState
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
+from understudy.nn.heads import ActionHead, ValueHead, split_prediction
+from understudy.nn.interleave import interleave, pick
+from understudy.nn.rows import advance_to_state, check_entries, check_rows, last_states, no_actions
+from understudy.nn.trunk import Trunk
+from understudy.sequences.batch import Batch
+
+STATE, OPTION, ACTION = 0, 1, 2
+TOKENS_PER_STEP = 3
+HELD_UNTIL = 0.5
+
+
+class HierarchicalTransformer(nn.Module):
+    """Chooses options, ends them, and acts under them.
+
+    Args:
+        state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
+            state_differences, action_dropout, difference_scale: as in ActionTransformer. num_options: O.
+
+    Raises:
+        ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
+    """
+
+    def __init__(
+        self,
+        state_dim: int,
+        action_dim: int,
+        embed_dim: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        max_seq_len: int,
+        discrete_actions: bool,
+        num_options: int,
+        *,
+        context: int | None = None,
+        state_differences: bool = False,
+        action_dropout: float = 0.0,
+        difference_scale: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        if context is not None and context > max_seq_len:
+            raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {context}")
+        if not 0 <= action_dropout <= 1:
+            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
+        self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
+        self.max_seq_len, self.num_options, self.action_dropout = max_seq_len, num_options, action_dropout
+        self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
+        self.embed_option = nn.Embedding(num_options, embed_dim)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len if context is None else context)
+        self.option_head = nn.Linear(embed_dim, num_options)
+        self.termination_head = nn.Linear(embed_dim, 1)
+        self.action_heads = nn.ModuleList(
+            [ActionHead(embed_dim, action_dim, discrete_actions) for _ in range(num_options)]
+        )
+        self.value_head = ValueHead(embed_dim)
+        self.loss = ActionPredictionLoss(discrete_actions)
+
+    def forward(
+        self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Option logits (B, T, O), action predictions (B, T, A) under the given options, termination logits (B, T).
+
+        Args:
+            states: (B, T, S) float32. actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
+            options: (B,) int64, held throughout, or (B, T). seq_lens: (B,) int64, steps of each row that are real.
+
+        Raises:
+            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, or an option not from 0 to O - 1.
+        """
+        check_rows(states, actions, seq_lens, self.max_seq_len)
+        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
+        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
+        batch, length = states.shape[:2]
+        if options.shape not in ((batch,), (batch, length)):
+            raise ValueError(f"options: expected shape ({batch},) or ({batch}, {length}), got {tuple(options.shape)}")
+        held = options[:, None].expand(batch, length) if options.ndim == 1 else options
+        if held.numel() and not (0 <= int(held.min()) and int(held.max()) < self.num_options):
+            raise ValueError(
+                f"options: expected from 0 to {self.num_options - 1}, got {int(held.min())} to {int(held.max())}"
+            )
+        high, low = self._hidden(states, actions, held, None)
+        return self.option_head(high), self._act_under(low, held)[0], self.termination_head(high)[..., 0]
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
+
+        All terms are means over the same steps, so that their sum is the negative log-likelihood of options and actions
+        together. The option enters at the steps where one begins. The first step of an episode always begins one, so
+        terminations enter from the second on.
+        """
+        if batch.options is None:
+            raise ValueError("batch: expected options, got none; the policy should learn from labelled sequences")
+        chance = self.action_dropout if self.training else 0.0
+        hide = draw_hidden(batch.mask.shape, chance, generator)
+        high, low = self._hidden(batch.states, batch.actions, batch.options, hide)
+        preds, log_std = self._act_under(low, batch.options)
+        choices = cross_entropy_by_step(self.option_head(high), batch.options) * batch.terminations
+        endings = functional.binary_cross_entropy_with_logits(
+            self.termination_head(high)[..., 0].float(), batch.terminations.float(), reduction="none"
+        )
+        endings[:, 0] = 0.0
+        terms = {
+            "action": self.loss.action_loss(preds, log_std, batch.labels, batch.mask),
+            "option": masked_mean(choices, batch.mask),
+            "termination": masked_mean(endings, batch.mask),
+            "value": self.loss.value_loss(self.value_head(high), batch.returns_to_go, batch.value_mask),
+        }
+        return terms, preds
+
+    def new_state(self, num_rows: int) -> PlayState:
+        """An empty memory: the cache, each row's last state and action, its option, and the chance that it goes on.
+
+        `option_shift` (B,) int64 is added to every option that the high level chooses, modulo O: zero but for tests of
+        whether the options matter.
+        """
+        memory = {
+            "state": torch.zeros(num_rows, self.state_dim),
+            "action": no_actions(num_rows, self.action_dim, self.discrete_actions),
+            "option": torch.zeros(num_rows, dtype=torch.int64),
+            "going_on": torch.zeros(num_rows),
+            "option_shift": torch.zeros(num_rows, dtype=torch.int64),
+        }
+        return PlayState(num_rows, memory, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
+
+    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Action predictions (B, A) for the present states (B, S), with log standard deviations where continuous."""
+        memory, present = state.memory, state.cache.step
+        token = self.embed_state(observations, last_states(state, observations))
+        high = advance_to_state(self.trunk, state, self.embed_action(memory["action"]), token)
+        going_on = memory["going_on"] * torch.sigmoid(-self.termination_head(high)[:, 0])
+        ends = going_on < HELD_UNTIL  # at an episode's start too, where going_on is zero
+        chosen = (self.option_head(high).argmax(-1) + memory["option_shift"]) % self.num_options
+        memory["option"] = torch.where(ends, chosen, memory["option"])
+        memory["going_on"] = torch.where(ends, torch.ones_like(going_on), going_on)
+        option_token = self.embed_option(memory["option"])[:, None]
+        low = self.trunk.advance(option_token, present[:, None], state.cache)[:, 0]
+        return self._act_under(low, memory["option"])
+
+    def acted(self, state: PlayState, actions: Tensor) -> None:
+        """Take note of the executed actions (B,) or (B, A)."""
+        state.memory["action"] = actions.clone()
+
+    def _hidden(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Hidden states of the high and of the low level, (B, T, D) each."""
+        modalities = [
+            self.embed_state(states, previous_states(states)),
+            self.embed_option(options),
+            self.embed_action(actions, hide),
+        ]
+        hidden = self.trunk(*interleave(modalities))
+        return pick(hidden, STATE, TOKENS_PER_STEP), pick(hidden, OPTION, TOKENS_PER_STEP)
+
+    def _act_under(self, low: Tensor, options: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The prediction (..., A) of the action head of each option (...), from low (..., D)."""
+        outputs = torch.stack([head.predict(low) for head in self.action_heads], dim=-2)  # (..., O, A)
+        index = options[..., None, None].expand(*options.shape, 1, outputs.shape[-1])
+        return split_prediction(outputs.gather(-2, index).squeeze(-2), self.discrete_actions)
+
+
+FAMILY = HierarchicalTransformer

@@ -1,0 +1,54 @@
+"""What a hidden state says: an action, a value.
+
+S input width, A action, D width.
+"""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+LOG_STD_RANGE = (-5.0, 2.0)
+
+
+def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation (relu or tanh) between them."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    layers: list[nn.Module] = []
+    for width_in, width_out in itertools.pairwise(sizes[:-1]):
+        layers += [nn.Linear(width_in, width_out), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+
+
+class ActionHead(nn.Module):
+    """Logits over choices, or mean and state-dependent log standard deviation of a Gaussian over action vectors."""
+
+    def __init__(self, width: int, action_dim: int, discrete_actions: bool) -> None:
+        super().__init__()
+        self.discrete_actions = discrete_actions
+        self.predict = nn.Linear(width, action_dim if discrete_actions else 2 * action_dim)
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Predictions (..., A), and log standard deviations (..., A) where actions are continuous, else None."""
+        return split_prediction(self.predict(hidden), self.discrete_actions)
+
+
+def split_prediction(output: Tensor, discrete_actions: bool) -> tuple[Tensor, Tensor | None]:
+    """An action layer's output as (logits, None) or (mean, log standard deviation)."""
+    if discrete_actions:
+        return output, None
+    mean, log_std = output.chunk(2, dim=-1)
+    return mean, log_std.clamp(*LOG_STD_RANGE)
+
+
+class ValueHead(nn.Module):
+    """The return still to come, in units of the training data's returns-to-go: (..., D) -> (...)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.predict = nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.squeeze(self.predict(hidden), -1)

@@ -1,0 +1,23 @@
+"""The token layout: from per-step arrays to one stream of tokens, and back.
+
+B rows, T steps, M tokens a step, D width.
+"""
+
+import torch
+from torch import Tensor
+
+
+def interleave(modalities: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Lay M aligned modalities (B, T, D) out as s_0 a_0 s_1 a_1 ...
+
+    Returns the tokens (B, T * M, D) and the step (T * M,) int64 of each.
+    """
+    stacked = torch.stack(modalities, dim=2)  # (B, T, M, D)
+    batch, length, count, width = stacked.shape
+    steps = torch.arange(length, device=stacked.device).repeat_interleave(count)
+    return stacked.reshape(batch, length * count, width), steps
+
+
+def pick(hidden: Tensor, modality: int, tokens_per_step: int) -> Tensor:
+    """Take one modality's positions (B, T, D) out of the stream (B, T * M, D)."""
+    return hidden[:, modality::tokens_per_step]

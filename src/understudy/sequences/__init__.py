@@ -1,0 +1,1 @@
+"""From recordings to memory-mapped state-action sequences, and batches of them."""

@@ -1,0 +1,285 @@
+"""What every sequence model holds, whatever its tokens.
+
+The slow reference for playing is `forward` over each whole episode. Which steps may matter for a prediction follows from
+the window alone: a layer looks `context - 1` steps back, so L layers look back L * (context - 1), and state differences
+one step more.
+"""
+
+import itertools
+from dataclasses import dataclass, field, replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from understudy.models.action_transformer import ActionTransformer
+from understudy.models.hierarchical import HierarchicalTransformer
+from understudy.sequences.batch import Batch
+from understudy.utils.masking import create_padding_mask
+
+STATE_DIM, ACTION_DIM, NUM_OPTIONS = 3, 2, 3
+NUM_LAYERS, MAX_SEQ_LEN = 2, 30
+
+
+@dataclass(frozen=True)
+class Case:
+    family: type[nn.Module]
+    discrete: bool
+    differences: bool
+    context: int
+
+    @property
+    def hierarchical(self) -> bool:
+        return self.family is HierarchicalTransformer
+
+    @property
+    def look_back(self) -> int:
+        return NUM_LAYERS * (self.context - 1)
+
+    def __str__(self) -> str:
+        kind = "discrete" if self.discrete else "continuous"
+        return f"{self.family.__name__}-{kind}-{'differences' if self.differences else 'plain'}-{self.context}"
+
+
+FAMILIES = (ActionTransformer, HierarchicalTransformer)
+CASES = [Case(*values) for values in itertools.product(FAMILIES, (True, False), (False, True), (1, 3, 20))]
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_kind = pytest.mark.parametrize("case", [case for case in CASES if case.differences and case.context == 3], ids=str)
+
+
+def build(case: Case) -> nn.Module:
+    torch.manual_seed(0)
+    options = {"num_options": NUM_OPTIONS} if case.hierarchical else {}
+    sizes = (STATE_DIM, ACTION_DIM, 16, NUM_LAYERS, 2, 32, MAX_SEQ_LEN, case.discrete)
+    return case.family(*sizes, context=case.context, state_differences=case.differences, **options).eval()
+
+
+def draw_actions(case: Case, *shape: int) -> Tensor:
+    return torch.randint(ACTION_DIM, shape) if case.discrete else torch.randn(*shape, ACTION_DIM)
+
+
+def draw_rows(case: Case, rows: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    states, actions = torch.randn(rows, steps, STATE_DIM), draw_actions(case, rows, steps)
+    return states, actions, torch.randint(NUM_OPTIONS, (rows, steps))
+
+
+def run_forward(
+    case: Case, model: nn.Module, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
+) -> Tensor:
+    """All of a model's outputs side by side, (B, T, anything)."""
+    outputs = model(states, actions, options, seq_lens) if case.hierarchical else model(states, actions, seq_lens)
+    return torch.cat([output.reshape(*states.shape[:2], -1) for output in outputs], dim=-1)
+
+
+def full_pass(case: Case, model: nn.Module, states: Tensor, actions: Tensor, options: Tensor) -> Tensor:
+    return run_forward(case, model, states, actions, options, torch.full((len(states),), states.shape[1]))
+
+
+# Playing step by step
+
+
+@dataclass
+class ForcedEpisode:
+    """States (T, S) and actions (T, ...) to play, and what was predicted and followed at each step."""
+
+    states: Tensor
+    actions: Tensor
+    preds: list[Tensor] = field(default_factory=list)
+    options: list[int] = field(default_factory=list)
+
+
+def draw_queues(case: Case, lengths: list[list[int]]) -> list[list[ForcedEpisode]]:
+    torch.manual_seed(2)
+    return [[ForcedEpisode(torch.randn(n, STATE_DIM), draw_actions(case, n)) for n in row] for row in lengths]
+
+
+def play_side_by_side(model: nn.Module, queues: list[list[ForcedEpisode]]) -> None:
+    """Play each row's episodes one after the other; rows without further ones leave, and the others change places."""
+    state = model.new_state(len(queues))
+    while queues:
+        episodes = [(queue[0], len(queue[0].preds)) for queue in queues]
+        preds, _ = model.step(state, torch.stack([episode.states[t] for episode, t in episodes]))
+        for row, (episode, _) in enumerate(episodes):
+            episode.preds.append(preds[row])
+            episode.options.append(int(state.memory["option"][row]) if "option" in state.memory else 0)
+        model.acted(state, torch.stack([episode.actions[t] for episode, t in episodes]))
+        over = [row for row, (episode, _) in enumerate(episodes) if len(episode.preds) == len(episode.states)]
+        for row in over:
+            queues[row].pop(0)
+        state.reset(torch.tensor([row for row in over if queues[row]], dtype=torch.int64))
+        if not all(queues):
+            staying = [row for row in reversed(range(len(queues))) if queues[row]]
+            state.keep(torch.tensor(staying, dtype=torch.int64))
+            queues = [queues[row] for row in staying]
+
+
+def whole_episode_preds(case: Case, model: nn.Module, episode: ForcedEpisode) -> Tensor:
+    """Action predictions (T, A) of one full pass, under the options that were followed."""
+    states, actions, seq_lens = episode.states[None], episode.actions[None], torch.tensor([len(episode.states)])
+    if case.hierarchical:
+        return model(states, actions, torch.tensor([episode.options]), seq_lens)[1][0]
+    return model(states, actions, seq_lens)[0][0]
+
+
+@each_case
+@torch.no_grad()
+def test_playing_step_by_step_predicts_what_the_full_pass_predicts(case: Case) -> None:
+    model, queues = build(case), draw_queues(case, [[7, 4], [2, 25, 1], [5, 3], [26]])
+    episodes = [episode for queue in queues for episode in queue]
+    play_side_by_side(model, queues)
+    for episode in episodes:
+        torch.testing.assert_close(
+            torch.stack(episode.preds), whole_episode_preds(case, model, episode), atol=1e-5, rtol=0
+        )
+
+
+@each_kind
+def test_a_row_begins_again_after_a_pass_in_inference_mode(case: Case) -> None:
+    model, (states, actions, _) = build(case), draw_rows(case, 2, 3)
+    state = model.new_state(2)
+    with torch.inference_mode():
+        first, _ = model.step(state, states[:, 0])
+        model.acted(state, actions[:, 0])
+    state.reset(torch.tensor([0, 1]))
+    with torch.inference_mode():
+        again, _ = model.step(state, states[:, 0])
+    torch.testing.assert_close(again, first, atol=1e-6, rtol=0)
+
+
+@each_kind
+@torch.no_grad()
+def test_beginning_again_leaves_the_callers_states_and_actions_alone(case: Case) -> None:
+    model, (states, actions, _) = build(case), draw_rows(case, 2, 1)
+    observation, action = states[:, 0].clone(), torch.ones_like(actions[:, 0])
+    state = model.new_state(2)
+    model.step(state, observation)
+    model.acted(state, action)
+    state.reset(torch.tensor([0, 1]))
+    assert torch.equal(observation, states[:, 0])
+    assert torch.equal(action, torch.ones_like(action))
+
+
+# What a prediction may depend on
+
+
+def steps_back(least: int, most: int, length: int) -> list[list[bool]]:
+    """[t][u], true where step u lies from `least` to `most` steps before step t."""
+    return [[least <= t - u <= most for u in range(length)] for t in range(length)]
+
+
+def gradient_pattern(outputs: Tensor, inputs: Tensor) -> list[list[bool]]:
+    """[t][u], true where outputs (1, T, ...) at t have a gradient in the inputs at u that is not exactly zero."""
+    weights = torch.randn(outputs.shape[-1], generator=torch.Generator().manual_seed(3))
+    gradients = [torch.autograd.grad(at_t @ weights, inputs, retain_graph=True)[0][0] for at_t in outputs[0]]
+    return [(gradient != 0).any(dim=-1).tolist() for gradient in gradients]
+
+
+@each_case
+def test_predictions_depend_on_states_of_the_window_and_on_no_later_one(case: Case) -> None:
+    model, (states, actions, options) = build(case), draw_rows(case, 1, 12)
+    states.requires_grad_()
+    pattern = gradient_pattern(full_pass(case, model, states, actions, options), states)
+    assert pattern == steps_back(0, case.look_back + case.differences, 12)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.discrete], ids=str)
+def test_predictions_depend_on_earlier_action_vectors_of_the_window_alone(case: Case) -> None:
+    model, (states, actions, options) = build(case), draw_rows(case, 1, 12)
+    actions.requires_grad_()
+    outputs = full_pass(case, model, states, actions, options)
+    assert gradient_pattern(outputs, actions) == steps_back(1, case.look_back, 12)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.discrete], ids=str)
+@torch.no_grad()
+def test_predictions_depend_on_earlier_choices_of_the_window_alone(case: Case) -> None:
+    model, (states, actions, options) = build(case), draw_rows(case, 1, 12)
+    outputs = full_pass(case, model, states, actions, options)
+    differs = torch.zeros(12, 12, dtype=torch.bool)
+    for u in range(12):
+        changed = actions.clone()
+        changed[:, u] = 1 - changed[:, u]
+        differs[:, u] = (full_pass(case, model, states, changed, options) != outputs)[0].any(dim=-1)
+    assert differs.tolist() == steps_back(1, case.look_back, 12)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.discrete], ids=str)
+@torch.no_grad()
+def test_choices_from_a_step_on_change_nothing_up_to_that_step(case: Case) -> None:
+    model, (states, actions, options) = build(case), draw_rows(case, 2, 12)
+    outputs = full_pass(case, model, states, actions, options)
+    for t in range(12):
+        changed = torch.cat([actions[:, :t], 1 - actions[:, t:]], dim=1)
+        assert torch.equal(full_pass(case, model, states, changed, options)[:, : t + 1], outputs[:, : t + 1])
+
+
+# Padding
+
+
+def draw_batch(case: Case) -> Batch:
+    states, actions, options = draw_rows(case, 3, 9)
+    seq_lens = torch.tensor([9, 5, 1])
+    mask = create_padding_mask(seq_lens, 9)
+    mask[0, 0] = False
+    return Batch(
+        states=states,
+        actions=actions,
+        labels=draw_actions(case, 3, 9),
+        returns_to_go=torch.randn(3, 9),
+        seq_lens=seq_lens,
+        mask=mask,
+        value_mask=mask & torch.tensor([[True], [False], [True]]),
+        options=options,
+        terminations=torch.rand(3, 9) < 0.3,
+    )
+
+
+def with_other_padding(case: Case, batch: Batch) -> Batch:
+    """The same real steps, followed by altogether different ones."""
+    real = create_padding_mask(batch.seq_lens, batch.mask.shape[1])
+
+    def refill(values: Tensor, filling: Tensor) -> Tensor:
+        return torch.where(real if values.ndim == 2 else real[..., None], values, filling)
+
+    torch.manual_seed(4)
+    return replace(
+        batch,
+        states=refill(batch.states, 100 * torch.randn(batch.states.shape)),
+        actions=refill(batch.actions, draw_actions(case, 3, 9)),
+        labels=refill(batch.labels, draw_actions(case, 3, 9)),
+        returns_to_go=refill(batch.returns_to_go, 100 * torch.randn(3, 9)),
+        options=refill(batch.options, (batch.options + 1) % NUM_OPTIONS),
+        terminations=refill(batch.terminations, ~batch.terminations),
+    )
+
+
+@each_case
+@torch.no_grad()
+def test_padding_leaves_the_predictions_at_real_steps_alone(case: Case) -> None:
+    model, batch = build(case), draw_batch(case)
+    other, real = with_other_padding(case, batch), create_padding_mask(batch.seq_lens, 9)
+    before, after = (
+        run_forward(case, model, rows.states, rows.actions, rows.options, rows.seq_lens) for rows in (batch, other)
+    )
+    assert not torch.equal(before[~real], after[~real])
+    assert torch.equal(before[real], after[real])
+
+
+def losses_and_gradients(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    terms, _ = model.losses(batch, torch.Generator())
+    model.zero_grad()
+    sum(terms.values()).backward()
+    return terms | {
+        name: weights.grad.clone() for name, weights in model.named_parameters() if weights.grad is not None
+    }
+
+
+@each_case
+def test_padding_leaves_the_losses_and_their_gradients_alone(case: Case) -> None:
+    model, batch = build(case), draw_batch(case)
+    before = losses_and_gradients(model, batch)
+    after = losses_and_gradients(model, with_other_padding(case, batch))
+    assert before.keys() == after.keys()
+    for name in before:
+        assert torch.equal(before[name], after[name]), name

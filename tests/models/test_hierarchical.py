@@ -1,0 +1,248 @@
+"""The hierarchical policy: shapes, errors, losses, and the rule by which options are held.
+
+An option is held while the product of 1 - termination since it began is at least one half. With a termination of 0.2
+at every step that is 0.8, 0.64, 0.512 and then 0.4096: an option lasts four steps.
+"""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from understudy.models.hierarchical import HierarchicalTransformer
+from understudy.sequences.batch import Batch
+from understudy.utils.masking import create_padding_mask
+
+NUM_OPTIONS = 5
+
+
+def build(discrete: bool = True, **options) -> HierarchicalTransformer:
+    torch.manual_seed(0)
+    return HierarchicalTransformer(3, 2, 16, 2, 2, 32, 12, discrete, NUM_OPTIONS, **options).eval()
+
+
+def draw_rows(discrete: bool = True, steps: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    actions = torch.randint(2, (2, steps)) if discrete else torch.randn(2, steps, 2)
+    return torch.randn(2, steps, 3), actions, torch.randint(NUM_OPTIONS, (2, steps))
+
+
+FULL = torch.tensor([6, 6])
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.no_grad()
+def test_options_actions_and_terminations_have_a_row_and_step_each(discrete: bool) -> None:
+    states, actions, options = draw_rows(discrete)
+    option_preds, action_preds, term_preds = build(discrete)(states, actions, options, torch.tensor([6, 1]))
+    assert option_preds.shape == (2, 6, NUM_OPTIONS)
+    assert action_preds.shape == (2, 6, 2)
+    assert term_preds.shape == (2, 6)
+
+
+@torch.no_grad()
+def test_one_option_a_row_is_that_option_at_every_step() -> None:
+    model, (states, actions, _) = build(), draw_rows()
+    held = model(states, actions, torch.tensor([4, 1]), FULL)
+    by_step = model(states, actions, torch.tensor([[4] * 6, [1] * 6]), FULL)
+    assert all(torch.equal(one, other) for one, other in zip(held, by_step, strict=True))
+
+
+def steps_that_differ(one: Tensor, other: Tensor) -> list[bool]:
+    """Whether the rows of (B, T) or (B, T, ...) differ anywhere at a step."""
+    return (one != other).reshape(*one.shape[:2], -1).any(dim=-1).any(dim=0).tolist()
+
+
+@torch.no_grad()
+def test_an_option_matters_to_its_own_action_and_to_later_choices_alone() -> None:
+    model, (states, actions, options) = build(), draw_rows()
+    changed = options.clone()
+    changed[:, 3] = (options[:, 3] + 1) % NUM_OPTIONS
+    before, after = (model(states, actions, held, FULL) for held in (options, changed))
+    differs = [steps_that_differ(*parts) for parts in zip(before, after, strict=True)]
+    later, own_and_later = [False] * 4 + [True] * 2, [False] * 3 + [True] * 3
+    assert differs == [later, own_and_later, later]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (torch.full((2, 6), 5), "options: expected from 0 to 4, got 5 to 5"),
+        (torch.tensor([-1, 2]), "options: expected from 0 to 4, got -1 to 2"),
+        (torch.zeros(2, 5, dtype=torch.int64), r"options: expected .*\(2, 6\).*, got \(2, 5\)"),
+        (torch.zeros(3, dtype=torch.int64), r"options: expected .*, got \(3,\)"),
+        (torch.zeros(1, dtype=torch.int64), r"options: expected .*, got \(1,\)"),
+    ],
+)
+def test_options_out_of_range_or_shape_are_refused(options: Tensor, message: str) -> None:
+    states, actions, _ = draw_rows()
+    with pytest.raises(ValueError, match=message):
+        build()(states, actions, options, FULL)
+
+
+@pytest.mark.parametrize(
+    ("steps", "seq_lens", "message"),
+    [
+        (13, [13, 13], "max_seq_len = 12 steps, got 13"),
+        (6, [0, 6], "from 1 to 6, got 0 to 6"),
+        (6, [2, 7], "from 1 to 6, got 2 to 7"),
+    ],
+)
+def test_rows_that_are_too_long_or_of_impossible_length_are_refused(steps: int, seq_lens: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()(*draw_rows(steps=steps), torch.tensor(seq_lens))
+
+
+def test_actions_of_another_shape_are_refused() -> None:
+    states, actions, options = draw_rows()
+    with pytest.raises(ValueError, match=r"actions: expected 2 rows of 6 steps .*, got \(2, 5\)"):
+        build()(states, actions[:, :5], options, FULL)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"context": 13}, "context: expected at most max_seq_len = 12 steps, got 13"),
+        ({"context": 0}, "context: expected at least 1 step, got 0"),
+        ({"action_dropout": 2.0}, "action_dropout: expected a chance from 0 to 1, got 2.0"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(**options)
+
+
+# Holding an option
+
+
+class NextOption(nn.Module):
+    """In place of the option head: wants option 0 at the first step, 1 at the second, and so on, round and round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = 0
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        wanted = torch.full((len(hidden),), self.step % NUM_OPTIONS)
+        self.step += 1
+        return functional.one_hot(wanted, NUM_OPTIONS).float()
+
+
+def build_with_termination(chance: float) -> HierarchicalTransformer:
+    model = build()
+    model.option_head = NextOption()
+    nn.init.zeros_(model.termination_head.weight)
+    nn.init.constant_(model.termination_head.bias, math.log(chance / (1 - chance)))
+    return model
+
+
+def follow(model: HierarchicalTransformer, steps: int, shift: int = 0, reset_at: int | None = None) -> list[list[int]]:
+    """The options of two rows at each step; row 0 begins a new episode before step `reset_at`."""
+    state, followed = model.new_state(2), []
+    state.memory["option_shift"][:] = torch.tensor([shift, 0])
+    for step in range(steps):
+        if step == reset_at:
+            state.reset(torch.tensor([0]))
+        model.step(state, torch.zeros(2, 3))
+        followed.append(state.memory["option"].tolist())
+        model.acted(state, torch.zeros(2, dtype=torch.int64))
+    return [list(row) for row in zip(*followed, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [
+        (0.2, [0, 0, 0, 0, 4, 4, 4, 4, 3]),
+        (0.6, [0, 1, 2, 3, 4, 0, 1, 2, 3]),
+        (0.4, [0, 0, 2, 2, 4, 4, 1, 1, 3]),
+        (0.01, [0] * 9),
+    ],
+)
+@torch.no_grad()
+def test_an_option_is_held_until_it_has_more_likely_ended_than_not(chance: float, expected: list[int]) -> None:
+    assert follow(build_with_termination(chance), 9) == [expected, expected]
+
+
+@torch.no_grad()
+def test_a_new_episode_begins_a_new_option_and_the_other_row_keeps_its_own() -> None:
+    first, second = follow(build_with_termination(0.2), 7, reset_at=2)
+    assert first == [0, 0, 2, 2, 2, 2, 1]
+    assert second == [0, 0, 0, 0, 4, 4, 4]
+
+
+@torch.no_grad()
+def test_a_shift_exchanges_every_option_of_its_row_for_another() -> None:
+    first, second = follow(build_with_termination(0.2), 9, shift=2)
+    assert first == [2, 2, 2, 2, 1, 1, 1, 1, 0]
+    assert second == [0, 0, 0, 0, 4, 4, 4, 4, 3]
+
+
+def options_by_the_rule(option_preds: Tensor, term_preds: Tensor) -> list[int]:
+    """The options (T,) that a row follows, from the full pass's predictions (T, O) and (T,)."""
+    followed, going_on = [], 0.0
+    for wanted, ends in zip(option_preds.argmax(-1).tolist(), term_preds.sigmoid().tolist(), strict=True):
+        going_on *= 1 - ends
+        if going_on < 0.5:
+            followed.append(wanted)
+            going_on = 1.0
+        else:
+            followed.append(followed[-1])
+    return followed
+
+
+@pytest.mark.parametrize("context", [1, 3, 12])
+@torch.no_grad()
+def test_options_that_are_played_follow_from_the_full_pass(context: int) -> None:
+    model, (states, actions, _) = build(context=context, state_differences=True), draw_rows(steps=12)
+    nn.init.constant_(model.termination_head.bias, -0.8)
+    state, followed = model.new_state(2), []
+    for t in range(12):
+        model.step(state, states[:, t])
+        model.acted(state, actions[:, t])
+        followed.append(state.memory["option"])
+    followed = torch.stack(followed, dim=1)
+    option_preds, _, term_preds = model(states, actions, followed, torch.tensor([12, 12]))
+    expected = [options_by_the_rule(*row) for row in zip(option_preds, term_preds, strict=True)]
+    assert followed.tolist() == expected
+    assert all(len(set(row)) > 1 for row in expected)
+
+
+# Losses
+
+
+def draw_batch(options: Tensor | None, discrete: bool = True) -> Batch:
+    states, actions, _ = draw_rows(discrete)
+    mask = create_padding_mask(torch.tensor([6, 4]), 6)
+    begins = None if options is None else torch.tensor([[True, False, False, True, False, False]]).expand(2, 6)
+    labels, returns_to_go = actions.flip(1), torch.randn(2, 6)
+    return Batch(states, actions, labels, returns_to_go, torch.tensor([6, 4]), mask, mask, options, begins)
+
+
+@torch.no_grad()
+def test_losses_are_means_over_all_steps_that_count() -> None:
+    model, batch = build(), draw_batch(draw_rows()[2])
+    terms, preds = model.losses(batch, torch.Generator())
+    option_preds, action_preds, term_preds = model(batch.states, batch.actions, batch.options, batch.seq_lens)
+    chosen = option_preds.log_softmax(-1).gather(-1, batch.options[..., None])[..., 0]
+    ends = torch.where(batch.terminations, term_preds.sigmoid(), 1 - term_preds.sigmoid()).log()
+    acted = action_preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
+    assert torch.equal(preds, action_preds)
+    assert terms.keys() == {"action", "option", "termination", "value"}
+    torch.testing.assert_close(terms["option"], -(chosen[0, 0] + chosen[0, 3] + chosen[1, 0] + chosen[1, 3]) / 10)
+    torch.testing.assert_close(terms["termination"], -(ends[0, 1:6].sum() + ends[1, 1:4].sum()) / 10)
+    torch.testing.assert_close(terms["action"], -acted[batch.mask].mean())
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_an_action_head_learns_from_the_steps_of_its_option_alone(discrete: bool) -> None:
+    model, batch = build(discrete), draw_batch(torch.tensor([[1, 1, 1, 3, 3, 3], [1, 1, 1, 3, 0, 0]]), discrete)
+    model.losses(batch, torch.Generator())[0]["action"].backward()
+    learns = [bool((head.predict.weight.grad != 0).any()) for head in model.action_heads]
+    assert learns == [False, True, False, True, False]
+
+
+def test_a_batch_without_options_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected options, got none"):
+        build().losses(draw_batch(None), torch.Generator())

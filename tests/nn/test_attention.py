@@ -1,0 +1,137 @@
+"""Attention against torch's scaled_dot_product_attention, with rotary positions as a product of complex numbers.
+
+Rotary positions (RoFormer, equation 15) turn the pair (x_i, x_{i + K/2}) by step * 10000^(-2i/K): read as the complex
+number x_i + j x_{i + K/2}, it is multiplied by exp(j * angle).
+"""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from understudy.nn.attention import WindowedAttention, as_bias, rotary_angles, rotate, window_mask
+from understudy.nn.cache import LayerCache
+
+T, F = True, False
+
+
+def rotate_as_complex(x: Tensor, steps: Tensor) -> Tensor:
+    """Turn x (..., L, K) to its steps (L,) by complex multiplication."""
+    half = x.shape[-1] // 2
+    frequencies = torch.tensor([10_000.0 ** (-i / half) for i in range(half)])
+    turned = torch.complex(x[..., :half], x[..., half:]) * torch.exp(1j * steps[:, None] * frequencies)
+    return torch.cat([turned.real, turned.imag], dim=-1)
+
+
+def test_rotary_angles_of_literal_steps() -> None:
+    cos, sin = rotary_angles(torch.tensor([0, 3]), head_dim=4)
+    assert cos.shape == sin.shape == (1, 2, 2)
+    torch.testing.assert_close(cos[0], torch.tensor([[1.0, 1.0], [math.cos(3), math.cos(0.03)]]))
+    torch.testing.assert_close(sin[0], torch.tensor([[0.0, 0.0], [math.sin(3), math.sin(0.03)]]))
+
+
+def test_rotary_angles_of_rows_have_a_place_for_the_heads() -> None:
+    cos, _ = rotary_angles(torch.tensor([[0, 1, 2], [5, 6, 7]]), head_dim=8)
+    assert cos.shape == (2, 1, 3, 4)
+    torch.testing.assert_close(cos[1, 0, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
+
+
+def test_rotate_multiplies_complex_numbers() -> None:
+    x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
+    steps = torch.tensor([0, 0, 4, 90, 700])
+    torch.testing.assert_close(rotate(x, rotary_angles(steps, 8)), rotate_as_complex(x, steps), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shift", [1, 17, 400])
+def test_dot_products_depend_on_relative_steps_alone(shift: int) -> None:
+    query, key = torch.randn(2, 1, 1, 6, 8, generator=torch.Generator().manual_seed(1))
+    steps = torch.tensor([0, 1, 2, 5, 9, 20])
+
+    def scores(at: Tensor) -> Tensor:
+        rotation = rotary_angles(at, 8)
+        return rotate(query, rotation) @ rotate(key, rotation).transpose(-1, -2)
+
+    torch.testing.assert_close(scores(steps + shift), scores(steps), atol=1e-3, rtol=0)
+    assert not torch.allclose(scores(2 * steps), scores(steps), atol=0.1)
+
+
+def test_window_mask_of_two_tokens_a_step_and_two_steps() -> None:
+    expected = [
+        [T, F, F, F, F, F],
+        [T, T, F, F, F, F],
+        [T, T, T, F, F, F],
+        [T, T, T, T, F, F],
+        [F, F, T, T, T, F],
+        [F, F, T, T, T, T],
+    ]
+    assert window_mask(torch.tensor([0, 0, 1, 1, 2, 2]), 2).tolist() == expected
+
+
+def test_window_mask_of_one_step_sees_no_other_step() -> None:
+    assert window_mask(torch.tensor([0, 0, 1, 1]), 1).tolist() == [
+        [T, F, F, F],
+        [T, T, F, F],
+        [F, F, T, F],
+        [F, F, T, T],
+    ]
+
+
+def test_window_mask_longer_than_the_row_is_causal() -> None:
+    assert window_mask(torch.arange(3), 99).tolist() == [[T, F, F], [T, T, F], [T, T, T]]
+
+
+def test_bias_of_a_literal_mask() -> None:
+    bias = as_bias(torch.tensor([[T, F], [T, T]]))
+    assert bias.dtype == torch.float32
+    assert bias.tolist() == [[0.0, -math.inf], [0.0, 0.0]]
+
+
+def attend_as_torch_does(layer: WindowedAttention, x: Tensor, steps: Tensor, allowed: Tensor) -> Tensor:
+    width, heads = x.shape[-1], layer.num_heads
+    projected = [
+        functional.linear(x, weight).unflatten(-1, (heads, width // heads)).transpose(1, 2)
+        for weight in layer.qkv.weight.split(width)
+    ]
+    query, key, value = rotate_as_complex(projected[0], steps), rotate_as_complex(projected[1], steps), projected[2]
+    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+    return functional.linear(mixed.transpose(1, 2).flatten(2), layer.out.weight)
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+@torch.no_grad()
+def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
+    torch.manual_seed(2)
+    layer, x = WindowedAttention(16, 2), torch.randn(3, 10, 16)
+    steps = torch.arange(5).repeat_interleave(2)
+    allowed = window_mask(steps, window)
+    out = layer(x, rotary_angles(steps, 8), as_bias(allowed))
+    torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, allowed), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_token_that_sees_only_itself_gets_its_own_value() -> None:
+    torch.manual_seed(3)
+    layer, x = WindowedAttention(8, 2), torch.randn(1, 4, 8)
+    out = layer(x, rotary_angles(torch.arange(4), 4), as_bias(torch.eye(4, dtype=torch.bool)))
+    value = functional.linear(x, layer.qkv.weight[16:])
+    torch.testing.assert_close(out, functional.linear(value, layer.out.weight), atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_a_token_attends_over_the_cache_that_it_joins() -> None:
+    torch.manual_seed(4)
+    layer, x = WindowedAttention(8, 2), torch.randn(2, 3, 8)
+    cache = LayerCache(torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 3, 4), slice(0, 2))
+    bias = as_bias(torch.tensor([[T, F, F], [T, T, F], [T, T, T]]))
+    layer(x[:, :2], rotary_angles(torch.arange(2), 4), bias[:2], cache)
+    cache.slots = slice(2, 3)
+    last = layer(x[:, 2:], rotary_angles(torch.tensor([2]), 4), bias[2:], cache)
+    together = layer(x, rotary_angles(torch.arange(3), 4), bias)
+    torch.testing.assert_close(last, together[:, 2:], atol=1e-6, rtol=0)
+
+
+def test_a_width_that_the_heads_cannot_share_in_pairs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"embed_dim: expected a multiple of 2 \* num_heads = 8, got 20"):
+        WindowedAttention(20, 4)

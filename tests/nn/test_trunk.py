@@ -1,0 +1,65 @@
+"""The trunk: its own full pass is the reference for its steps with a cache, and the pre-norm formula for a block.
+
+A block is x + attention(norm(x)), then x + W2 gelu(W1 norm(x)).
+"""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from understudy.nn.attention import as_bias, rotary_angles, window_mask
+from understudy.nn.trunk import Block, Trunk
+
+
+def small_trunk(num_layers: int, context: int) -> Trunk:
+    torch.manual_seed(0)
+    return Trunk(embed_dim=16, num_layers=num_layers, num_heads=2, hidden_dim=32, context=context)
+
+
+def test_a_trunk_without_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_layers, num_heads: expected at least 1 each, got 0 and 2"):
+        small_trunk(num_layers=0, context=2)
+
+
+@torch.no_grad()
+def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
+    torch.manual_seed(2)
+    block, x = Block(16, 2, 32), torch.randn(2, 5, 16)
+    rotation, bias = rotary_angles(torch.arange(5), 8), as_bias(window_mask(torch.arange(5), 3))
+    attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bias)
+    first, second = block.feed_forward[0], block.feed_forward[2]
+    widened = functional.gelu(functional.layer_norm(attended, (16,)) @ first.weight.T + first.bias)
+    expected = attended + widened @ second.weight.T + second.bias
+    torch.testing.assert_close(block(x, rotation, bias), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("context", [1, 2, 4, 20])
+@torch.no_grad()
+def test_advancing_token_by_token_gives_the_full_pass(context: int) -> None:
+    trunk, tokens = small_trunk(num_layers=3, context=context), torch.randn(2, 11, 16)
+    cache = trunk.new_cache(2, tokens_per_step=1)
+    advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache)[:, 0] for t in range(11)]
+    torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_hidden_states_do_not_depend_on_where_the_steps_begin() -> None:
+    trunk, tokens = small_trunk(num_layers=2, context=3), torch.randn(1, 8, 16)
+    torch.testing.assert_close(trunk(tokens, torch.arange(8) + 300), trunk(tokens, torch.arange(8)), atol=1e-4, rtol=0)
+
+
+def test_layers_look_back_over_one_context_each() -> None:
+    trunk = small_trunk(num_layers=3, context=2)
+    tokens = torch.randn(1, 8, 16, requires_grad=True)
+    trunk(tokens, torch.arange(8))[0, 6, 0].backward()
+    assert (tokens.grad[0] != 0).any(dim=-1).tolist() == [False, False, False, True, True, True, True, False]
+
+
+def test_a_new_cache_has_the_trunks_sizes() -> None:
+    cache = small_trunk(num_layers=3, context=4).new_cache(5, tokens_per_step=2)
+    assert cache.keys.shape == (3, 5, 2, 10, 8)
+
+
+def test_a_context_of_no_step_is_refused() -> None:
+    with pytest.raises(ValueError, match="context: expected at least 1 step, got 0"):
+        Trunk(embed_dim=16, num_layers=1, num_heads=2, hidden_dim=32, context=0)
