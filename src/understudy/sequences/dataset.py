@@ -1,0 +1,96 @@
+"""Chunks of episodes, in an order that is a pure function of seed and epoch, gathered into batches by one vectorised look-up.
+
+B rows, T steps a chunk.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from understudy.sequences.batch import Batch
+from understudy.sequences.store import Sequences
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """C pieces of episodes: `first` step in the store, `length` in steps, `lead`ing steps that are context and do not count."""
+
+    first: np.ndarray
+    length: np.ndarray
+    lead: np.ndarray
+    episode: np.ndarray
+
+
+@dataclass(frozen=True)
+class SequenceDataset:
+    """Batches of `batch_size` chunks of at most `chunk_length` steps.
+
+    In each epoch every step counts exactly once. Chunks of an episode overlap by `lead` steps, which the later one sees but
+    does not count: at least one, since a step's predecessor must be seen; more where predictions are judged.
+    """
+
+    sequences: Sequences
+    chunk_length: int
+    batch_size: int
+    lead: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.lead < self.chunk_length:
+            raise ValueError(f"lead: expected from 1 to {self.chunk_length - 1} steps, got {self.lead}")
+
+    def in_order(self) -> Iterator[Batch]:
+        """All chunks once, in the episodes' order, cut from each episode's start."""
+        chunks = self._cut(np.zeros(self.sequences.num_episodes, dtype=np.int64))
+        return self._batches(chunks, np.arange(len(chunks.first)))
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """All chunks once, in random order, cut anew at random places in each epoch."""
+        generator = np.random.default_rng([seed, epoch])
+        stride = self.chunk_length - self.lead
+        chunks = self._cut(generator.integers(stride, size=self.sequences.num_episodes))
+        return self._batches(chunks, generator.permutation(len(chunks.first)))
+
+    def _cut(self, phases: np.ndarray) -> Chunks:
+        """Cut each episode into strides that begin `phases` steps before it; a chunk is a stride and its lead."""
+        stride = self.chunk_length - self.lead
+        starts, lengths = self.sequences.offsets[:-1], np.diff(self.sequences.offsets)
+        counts = -(-(lengths + phases) // stride)
+        episode = np.repeat(np.arange(len(lengths)), counts)
+        number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        counted_from = np.maximum(number * stride - phases[episode], 0)
+        counted_to = np.minimum((number + 1) * stride - phases[episode], lengths[episode])
+        lead = np.minimum(self.lead, counted_from)
+        return Chunks(starts[episode] + counted_from - lead, counted_to - counted_from + lead, lead, episode)
+
+    def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            picked = Chunks(chunks.first[rows], chunks.length[rows], chunks.lead[rows], chunks.episode[rows])
+            yield gather(self.sequences, picked, self.chunk_length)
+
+
+def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:
+    """Look the chunks' steps up; rows are padded on the right with their last step, which no loss counts."""
+    time = np.arange(chunk_length)
+    steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
+    mask = (time < chunks.length[:, None]) & (time >= chunks.lead[:, None])
+    known = mask & ~sequences.truncated[chunks.episode][:, None]
+    action_type = np.int64 if sequences.spec.discrete_actions else np.float32
+    normalisation = sequences.normalisation
+    options = terminations = None
+    if sequences.options is not None:
+        options = torch.from_numpy(sequences.options[steps].astype(np.int64))
+        terminations = torch.from_numpy(sequences.terminations[steps])
+    return Batch(
+        states=torch.from_numpy(normalisation.apply(sequences.states[steps])),
+        actions=torch.from_numpy(sequences.actions[steps].astype(action_type)),
+        labels=torch.from_numpy(sequences.labels[steps].astype(action_type)),
+        returns_to_go=torch.from_numpy(normalisation.apply_returns(sequences.returns_to_go[steps])),
+        seq_lens=torch.from_numpy(chunks.length),
+        mask=torch.from_numpy(mask),
+        value_mask=torch.from_numpy(known),
+        options=options,
+        terminations=terminations,
+    )

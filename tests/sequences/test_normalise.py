@@ -1,0 +1,120 @@
+"""Scales against NumPy's own mean and deviation in double precision, and against numbers worked out by hand."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from tests.builders import refused
+from understudy.sequences.normalise import Normalisation
+
+STATES = np.array([[1.0, 7.0, 0.0], [3.0, 7.0, 0.0], [5.0, 7.0, 6.0]], dtype=np.float32)
+RETURNS = np.array([10.0, 20.0, 30.0])
+ONE_EPISODE = np.array([True, False, False])
+
+
+@pytest.fixture
+def scales() -> Normalisation:
+    return Normalisation.of(STATES, RETURNS, ONE_EPISODE)
+
+
+def test_means_and_deviations(scales):
+    # Deviations of the population: the root of (4 + 0 + 4) / 3, of (4 + 4 + 16) / 3, and of (100 + 0 + 100) / 3.
+    np.testing.assert_allclose(scales.state_mean, [3.0, 7.0, 2.0], rtol=1e-12)
+    np.testing.assert_allclose(scales.state_std, [1.6329931618554521, 1.0, 2.8284271247461903], rtol=1e-12)
+    np.testing.assert_allclose([scales.return_mean, scales.return_std], [20.0, 8.16496580927726], rtol=1e-12)
+
+
+def test_the_usual_change_of_a_component_in_its_own_scale(scales):
+    # x changes by 2 twice, 2 / 1.633 each; z by 0 and 6, whose root mean square 18 ** 0.5 is 1.5 deviations.
+    np.testing.assert_allclose(scales.difference_std, [1.224744871391589, 1.0, 1.5], rtol=1e-12)
+
+
+def test_the_jump_from_one_episode_to_the_next_is_no_change():
+    scales = Normalisation.of(STATES, RETURNS, np.array([True, False, True]))
+    np.testing.assert_allclose(scales.difference_std, [1.224744871391589, 1.0, 1.0], rtol=1e-12)
+
+
+def test_episodes_of_one_step_have_no_change():
+    assert Normalisation.of(STATES, RETURNS, np.ones(3, dtype=bool)).difference_std == (1.0, 1.0, 1.0)
+
+
+def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
+    assert scales.state_std[1] == 1.0
+    assert scales.apply(STATES)[:, 1].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_return_that_never_changes_has_a_deviation_of_one():
+    assert Normalisation.of(STATES, np.full(3, 4.0), ONE_EPISODE).return_std == 1.0
+
+
+def test_sums_are_taken_in_double_precision():
+    # In float32 a running sum of 0.1 drifts away from the mean long before a million steps.
+    states = np.random.default_rng(0).normal(1e4, 1.0, (200_000, 1)).astype(np.float32)
+    scales = Normalisation.of(states, states[:, 0], np.arange(200_000) == 0)
+    expected = states.astype(np.float64)
+    np.testing.assert_allclose(scales.state_mean[0], expected.mean(), rtol=1e-12)
+    np.testing.assert_allclose(scales.state_std[0], expected.std(), rtol=1e-9)
+    np.testing.assert_allclose(scales.return_std, expected.std(), rtol=1e-9)
+
+
+def test_normalised_values_have_mean_zero_and_deviation_one(scales):
+    got = scales.apply(STATES)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(got.std(axis=0), [1.0, 0.0, 1.0], atol=1e-6)
+
+
+def test_any_leading_axes_are_taken(scales):
+    batched = np.stack([np.stack([STATES, STATES + 1])])
+    np.testing.assert_array_equal(scales.apply(batched)[0, 0], scales.apply(STATES))
+
+
+def test_returns_are_normalised_to_float32(scales):
+    got = scales.apply_returns(RETURNS)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, [-1.2247449, 0.0, 1.2247449], rtol=1e-6)
+
+
+def test_scales_that_change_nothing():
+    nothing = Normalisation.none(3)
+    np.testing.assert_array_equal(nothing.apply(STATES), STATES)
+    assert nothing.apply_returns(RETURNS).tolist() == RETURNS.tolist()
+
+
+def test_scales_survive_json(scales):
+    assert Normalisation.from_json(json.loads(json.dumps(asdict(scales))), 3) == scales
+
+
+@pytest.mark.parametrize("name", ["state_mean", "state_std", "difference_std"])
+def test_scales_of_another_number_of_components_are_refused(scales, name):
+    with refused(ValueError, f"normalisation.{name}: expected 3 finite numbers, got (1.0, 2.0)"):
+        Normalisation.from_json(asdict(replace(scales, **{name: (1.0, 2.0)})), 3)
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state_std": (1.0, 0.0, 1.0)},
+        {"state_std": (1.0, -1.0, 1.0)},
+        {"difference_std": (1.0, 1.0, 0.0)},
+        {"state_mean": (0.0, NAN, 0.0)},
+        {"difference_std": (1.0, INFINITY, 1.0)},
+        {"return_mean": INFINITY},
+        {"return_std": 0.0},
+        {"return_std": NAN},
+    ],
+)
+def test_scales_that_are_no_scales_are_refused(scales, wrong):
+    with refused(ValueError, "normalisation", "expected"):
+        Normalisation.from_json(asdict(replace(scales, **wrong)), 3)
+
+
+def test_a_missing_scale_is_refused(scales):
+    fields = {key: value for key, value in asdict(scales).items() if key != "difference_std"}
+    with pytest.raises(KeyError, match="difference_std"):
+        Normalisation.from_json(fields, 3)

@@ -1,0 +1,39 @@
+"""Returns-to-go against a loop that adds the rewards up from behind."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import examples
+from understudy.sequences.returns import returns_to_go
+
+REWARDS = st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20), min_size=1, max_size=8)
+
+
+def naive(episodes: list[list[float]]) -> list[float]:
+    """Sum what is left of each episode, anew at every step."""
+    return [sum(rewards[step:]) for rewards in episodes for step in range(len(rewards))]
+
+
+def offsets_of(episodes: list[list[float]]) -> np.ndarray:
+    return np.cumsum([0, *map(len, episodes)])
+
+
+@examples(200)
+@given(episodes=REWARDS)
+def test_each_step_has_the_sum_of_what_follows_in_its_episode(episodes):
+    rewards = np.asarray([reward for rewards in episodes for reward in rewards], dtype=np.float32)
+    got = returns_to_go(rewards, offsets_of(episodes))
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, naive(episodes), rtol=0, atol=1e-8)
+
+
+def test_an_example():
+    got = returns_to_go(np.array([1.0, 2.0, 3.0, -5.0, 0.5], dtype=np.float32), np.array([0, 3, 4, 5]))
+    assert got.tolist() == [6.0, 5.0, 3.0, -5.0, 0.5]
+
+
+def test_small_rewards_behind_many_large_ones_are_not_lost():
+    # Added up in float32, one is lost beside 2 ** 24.
+    rewards = np.array([2.0**24, 1.0, 1.0], dtype=np.float32)
+    assert returns_to_go(rewards, np.array([0, 1, 3])).tolist() == [2.0**24, 2.0, 1.0]

@@ -1,0 +1,234 @@
+"""Sequences are opened without a copy, and files that are not theirs are refused in one sentence."""
+
+import json
+import os
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.builders import CHOICES, SPECS, VECTORS, random_episodes, refused, written_store
+from understudy.errors import DataError
+from understudy.sequences.store import SPLITS, map_arrow, open_sequences, split_schema
+
+LENGTHS = [4, 1, 6, 3]
+PER_STEP = ("states", "actions", "labels", "returns_to_go")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return written_store(tmp_path, CHOICES, random_episodes(CHOICES, LENGTHS))
+
+
+def owner(array):
+    """What holds the memory of an array, below all views."""
+    while isinstance(array, np.ndarray):
+        assert not array.flags.owndata
+        array = array.base
+    return array
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_shapes_and_types(tmp_path, spec):
+    sequences = open_sequences(written_store(tmp_path, spec, random_episodes(spec, LENGTHS)), "train")
+    entries = () if spec.discrete_actions else (2,)
+    assert (sequences.num_episodes, sequences.num_steps) == (3, 10)
+    assert (sequences.states.shape, sequences.states.dtype) == ((10, 3), np.float32)
+    assert sequences.actions.shape == sequences.labels.shape == (10, *entries)
+    assert (sequences.returns_to_go.shape, sequences.returns_to_go.dtype) == ((10,), np.float32)
+    assert (sequences.offsets.tolist(), sequences.offsets.dtype) == ([0, 1, 7, 10], np.int64)
+    assert (sequences.seeds.tolist(), sequences.truncated.dtype) == ([101, 102, 103], bool)
+    assert (sequences.options, sequences.terminations, sequences.num_options) == (None, None, None)
+
+
+def test_the_held_out_episodes_are_another_split(store):
+    held_out = open_sequences(store, "validation")
+    assert (held_out.seeds.tolist(), held_out.num_steps) == ([100], 4)
+
+
+@pytest.mark.parametrize("name", PER_STEP)
+def test_opening_copies_nothing(tmp_path, name):
+    sequences = open_sequences(written_store(tmp_path, VECTORS, random_episodes(VECTORS, LENGTHS)), "train")
+    array = getattr(sequences, name)
+    assert isinstance(owner(array), pa.Array | pa.Buffer)
+    assert not array.flags.writeable
+
+
+def test_states_and_actions_lie_in_one_piece_of_memory(tmp_path):
+    sequences = open_sequences(written_store(tmp_path, VECTORS, random_episodes(VECTORS, LENGTHS)), "train")
+    assert sequences.states.strides == sequences.actions.strides == (20, 4)
+    assert sequences.actions.ctypes.data - sequences.states.ctypes.data == 12
+
+
+def test_opening_takes_no_memory_for_the_steps(tmp_path):
+    store = written_store(tmp_path, CHOICES, random_episodes(CHOICES, [3, 50_000]))
+    before = pa.total_allocated_bytes()
+    sequences = open_sequences(store, "train")
+    assert pa.total_allocated_bytes() - before < 10_000
+    assert sequences.states.nbytes == 600_000
+
+
+def test_two_openings_share_the_pages_of_the_file(store):
+    path = store / "train.arrow"
+    first = open_sequences(store, "train").states[0, 0]
+    content = bytearray(path.read_bytes())
+    place = content.index(first.tobytes())
+    opened = open_sequences(store, "train")
+    with path.open("r+b") as file:
+        os.pwrite(file.fileno(), np.float32(77.0).tobytes(), place)
+    assert opened.states[0, 0] == 77.0
+
+
+def test_the_hash_is_that_of_the_description(store):
+    before = open_sequences(store, "train")
+    assert before.sha256 == open_sequences(store, "validation").sha256
+    text = (store / "store.json").read_text()
+    (store / "store.json").write_text(text + "\n")
+    assert open_sequences(store, "train").sha256 != before.sha256
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("kept", [0.0, 0.2, 0.6, 0.99])
+def test_a_truncated_file_is_refused(store, split, kept):
+    path = store / f"{split}.arrow"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with refused(DataError, f"{path}: expected a whole Arrow file"):
+        open_sequences(store, split)
+
+
+def test_a_file_cut_anywhere_is_refused(store):
+    path = store / "train.arrow"
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with refused(DataError, f"{path}: expected a whole Arrow file"):
+            open_sequences(store, "train")
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"ARROW1" * 30, b"\x00" * 500, b"PAR1 something else PAR1"])
+def test_another_kind_of_file_is_refused(store, content):
+    (store / "train.arrow").write_bytes(content)
+    with refused(DataError, f"{store / 'train.arrow'}: expected a whole Arrow file"):
+        open_sequences(store, "train")
+
+
+@pytest.mark.parametrize("name", ["train.arrow", "store.json"])
+def test_a_missing_file_is_refused(store, name):
+    (store / name).unlink()
+    with refused(DataError, str(store / name)):
+        open_sequences(store, "train")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(store):
+    (store / "train.arrow").unlink()
+    (store / "train.arrow").mkdir()
+    with refused(DataError, f"{store / 'train.arrow'}: expected a whole Arrow file"):
+        open_sequences(store, "train")
+
+
+def written_arrow(path, table: pa.Table, batches: int = 1) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        for _ in range(batches):
+            writer.write_table(table)
+
+
+@pytest.mark.parametrize("batches", [0, 2])
+def test_other_than_one_batch_is_refused(tmp_path, batches):
+    schema = pa.schema([pa.field("a", pa.int32())])
+    written_arrow(tmp_path / "x.arrow", pa.table({"a": pa.array([1, 2], pa.int32())}, schema), batches)
+    with refused(DataError, f"{tmp_path / 'x.arrow'}: expected one batch of the columns a", f"got {batches} of a"):
+        map_arrow(tmp_path / "x.arrow", schema)
+
+
+def test_an_arrow_file_of_other_columns_is_refused(store):
+    written_arrow(store / "train.arrow", pa.table({"colour": [1, 2]}))
+    with refused(DataError, str(store / "train.arrow"), "expected one batch of the columns episode", "1 of colour"):
+        open_sequences(store, "train")
+
+
+def test_an_arrow_file_of_another_width_is_refused(tmp_path, store):
+    other = written_store(tmp_path / "other", CHOICES, random_episodes(CHOICES, LENGTHS), hidden=("x",))
+    (store / "train.arrow").write_bytes((other / "train.arrow").read_bytes())
+    with refused(DataError, str(store / "train.arrow"), "expected one batch"):
+        open_sequences(store, "train")
+
+
+def change(store, **values) -> None:
+    """Set keys of store.json; ... takes a key away."""
+    path = store / "store.json"
+    content = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", ...])
+def test_another_format_is_refused(store, version):
+    change(store, format_version=version)
+    got = None if version is ... else version
+    with refused(DataError, f"{store / 'store.json'}: expected format_version 1, got {got!r}"):
+        open_sequences(store, "train")
+
+
+MALFORMED = {
+    "no environment": {"environment": ...},
+    "an environment without fields": {"environment": {}},
+    "an environment with a field too many": {"environment": CHOICES.to_json() | {"colour": "red"}},
+    "an environment with choices and bounds": {"environment": CHOICES.to_json() | {"action_low": [0.0]}},
+    "no hidden components": {"hidden_components": ...},
+    "a number for hidden components": {"hidden_components": 3},
+    "an unknown hidden component": {"hidden_components": ["w"]},
+    "all components hidden": {"hidden_components": ["x", "y", "z"]},
+    "no scales": {"normalisation": ...},
+    "scales as a list": {"normalisation": [1, 2]},
+    "scales without entries": {"normalisation": {}},
+}
+
+
+@pytest.mark.parametrize("values", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_description_is_refused(store, values):
+    change(store, **values)
+    with refused(DataError, f"{store / 'store.json'}: expected a description of sequences, got a malformed one"):
+        open_sequences(store, "train")
+
+
+@pytest.mark.parametrize("environment", [[], None, "Toy-v0"])
+def test_an_environment_that_is_no_object_is_refused(store, environment):
+    change(store, environment=environment)
+    with refused(DataError, f"{store / 'store.json'}: expected a description of sequences, got a malformed one"):
+        open_sequences(store, "train")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "\x00", '{"format_version": 1'])
+def test_a_description_that_is_no_json_object_is_refused(store, text):
+    (store / "store.json").write_text(text)
+    with refused(DataError, f"{store / 'store.json'}: expected"):
+        open_sequences(store, "train")
+
+
+def test_every_column_of_a_split_is_required():
+    assert not any(field.nullable for field in split_schema(CHOICES, 3))
+
+
+def with_labels_of(table: pa.Table, lengths: list[int]) -> pa.Table:
+    """The table with labels in lists of other lengths."""
+    place, column = table.schema.get_field_index("label"), table["label"].chunk(0)
+    items = column.values[: sum(lengths)]
+    labels = pa.LargeListArray.from_arrays(pa.array(np.cumsum([0, *lengths])), items, type=column.type)
+    return table.set_column(place, table.schema.field("label"), labels)
+
+
+@pytest.mark.parametrize("lengths", [[2, 5, 3], [1, 6, 2]])
+def test_columns_of_different_lengths_are_refused(store, lengths):
+    path = store / "train.arrow"
+    with pa.OSFile(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    written_arrow(path, with_labels_of(table, lengths))
+    with refused(DataError, str(path)):
+        open_sequences(store, "train")
+
+
+def test_a_damaged_column_name_is_refused(store):
+    path = store / "train.arrow"
+    path.write_bytes(path.read_bytes().replace(b"truncated", b"\xffruncated"))
+    with refused(DataError, str(path)):
+        open_sequences(store, "train")
