@@ -1,0 +1,161 @@
+"""Experts trained by stable-baselines3; the only place that imports it.
+
+train_expert(...) -> the expert as a Policy, and its learning curve
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from stable_baselines3 import A2C, PPO, SAC, TD3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import DummyVecEnv
+from torch import nn
+from tqdm import tqdm
+
+from understudy.environments.make import describe, make_environment
+from understudy.environments.view import ObservationView
+from understudy.errors import DataError, ParameterError
+from understudy.nn.heads import ACTIVATIONS
+from understudy.params import EnvironmentParams, ExpertParams
+from understudy.policy import Policy, build_model
+from understudy.sequences.normalise import Normalisation
+from understudy.spec import EnvironmentSpec
+from understudy.utils.progress import progress_bar
+
+ALGORITHMS = {"ppo": PPO, "a2c": A2C, "sac": SAC, "td3": TD3}
+CURVE_POINTS = 100
+
+
+@dataclass
+class LearningCurve(BaseCallback):
+    """Collects the returns of training episodes, moves the progress bar, and stops at weights that are not finite.
+
+    `rows` holds one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode
+    ended: environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
+    """
+
+    total_steps: int
+    bar: tqdm
+    rows: list[tuple[int, int, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.returns: list[float] = []
+        self.lengths: list[int] = []
+        self.points = 0
+
+    def _on_training_start(self) -> None:
+        self.running_return = np.zeros(self.training_env.num_envs)
+        self.running_length = np.zeros(self.training_env.num_envs, dtype=np.int64)
+
+    def _on_step(self) -> bool:
+        self.running_return += self.locals["rewards"]
+        self.running_length += 1
+        for row in np.flatnonzero(self.locals["dones"]):
+            self.returns.append(float(self.running_return[row]))
+            self.lengths.append(int(self.running_length[row]))
+            self.running_return[row] = self.running_length[row] = 0
+        self.bar.update(min(self.num_timesteps, self.total_steps) - self.bar.n)
+        points = self.num_timesteps * CURVE_POINTS // self.total_steps
+        if points == self.points:
+            return True
+        self.points = points
+        if not _all_finite(self.model.policy):
+            raise _diverged(f"weights that are not finite after {self.num_timesteps} steps")
+        if self.returns:
+            self.rows.append(
+                (self.num_timesteps, len(self.returns), float(np.mean(self.returns)), float(np.mean(self.lengths)))
+            )
+            self.bar.set_postfix_str(f"return {self.rows[-1][2]:.0f}", refresh=False)
+            self.returns, self.lengths = [], []
+        return True
+
+
+def train_expert(environment: EnvironmentParams, expert: ExpertParams) -> tuple[Policy, list[tuple]]:
+    """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
+
+    Raises:
+        ParameterError: the environment cannot be made, or the algorithm does not suit its actions.
+        DataError: the training diverged.
+    """
+    torch.set_num_threads(expert.threads)
+    probe = make_environment(environment.id, environment.kwargs)
+    spec = describe(probe)
+    if expert.algorithm in ("sac", "td3") and spec.discrete_actions:
+        raise ParameterError(
+            f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
+        )
+    environments = DummyVecEnv(
+        [lambda: make_environment(environment.id, environment.kwargs)] * expert.hyperparameters.num_environments
+    )
+    model = ALGORITHMS[expert.algorithm](
+        "MlpPolicy", environments, seed=expert.seed, device="cpu", **_algorithm_arguments(expert, spec)
+    )
+    with progress_bar(expert.total_steps, "expert", "step") as bar:
+        curve = LearningCurve(expert.total_steps, bar)
+        try:
+            model.learn(expert.total_steps, callback=curve)
+        except DataError:
+            raise
+        except (ValueError, RuntimeError) as error:  # what torch's distributions make of NaN
+            if "invalid values" not in str(error) and _all_finite(model.policy):
+                raise
+            raise _diverged(f"numbers that are not finite after {curve.num_timesteps} steps") from None
+    return _as_policy(model, expert, spec), curve.rows
+
+
+def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict:
+    """The constructor's arguments: those of params.yaml under their own names, but for the few that are no plain value."""
+    arguments = expert.hyperparameters.model_dump(
+        exclude={"num_environments", "schedule", "learning_rate", "action_noise"}
+    )
+    rate, linear = expert.hyperparameters.learning_rate, expert.hyperparameters.schedule == "linear"
+    arguments["learning_rate"] = (lambda remaining: rate * remaining) if linear else rate
+    arguments["policy_kwargs"] = {
+        "net_arch": list(expert.hidden_sizes),
+        "activation_fn": ACTIVATIONS[expert.activation],
+    }
+    if expert.algorithm == "td3":
+        deviation = np.full(spec.action_dim, expert.td3.action_noise)
+        arguments["action_noise"] = NormalActionNoise(np.zeros(spec.action_dim), deviation)
+    return arguments
+
+
+def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec) -> Policy:
+    """Copy the actor's layers into the `expert` family."""
+    squash = expert.algorithm in ("sac", "td3")
+    config = {"hidden_sizes": list(expert.hidden_sizes), "activation": expert.activation, "squash": squash}
+    normalisation = Normalisation.none(spec.state_dim)
+    actor = build_model("expert", config, spec, normalisation, "expert")
+    ours = [layer for layer in actor.actor if isinstance(layer, nn.Linear)]
+    for layer, theirs in zip(ours, _actor_layers(model, expert.algorithm), strict=True):
+        layer.load_state_dict(theirs.state_dict())
+    if squash:
+        low, high = torch.tensor(spec.action_low), torch.tensor(spec.action_high)
+        actor.middle.copy_((low + high) / 2)
+        actor.half_range.copy_((high - low) / 2)
+    if not _all_finite(actor):
+        raise _diverged("weights that are not finite at the end")
+    view = ObservationView(spec.components, ())
+    return Policy(actor.eval(), "expert", config, spec, view, normalisation)
+
+
+def _all_finite(module: nn.Module) -> bool:
+    return all(bool(torch.isfinite(weights).all()) for weights in module.parameters())
+
+
+def _diverged(problem: str) -> DataError:
+    return DataError(f"expert: expected training to converge, got {problem}; a smaller learning rate may help")
+
+
+def _actor_layers(model: BaseAlgorithm, algorithm: str) -> list[nn.Linear]:
+    if algorithm in ("ppo", "a2c"):
+        modules = [*model.policy.mlp_extractor.policy_net, model.policy.action_net]
+    elif algorithm == "sac":
+        modules = [*model.actor.latent_pi, model.actor.mu]
+    else:
+        modules = [*model.actor.mu]
+    return [module for module in modules if isinstance(module, nn.Linear)]

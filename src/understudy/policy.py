@@ -1,0 +1,268 @@
+"""Trained policies: saving, loading, acting.
+
+build_model(family, config, spec, ...) -- a family's module from a block of params.yaml
+Policy                                 -- a model with what it needs to act on raw observations; stable-baselines3's `predict`
+PolicyActor                            -- a policy as an actor of the interaction loop
+save_policy(policy, folder), load_policy(folder), load_actor(folder, ...)
+
+On disk a policy is model.safetensors, the weights, and policy.json, everything else. Nothing is pickled.
+"""
+
+import importlib
+import inspect
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from pydantic import ConfigDict, ValidationError, create_model
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from understudy.environments.view import ObservationView
+from understudy.errors import DataError, ParameterError
+from understudy.nn.cache import PlayState
+from understudy.sequences.normalise import Normalisation
+from understudy.spec import EnvironmentSpec
+from understudy.utils.jsonfile import read_json, write_json
+from understudy.validation import describe
+
+FORMAT_VERSION = 1
+GIVEN = ("self", "state_dim", "action_dim", "discrete_actions", "difference_scale")
+
+
+def build_model(
+    family: str, config: dict[str, Any], spec: EnvironmentSpec, normalisation: Normalisation, where: str
+) -> nn.Module:
+    """Construct the family's model; `config` holds its constructor's arguments but for those that the data determine.
+
+    Raises:
+        ParameterError: the family does not exist, or an argument is missing, unknown, of the wrong type or refused; the
+            message begins with `where`.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", family):
+        raise ParameterError(f"{where}.family: expected the name of a file in models, got {family!r}")
+    try:
+        constructor = importlib.import_module(f"understudy.models.{family}").FAMILY
+    except (ModuleNotFoundError, AttributeError):
+        raise ParameterError(f"{where}.family: expected the name of a family, got {family!r}") from None
+    parameters = inspect.signature(constructor.__init__).parameters
+    arguments = {
+        name: (parameter.annotation, ... if parameter.default is inspect.Parameter.empty else parameter.default)
+        for name, parameter in parameters.items()
+        if name not in GIVEN
+    }
+    given = {
+        "state_dim": len(normalisation.state_mean),
+        "action_dim": spec.action_dim,
+        "discrete_actions": spec.discrete_actions,
+        "difference_scale": normalisation.difference_std,
+    }
+    checked = create_model(family, __config__=ConfigDict(extra="forbid", strict=True), **arguments)
+    try:
+        checked.model_validate(config)
+        return constructor(**config, **{name: value for name, value in given.items() if name in parameters})
+    except ValidationError as error:
+        raise ParameterError(f"{where}.{describe(error, checked, checked)}") from None
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise ParameterError(f"{where}.{' '.join(str(error).split())}") from None
+
+
+@dataclass
+class Memory:
+    """What a policy remembers between two calls of `predict`; made by the policy, handed back by the caller."""
+
+    policy: "Policy"
+    play: PlayState
+
+
+@dataclass
+class Policy:
+    """A model, and what turns raw observations into what it takes.
+
+    `family` and `config` rebuild the model. `provenance` holds SHA-256 hashes of what the policy was trained on. `generator`
+    draws the actions that are not deterministic.
+    """
+
+    model: nn.Module
+    family: str
+    config: dict[str, Any]
+    spec: EnvironmentSpec
+    view: ObservationView
+    normalisation: Normalisation
+    provenance: dict[str, str] = field(default_factory=dict)
+    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
+
+    def new_memory(self, num_rows: int) -> Memory:
+        """Memory of `num_rows` rows at the start of their episodes."""
+        return Memory(self, self.model.new_state(num_rows))
+
+    @torch.inference_mode()
+    def act(self, memory: Memory, observations: np.ndarray, deterministic: bool = True) -> np.ndarray:
+        """Actions (B,) int64 or (B, A) float32, within bounds, for raw observations (B, S) float32; updates the memory.
+
+        Deterministic actions are the likeliest ones; otherwise they are drawn from what the model predicts.
+        """
+        visible = self.normalisation.apply(self.view.apply(observations))
+        preds, log_std = self.model.step(memory.play, torch.from_numpy(visible))
+        actions = self._choose(preds, log_std, None if deterministic else self.generator)
+        self.model.acted(memory.play, actions)
+        return actions.numpy().copy()
+
+    def predict(
+        self,
+        observation: np.ndarray,
+        state: Memory | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = True,
+    ) -> tuple[np.ndarray, Memory]:
+        """Act as stable-baselines3's policies do.
+
+        Args:
+            observation: raw, (S,) for one environment or (B, S) for B.
+            state: what the last call returned, None to begin; it is updated in place.
+            episode_start: (B,) bool, rows that begin a new episode and forget the past.
+            deterministic: the likeliest action rather than a drawn one.
+
+        Returns:
+            The action, () or (A,) for one environment and (B,) or (B, A) for B, and the state for the next call.
+
+        Raises:
+            ValueError: an observation of another shape or not finite, or another number of rows than in the state.
+        """
+        observations = np.asarray(observation, dtype=np.float32)
+        single = observations.ndim == 1
+        observations = np.atleast_2d(observations)
+        if observations.ndim != 2 or observations.shape[1] != self.spec.state_dim:
+            raise ValueError(
+                f"observation: expected shape ({self.spec.state_dim},) or (rows, {self.spec.state_dim}),"
+                f" got {np.shape(observation)}"
+            )
+        if not np.isfinite(observations).all():
+            raise ValueError(f"observation: expected finite values, got {observations[~np.isfinite(observations)][0]}")
+        memory = self.new_memory(len(observations)) if state is None else state
+        if not isinstance(memory, Memory):
+            raise ValueError(f"state: expected what the last call returned, got {type(state).__name__}")
+        if memory.policy is not self:
+            raise ValueError("state: expected what this policy's last call returned, got another policy's")
+        if memory.play.num_rows != len(observations):
+            raise ValueError(f"observation: expected {memory.play.num_rows} rows as before, got {len(observations)}")
+        if episode_start is not None:
+            starts = np.atleast_1d(np.asarray(episode_start, dtype=bool))
+            if starts.shape != (len(observations),):
+                raise ValueError(f"episode_start: expected shape ({len(observations)},), got {starts.shape}")
+            memory.play.reset(torch.from_numpy(np.flatnonzero(starts)))
+        actions = self.act(memory, observations, deterministic)
+        return (actions[0] if single else actions), memory
+
+    def _choose(self, preds: Tensor, log_std: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        if self.spec.discrete_actions:
+            if generator is None:
+                return preds.argmax(-1)
+            return torch.multinomial(preds.softmax(-1), 1, generator=generator)[:, 0]
+        if generator is not None:
+            preds = preds + log_std.exp() * torch.randn(preds.shape, generator=generator)
+        return preds.clamp(torch.tensor(self.spec.action_low), torch.tensor(self.spec.action_high))
+
+
+class PolicyActor:
+    """A policy as an actor of the interaction loop.
+
+    With `shuffle_options` every option that the high level chooses is exchanged for another, by a rotation that derives
+    from the episode's seed; what a policy loses by that is what its options are worth.
+    """
+
+    def __init__(self, policy: Policy, shuffle_options: bool = False) -> None:
+        self.policy = policy
+        self.shuffle_options = shuffle_options
+        self.memory: Memory | None = None
+
+    def start(self, num_rows: int) -> None:
+        self.memory = self.policy.new_memory(num_rows)
+
+    def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        self.memory.play.reset(torch.from_numpy(rows))
+        if self.shuffle_options:
+            shifts = 1 + torch.from_numpy(seeds) % (self.policy.model.num_options - 1)
+            self.memory.play.memory["option_shift"][torch.from_numpy(rows)] = shifts
+
+    def keep(self, rows: np.ndarray) -> None:
+        self.memory.play.keep(torch.from_numpy(rows))
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        return self.policy.act(self.memory, observations)
+
+    def options(self) -> np.ndarray | None:
+        followed = self.memory.play.memory.get("option")
+        return None if followed is None else followed.numpy().astype(np.int16)
+
+
+def load_actor(folder: Path, shuffle_options: bool = False) -> PolicyActor:
+    """Load a policy to play in a worker process: on one thread, since its tensors are tiny."""
+    torch.set_num_threads(1)
+    return PolicyActor(load_policy(folder), shuffle_options)
+
+
+def save_policy(policy: Policy, folder: Path) -> None:
+    """Write model.safetensors and policy.json to an existing folder."""
+    tensors = {name: tensor.contiguous() for name, tensor in policy.model.state_dict().items()}
+    (folder / "model.safetensors").write_bytes(safetensors.torch.save(tensors))
+    content = {
+        "format_version": FORMAT_VERSION,
+        "family": policy.family,
+        "config": policy.config,
+        "environment": policy.spec.to_json(),
+        "hidden_components": list(policy.view.hidden),
+        "normalisation": asdict(policy.normalisation),
+        "provenance": policy.provenance,
+    }
+    write_json(folder / "policy.json", content)
+
+
+def load_policy(folder: str | Path) -> Policy:
+    """Load what `save_policy` wrote, ready to act.
+
+    Raises:
+        DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
+    """
+    description = Path(folder) / "policy.json"
+    content = read_json(description)
+    if content.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{description}: expected format_version {FORMAT_VERSION}, got {content.get('format_version')!r}"
+        )
+    try:
+        spec = EnvironmentSpec.from_json(content["environment"])
+        view = ObservationView(spec.components, tuple(content["hidden_components"]))
+        normalisation = Normalisation.from_json(content["normalisation"], len(view.visible))
+        family, config, provenance = content["family"], dict(content["config"]), dict(content["provenance"])
+        model = build_model(family, config, spec, normalisation, "config")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{description}: expected a policy's description, got a malformed one: {error!r}") from None
+    _load_weights(model, Path(folder) / "model.safetensors")
+    return Policy(model.eval(), family, config, spec, view, normalisation, provenance)
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected the policy's weights, found no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: expected a safetensors file, got one that cannot be read: {error}") from None
+    expected = model.state_dict()
+    if tensors.keys() != expected.keys():
+        unlike = sorted(tensors.keys() ^ expected.keys())[0]
+        raise DataError(f"{path}: expected the tensors that policy.json describes, got a difference at {unlike!r}")
+    for name, tensor in expected.items():
+        if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
+            raise DataError(
+                f"{path}: {name}: expected {tensor.dtype} of shape {tuple(tensor.shape)},"
+                f" got {tensors[name].dtype} of {tuple(tensors[name].shape)}"
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise DataError(f"{path}: {name}: expected finite weights, got NaN or infinity")
+    model.load_state_dict(tensors)

@@ -1,0 +1,203 @@
+"""Experts: what is exported chooses as stable-baselines3's own `predict` does, on any observation."""
+
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.envs.registration import EnvSpec
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from tests.toys import ROOT, CountingEnvironment
+from understudy.demonstrators import sb3
+from understudy.errors import DataError, ParameterError
+from understudy.params import EnvironmentParams, ExpertParams, load_params
+from understudy.policy import Policy, load_policy, save_policy
+
+SMALL = {
+    "ppo": {"num_environments": 2, "n_steps": 32, "batch_size": 32, "n_epochs": 2},
+    "a2c": {"num_environments": 2, "n_steps": 8},
+    "sac": {"num_environments": 1, "learning_starts": 40, "batch_size": 16, "buffer_size": 1000},
+    "td3": {"num_environments": 1, "action_noise": 0.3, "learning_starts": 40, "batch_size": 16, "buffer_size": 1000},
+}
+CASES = [
+    ("ppo", "CartPole-v1"),
+    ("a2c", "CartPole-v1"),
+    ("ppo", "Pendulum-v1"),
+    ("a2c", "Pendulum-v1"),
+    ("sac", "Pendulum-v1"),
+    ("td3", "Pendulum-v1"),
+    ("sac", "Toy-v0"),
+    ("td3", "Toy-v0"),
+]
+
+
+@dataclass
+class Trained:
+    """What came out, and the model of stable-baselines3 that it came from."""
+
+    policy: Policy
+    curve: list[tuple]
+    model: BaseAlgorithm
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    count = torch.get_num_threads()
+    yield
+    torch.set_num_threads(count)
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    """Toy-v0: two-dimensional actions from -1 to 3, whose middle is not zero, and episodes of 2 to 5 steps."""
+    make = EnvSpec("Toy-v0", entry_point=lambda render_mode=None: CountingEnvironment(vector=True))
+    monkeypatch.setitem(gymnasium.registry, "Toy-v0", make)
+
+
+def parameters(algorithm: str, steps: int = 300, **changes) -> ExpertParams:
+    content = load_params(ROOT / "params.yaml").expert.model_dump()
+    content[algorithm] |= SMALL[algorithm] | {key: changes.pop(key) for key in list(changes) if key in content["td3"]}
+    content |= {
+        "algorithm": algorithm,
+        "total_steps": steps,
+        "threads": 1,
+        "hidden_sizes": [16, 24],
+        "activation": "relu",
+    } | changes
+    return ExpertParams.model_validate(content)
+
+
+def train(monkeypatch, expert: ExpertParams, environment_id: str, shake: float = 0.0) -> Trained:
+    """Train and catch stable-baselines3's model; `shake` moves its weights before the export, so that actions differ."""
+    models = []
+    export = sb3._as_policy
+
+    def catch(model: BaseAlgorithm, *rest) -> Policy:
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weights in model.policy.parameters():
+                weights.add_(torch.randn(weights.shape, generator=generator), alpha=shake)
+        models.append(model)
+        return export(model, *rest)
+
+    monkeypatch.setattr(sb3, "_as_policy", catch)
+    policy, curve = sb3.train_expert(EnvironmentParams(id=environment_id, kwargs={}), expert)
+    monkeypatch.setattr(sb3, "_as_policy", export)
+    return Trained(policy, curve, models[0])
+
+
+def assert_chooses_alike(policy: Policy, model: BaseAlgorithm) -> None:
+    scale = np.random.default_rng(0).choice([0.01, 1, 100], size=(500, 1))
+    observations = (scale * np.random.default_rng(1).normal(size=(500, policy.spec.state_dim))).astype(np.float32)
+    ours, theirs = policy.predict(observations)[0], model.predict(observations, deterministic=True)[0]
+    if policy.spec.discrete_actions:
+        np.testing.assert_array_equal(ours, theirs)
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+        np.testing.assert_array_less(-1e-6, np.minimum(ours - policy.spec.action_low, policy.spec.action_high - ours))
+    assert len(np.unique(ours)) > 1
+
+
+@pytest.mark.parametrize(("algorithm", "environment_id"), CASES)
+def test_the_exported_actor_chooses_what_stable_baselines3_chooses(monkeypatch, tmp_path, algorithm, environment_id):
+    trained = train(monkeypatch, parameters(algorithm), environment_id, shake=0.3)
+    assert_chooses_alike(trained.policy, trained.model)
+    save_policy(trained.policy, tmp_path)
+    assert_chooses_alike(load_policy(tmp_path), trained.model)
+
+
+def test_an_actor_with_tanh_is_exported_with_tanh(monkeypatch):
+    trained = train(monkeypatch, parameters("ppo", activation="tanh"), "CartPole-v1", shake=0.3)
+    assert_chooses_alike(trained.policy, trained.model)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_the_seed_decides_the_weights(monkeypatch, algorithm):
+    def weights(seed: int) -> torch.Tensor:
+        policy = train(monkeypatch, parameters(algorithm, 120, seed=seed), "Pendulum-v1").policy
+        return torch.cat([values.reshape(-1) for values in policy.model.state_dict().values()])
+
+    first = weights(5)
+    torch.manual_seed(123)
+    assert torch.equal(weights(5), first)
+    assert not torch.equal(weights(6), first)
+
+
+def test_parameters_reach_stable_baselines3(monkeypatch):
+    model = train(monkeypatch, parameters("ppo", learning_rate=0.5, schedule="linear", gamma=0.75), "CartPole-v1").model
+    assert (model.n_steps, model.batch_size, model.n_epochs, model.n_envs, model.gamma) == (32, 32, 2, 2, 0.75)
+    assert [model.lr_schedule(remaining) for remaining in (1.0, 0.5, 0.0)] == [0.5, 0.25, 0.0]
+    model = train(monkeypatch, parameters("td3", 60, schedule="constant", learning_rate=0.5), "Toy-v0").model
+    assert [model.lr_schedule(remaining) for remaining in (1.0, 0.0)] == [0.5, 0.5]
+    assert model.action_noise._sigma.tolist() == [0.3, 0.3]
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "td3"])
+def test_an_algorithm_for_vectors_is_refused_for_choices(algorithm):
+    expected = rf"^expert\.algorithm: expected ppo or a2c for the choices of CartPole-v1, got {algorithm}$"
+    with pytest.raises(ParameterError, match=expected):
+        sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), parameters(algorithm))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment_id", "rate"),
+    [
+        ("sac", "Pendulum-v1", 1e10),
+        ("td3", "Pendulum-v1", 1e10),
+        ("a2c", "Pendulum-v1", 1e3),
+        ("ppo", "Pendulum-v1", 1e3),
+        ("ppo", "CartPole-v1", 1e10),
+    ],
+)
+def test_a_diverging_learning_rate_is_told_in_one_line(algorithm, environment_id, rate):
+    diverging = parameters(algorithm, learning_rate=rate, schedule="constant")
+    with pytest.raises(DataError, match=r"a smaller learning rate may help$") as caught:
+        sb3.train_expert(EnvironmentParams(id=environment_id, kwargs={}), diverging)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_become_nan_in_the_last_update_are_not_exported(monkeypatch):
+    export = sb3._as_policy
+
+    def spoil(model, *rest):
+        with torch.no_grad():
+            model.policy.action_net.bias[0] = float("nan")
+        return export(model, *rest)
+
+    monkeypatch.setattr(sb3, "_as_policy", spoil)
+    with pytest.raises(DataError, match="got weights that are not finite at the end"):
+        sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), parameters("a2c", 16))
+
+
+def test_a_ppo_rollout_of_a_single_step_is_refused():
+    """Its advantage cannot be normalised. The error may come from the check of params.yaml or from train_expert."""
+    content = parameters("ppo").model_dump()
+    content["ppo"] |= {"num_environments": 1, "n_steps": 1}
+    with pytest.raises(ValueError, match="n_steps"):
+        sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), ExpertParams.model_validate(content))
+
+
+def test_the_learning_curve_counts_whole_episodes(monkeypatch):
+    """The toy pays 1 + 2 + ... + n for n steps, so a mean return follows from the lengths; 600 steps bring 100 rows."""
+    lengths = []
+    real = sb3.LearningCurve._on_step
+
+    def note(self) -> bool:
+        before = self.running_length + 1
+        lengths.extend(before[self.locals["dones"]].tolist())
+        return real(self)
+
+    monkeypatch.setattr(sb3.LearningCurve, "_on_step", note)
+    curve = train(monkeypatch, parameters("a2c", 608), "Toy-v0").curve
+    assert 80 < len(curve) <= 100
+    assert [row[0] for row in curve] == sorted({row[0] for row in curve})
+    assert curve[-1][0] <= 608
+    counts = [row[1] for row in curve]
+    assert min(counts) >= 1
+    done = iter(lengths)
+    for _, episodes, return_mean, length_mean in curve:
+        group = [next(done) for _ in range(episodes)]
+        assert length_mean == pytest.approx(np.mean(group))
+        assert return_mean == pytest.approx(np.mean([length * (length + 1) / 2 for length in group]))

@@ -1,0 +1,68 @@
+"""What importing costs: torch only where something learns or acts, stable-baselines3 only where the expert is trained."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import understudy
+from tests.toys import ROOT
+
+WITHOUT_TORCH = ["build_sequences", "label_options", "compare"]
+WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy"]
+
+IMPORT = """
+import importlib.util, json, sys
+loaded = {}
+for stage in sys.argv[1:]:
+    spec = importlib.util.spec_from_file_location(stage, f"pipeline/{stage}.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    loaded[stage] = [name for name in ("torch", "stable_baselines3", "gymnasium") if name in sys.modules]
+print(json.dumps(loaded))
+"""
+
+
+def run(program: str, *arguments: str) -> str:
+    environment = {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_package_imports_without_its_dependencies():
+    heavy = ["torch", "numpy", "gymnasium", "pydantic", "pyarrow"]
+    program = f"import sys, understudy; print([name for name in {heavy} if name in sys.modules])"
+    assert run(program) == "[]\n"
+
+
+def test_load_policy_comes_when_it_is_asked_for():
+    program = "import sys, understudy; print(understudy.load_policy.__module__, 'torch' in sys.modules)"
+    assert run(program) == "understudy.policy True\n"
+
+
+def test_an_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'understudy' has no attribute 'load_polcy'$"):
+        _ = understudy.load_polcy
+    assert not hasattr(understudy, "load_expert")
+
+
+def test_stages_that_only_compute_do_not_import_torch():
+    loaded = json.loads(run(IMPORT, *WITHOUT_TORCH))
+    assert list(loaded) == WITHOUT_TORCH
+    assert [names for names in loaded.values() if "torch" in names or "stable_baselines3" in names] == []
+
+
+def test_only_the_training_of_the_expert_imports_stable_baselines3():
+    loaded = json.loads(run(IMPORT, *WITH_TORCH, "train_expert"))
+    assert {stage: "stable_baselines3" in names for stage, names in loaded.items()} == {
+        "record_rollouts": False,
+        "train_policy": False,
+        "evaluate_references": False,
+        "evaluate_policy": False,
+        "train_expert": True,
+    }
+
+
+def test_every_stage_program_is_looked_at():
+    programs = {path.stem for path in (ROOT / "pipeline").glob("*.py")}
+    assert programs == {*WITHOUT_TORCH, *WITH_TORCH, "train_expert"}

@@ -1,0 +1,115 @@
+"""Policies as actors of the interaction loop, and under stable-baselines3's own evaluation."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
+from understudy.environments.make import describe, make_environment
+from understudy.environments.play import play
+from understudy.policy import Policy, PolicyActor, load_actor, load_policy, save_policy
+
+every_family = pytest.mark.parametrize("family", CONFIGS)
+OBSERVATIONS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+
+def cart_poles(count: int) -> list[gymnasium.Env]:
+    return [make_environment("CartPole-v1", {}) for _ in range(count)]
+
+
+def cart_pole_policy(family: str) -> Policy:
+    return tiny_policy(family, describe(cart_poles(1)[0]), seed=1)
+
+
+@pytest.mark.parametrize(("family", "shuffle"), [*((family, False) for family in CONFIGS), ("hierarchical", True)])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_as_an_actor_it_plays_the_same_on_any_number_of_rows(family, shuffle, rows):
+    """CartPole's episodes of some 10 to 100 steps: rows begin anew, and leave, at different times."""
+    actor = PolicyActor(cart_pole_policy(family), shuffle_options=shuffle)
+    expected = play(actor, cart_poles(5), range(5))
+    assert len({episode.length for episode in expected}) > 1
+    episodes = play(actor, cart_poles(rows), range(5))
+    for one, other in zip(episodes, expected, strict=True):
+        np.testing.assert_array_equal(one.actions, other.actions)
+        np.testing.assert_array_equal(one.options, other.options)
+
+
+@pytest.mark.parametrize("spec", [CHOICES, VECTORS], ids=["choices", "vectors"])
+@every_family
+def test_kept_rows_go_on_where_they_were(family, spec):
+    policy = tiny_policy(family, spec)
+    seen = np.random.default_rng(1).normal(size=(12, 3, 3)).astype(np.float32)
+    whole, kept = PolicyActor(policy), PolicyActor(policy)
+    for actor in (whole, kept):
+        actor.start(3)
+        actor.reset(np.arange(3), np.arange(3))
+    for observations in seen[:6]:
+        np.testing.assert_array_equal(kept.act(observations), whole.act(observations))
+    kept.keep(np.asarray([2, 0]))
+    for observations in seen[6:]:
+        expected = whole.act(observations)[[2, 0]]
+        np.testing.assert_allclose(kept.act(observations[[2, 0]]), expected, rtol=0, atol=1e-4)
+
+
+def options_of(policy: Policy, seeds: list[int], seen: np.ndarray, shuffle: bool) -> np.ndarray:
+    actor = PolicyActor(policy, shuffle_options=shuffle)
+    actor.start(len(seeds))
+    actor.reset(np.arange(len(seeds)), np.asarray(seeds))
+    actor.act(seen)
+    return actor.options()
+
+
+def test_shuffled_options_are_rotated_by_the_seed_and_never_the_chosen_ones():
+    """Of three options: even seeds take the next one, odd seeds the one after it."""
+    policy, seeds = tiny_policy("hierarchical", CHOICES), list(range(40))
+    chosen, played = (options_of(policy, seeds, OBSERVATIONS, shuffle) for shuffle in (False, True))
+    assert chosen.dtype == np.int16
+    assert len(np.unique(chosen)) > 1
+    np.testing.assert_array_equal(played, (chosen + np.asarray([1, 2] * 20)) % 3)
+
+
+@pytest.mark.parametrize("family", ["mlp", "action_transformer", "expert"])
+def test_families_without_options_have_none(family):
+    assert options_of(tiny_policy(family, CHOICES), [1, 2, 3], OBSERVATIONS[:3], shuffle=False) is None
+
+
+def test_a_loaded_actor_plays_on_one_thread(tmp_path):
+    policy, threads = tiny_policy("mlp", CHOICES), torch.get_num_threads()
+    save_policy(policy, tmp_path)
+    torch.set_num_threads(2)
+    try:
+        actor = load_actor(tmp_path)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    actor.start(3)
+    actor.reset(np.arange(3), np.arange(3))
+    np.testing.assert_array_equal(actor.act(OBSERVATIONS[:3]), policy.predict(OBSERVATIONS[:3])[0])
+
+
+class SeedAfterSeed(gymnasium.Wrapper):
+    """Begins its episodes with the given seeds, one after the other, whatever it is asked for."""
+
+    def __init__(self, environment: gymnasium.Env, seeds: list[int]) -> None:
+        super().__init__(environment)
+        self.waiting = iter(seeds)
+
+    def reset(self, **kwargs) -> tuple[np.ndarray, dict]:
+        return self.env.reset(seed=next(self.waiting, 0))
+
+
+@pytest.mark.parametrize("family", ["action_transformer", "hierarchical"])
+@pytest.mark.filterwarnings("ignore:Evaluation environment is not wrapped")
+def test_stable_baselines3_evaluates_a_loaded_policy_as_the_interaction_loop_does(family, tmp_path):
+    """Three rows, two episodes each, on the same seeds; the lengths differ, so that rows begin anew at different times."""
+    save_policy(cart_pole_policy(family), tmp_path)
+    policy = load_policy(tmp_path)
+    played = play(PolicyActor(policy), cart_poles(6), range(6))
+    makers = [lambda row=row: SeedAfterSeed(cart_poles(1)[0], [row, row + 3]) for row in range(3)]
+    returns, lengths = evaluate_policy(policy, DummyVecEnv(makers), n_eval_episodes=6, return_episode_rewards=True)
+    assert sorted(lengths) == sorted(episode.length for episode in played)
+    assert sorted(returns) == sorted(episode.total_return for episode in played)
+    assert len(set(lengths)) > 2
