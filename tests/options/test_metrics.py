@@ -1,0 +1,112 @@
+"""How good options are: usage on literal arrays, and information where the answer is known.
+
+The expected information: log 2 nats for a choice of two that the option decides; for a vector, the logarithm of the
+ratio of deviations without and with the option, an entry.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.builders import CHOICES, VECTORS, in_random_states
+from understudy.options.metrics import describe_usage, information_about_actions
+
+
+def test_usage_of_a_literal_segmentation():
+    options = np.array([0, 0, 1, 1, 1, 0, 2, 2], dtype=np.int16)
+    starts = np.array([1, 0, 0, 0, 0, 0, 1, 0], dtype=bool)
+    got = describe_usage(options, starts, 4)
+    # Stretches of 2, 3, 1 and 2 steps; two switches in eight steps.
+    assert got["usage"] == [0.375, 0.375, 0.25, 0.0]
+    assert got["entropy"] == pytest.approx(1.0821955300387671)
+    assert (got["median_dwell"], got["switch_rate"]) == (2.0, 0.25)
+
+
+def test_an_option_held_over_the_end_of_an_episode_is_two_stretches():
+    got = describe_usage(np.array([1, 1, 1, 1], np.int16), np.array([1, 0, 0, 1], bool), 2)
+    assert got == {"usage": [0.0, 1.0], "entropy": 0.0, "median_dwell": 2.0, "switch_rate": 0.0}
+
+
+def test_another_option_at_the_start_of_an_episode_is_no_switch():
+    got = describe_usage(np.array([0, 0, 1, 1], np.int16), np.array([1, 0, 1, 0], bool), 2)
+    assert (got["switch_rate"], got["median_dwell"]) == (0.0, 2.0)
+    assert got["entropy"] == pytest.approx(0.6931471805599453)
+
+
+def test_usage_leaves_its_arguments_alone():
+    starts = np.array([1, 0, 0], bool)
+    describe_usage(np.array([0, 1, 0], np.int16), starts, 2)
+    assert starts.tolist() == [True, False, False]
+
+
+STEPS = 600
+
+
+def drawn(seed: int) -> tuple[np.random.Generator, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return generator, generator.integers(2, size=STEPS)
+
+
+def deciding_choices(seed: int):
+    _, options = drawn(seed)
+    return replace(in_random_states(CHOICES, options, [STEPS], seed), options=options, num_options=2)
+
+
+def deciding_vectors(seed: int):
+    generator, options = drawn(seed)
+    labels = (options[:, None] - 0.5) + generator.normal(0.0, 0.05, (STEPS, 2))
+    return replace(in_random_states(VECTORS, labels, [STEPS], seed), options=options, num_options=2)
+
+
+def with_noise(sequences, seed: int):
+    return replace(sequences, options=np.random.default_rng(seed + 100).integers(2, size=STEPS))
+
+
+def test_an_option_that_decides_a_choice_is_worth_a_bit():
+    assert 0.6 < information_about_actions(deciding_choices(0), deciding_choices(1)) < 0.9
+
+
+def test_an_option_that_decides_a_vector_is_worth_the_ratio_of_deviations():
+    # Two entries of log(0.5025 / 0.05) = 2.3 nats; trees of finite size reach most of it.
+    assert 3.0 < information_about_actions(deciding_vectors(0), deciding_vectors(1)) < 6.0
+
+
+@pytest.mark.parametrize("deciding", [deciding_choices, deciding_vectors])
+def test_an_option_that_is_noise_is_worth_nothing(deciding):
+    got = information_about_actions(with_noise(deciding(0), 0), with_noise(deciding(1), 1))
+    assert abs(got) < 0.1
+
+
+def test_an_option_that_the_state_gives_away_is_worth_nothing():
+    def given_away(seed: int):
+        sequences = in_random_states(CHOICES, np.zeros(STEPS), [STEPS], seed)
+        options = (sequences.states[:, 0] > 0).astype(np.int16)
+        return replace(sequences, labels=options.astype(np.float32), options=options, num_options=2)
+
+    assert abs(information_about_actions(given_away(0), given_away(1))) < 0.05
+
+
+def test_information_is_about_the_demonstrated_action():
+    training, held_out = deciding_choices(0), deciding_choices(1)
+    executed = [replace(part, actions=np.zeros(STEPS, np.float32)) for part in (training, held_out)]
+    assert information_about_actions(*executed) == information_about_actions(training, held_out)
+
+
+def test_information_is_the_same_each_time():
+    parts = deciding_vectors(0), deciding_vectors(1)
+    assert information_about_actions(*parts) == information_about_actions(*parts)
+
+
+def test_an_action_that_only_the_held_out_steps_hold_is_counted():
+    training, held_out = deciding_choices(0), deciding_choices(1)
+    labels = held_out.labels.copy()
+    labels[:10] = 2
+    assert np.isfinite(information_about_actions(training, replace(held_out, labels=labels)))
+
+
+def test_a_demonstrator_of_one_action_tells_nothing():
+    training, held_out = (
+        replace(part, labels=np.zeros(STEPS, np.float32)) for part in (deciding_choices(0), deciding_choices(1))
+    )
+    assert information_about_actions(training, held_out) == pytest.approx(0.0, abs=1e-6)
