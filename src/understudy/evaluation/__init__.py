@@ -1,0 +1,1 @@
+"""Scores and intervals from recordings."""

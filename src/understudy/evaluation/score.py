@@ -1,0 +1,125 @@
+"""From evaluation recordings to the numbers of metrics/summary.json.
+
+summarise(recordings, ...) -- one entry a policy
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from understudy.errors import DataError
+from understudy.evaluation.statistics import Bootstrap, interquartile_mean, normalised_score
+from understudy.rollouts.parquet import Recording
+
+EXPERT, RANDOM, BASELINE = "expert", "random", "mlp"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One policy's evaluation: its recording, its accuracy on held-out episodes, and its play with shuffled options."""
+
+    recording: Recording
+    action_accuracy: float | None = None
+    shuffled: Recording | None = None
+
+
+def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict[str, Any]]:
+    """One entry a policy, in the given order; "expert" and "random" are the references of the score.
+
+    Returns:
+        return_* in raw reward; score is 1 for the expert and 0 for random; *_ci_low and *_ci_high bound intervals by episodes,
+        paired by seed; gain is the score beyond the memoryless baseline's; solved_rate a share of episodes, None where the
+        environment has no threshold; length_mean in steps.
+
+    Raises:
+        DataError: recordings of other seeds or environments, or an expert no better than random.
+    """
+    _check_pairing(judged)
+    returns = {name: each.recording.episodes["return"] for name, each in judged.items()}
+    expert, random = returns[EXPERT], returns[RANDOM]
+    if expert.mean() <= random.mean():
+        raise DataError(
+            f"data/evaluation/{EXPERT}: expected a mean return above the random actor's {random.mean():.1f},"
+            f" got {expert.mean():.1f}; a score needs an expert that is better than random"
+        )
+    summary = {}
+    for name, each in judged.items():
+        entry = _describe_returns(each.recording, bootstrap) | _score("score", bootstrap, returns[name], expert, random)
+        if name not in (EXPERT, RANDOM):
+            entry["action_accuracy"] = each.action_accuracy
+            entry["on_policy_agreement"] = _agreement(each.recording)
+            if BASELINE in returns and name != BASELINE:
+                entry |= _gain(bootstrap, returns[name], returns[BASELINE], expert, random)
+        if each.shuffled is not None:
+            entry |= _score("shuffled_score", bootstrap, each.shuffled.episodes["return"], expert, random)
+        summary[name] = entry
+    return summary
+
+
+def _check_pairing(judged: dict[str, Judged]) -> None:
+    reference = judged[EXPERT].recording
+    recordings = {name: each.recording for name, each in judged.items()}
+    recordings |= {f"{name}/shuffled": each.shuffled for name, each in judged.items() if each.shuffled is not None}
+    for name, recording in recordings.items():
+        if recording.spec != reference.spec:
+            expected, got = reference.spec, recording.spec
+            raise DataError(
+                f"data/evaluation/{name}: expected the expert's environment {expected.environment_id} with {expected.kwargs},"
+                f" got {got.environment_id} with {got.kwargs}"
+            )
+        if not np.array_equal(recording.episodes["seed"], reference.episodes["seed"]):
+            raise DataError(
+                f"data/evaluation/{name}: expected the expert's seeds, got others; scores are paired by seed"
+            )
+
+
+def _describe_returns(recording: Recording, bootstrap: Bootstrap) -> dict[str, Any]:
+    returns = recording.episodes["return"]
+    interval = bootstrap.interval(np.mean, returns)
+    threshold = recording.spec.solved_return
+    return {
+        "return_mean": float(returns.mean()),
+        "return_iqm": interquartile_mean(returns),
+        "return_ci_low": interval.low,
+        "return_ci_high": interval.high,
+        "solved_rate": None if threshold is None else float((returns >= threshold).mean()),
+        "length_mean": float(recording.episodes["length"].mean()),
+        "episodes": len(returns),
+    }
+
+
+def _score(
+    key: str, bootstrap: Bootstrap, policy: np.ndarray, expert: np.ndarray, random: np.ndarray
+) -> dict[str, float]:
+    interval = bootstrap.interval(normalised_score, policy, expert, random)
+    if not np.isfinite([interval.low, interval.high]).all():
+        raise DataError(
+            f"data/evaluation: expected enough episodes for an interval of the score, got {len(policy)}"
+            " among which some resamples know no difference between expert and random"
+        )
+    return {
+        key: float(normalised_score(policy, expert, random)),
+        f"{key}_ci_low": interval.low,
+        f"{key}_ci_high": interval.high,
+    }
+
+
+def _gain(
+    bootstrap: Bootstrap, policy: np.ndarray, baseline: np.ndarray, expert: np.ndarray, random: np.ndarray
+) -> dict[str, float]:
+    def gain(policy, baseline, expert, random, axis=-1):
+        return normalised_score(policy, expert, random, axis) - normalised_score(baseline, expert, random, axis)
+
+    interval = bootstrap.interval(gain, policy, baseline, expert, random)
+    return {
+        "gain": float(gain(policy, baseline, expert, random)),
+        "gain_ci_low": interval.low,
+        "gain_ci_high": interval.high,
+    }
+
+
+def _agreement(recording: Recording) -> float:
+    """Share of the steps at which the policy did what the expert would have done in the same state."""
+    agree = recording.spec.agree(recording.steps["action"], recording.steps["demonstrated_action"])
+    return float(agree.mean())

@@ -1,0 +1,51 @@
+"""The table on the screen."""
+
+from typing import Any
+
+
+def format_table(summary: dict[str, dict[str, Any]]) -> str:
+    """Lines of a table with one policy a row, at most 130 columns wide; the same text serves as Markdown."""
+    header = ("policy", "return", "IQM", "score [interval]", "beyond mlp", "solved", "steps", "accuracy", "agreement")
+    rows = [header, *(_row(name, entry) for name, entry in summary.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["| " + " | ".join(_pad(row, widths)) + " |" for row in rows]
+    rule = "|" + "|".join("-" * (width + 1) + (":" if index else "-") for index, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def describe_options(summary: dict[str, dict[str, Any]]) -> list[str]:
+    """A sentence for each policy that plays with options."""
+    return [
+        f"{name}: with its options shuffled the score is {_with_interval(entry, 'shuffled_score')}"
+        for name, entry in summary.items()
+        if "shuffled_score" in entry
+    ]
+
+
+def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        name,
+        f"{entry['return_mean']:.1f}",
+        f"{entry['return_iqm']:.1f}",
+        _with_interval(entry, "score"),
+        _with_interval(entry, "gain") if "gain" in entry else "",
+        "" if entry["solved_rate"] is None else f"{100 * entry['solved_rate']:.1f} %",
+        f"{entry['length_mean']:.0f}",
+        _share(entry.get("action_accuracy")),
+        _share(entry.get("on_policy_agreement")),
+    )
+
+
+def _with_interval(entry: dict[str, Any], key: str) -> str:
+    return f"{entry[key]:.3f} [{entry[f'{key}_ci_low']:.3f}, {entry[f'{key}_ci_high']:.3f}]"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _pad(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    return [
+        cell.rjust(width) if index else cell.ljust(width)
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]

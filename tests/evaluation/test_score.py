@@ -1,0 +1,178 @@
+"""The entries of metrics/summary.json, from recordings of known returns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.toys import CHOICES, VECTORS, recording
+from understudy.errors import DataError
+from understudy.evaluation.score import Judged, summarise
+from understudy.evaluation.statistics import Bootstrap
+from understudy.utils.jsonfile import read_json, write_json
+
+BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=0)
+EXPERT = [100.0, 120.0, 110.0, 130.0, 90.0, 140.0, 105.0, 125.0]  # mean 115
+RANDOM = [10.0, 20.0, 0.0, 30.0, 15.0, 15.0, 5.0, 25.0]  # mean 15
+WEAK = [60.0, 70.0, 55.0, 80.0, 52.5, 77.5, 55.0, 70.0]  # mean 65: half of the way
+GOOD = [105.0, 115.0, 105.0, 125.0, 85.0, 135.0, 95.0, 115.0]  # mean 110
+
+REFERENCE_KEYS = {
+    "return_mean",
+    "return_iqm",
+    "return_ci_low",
+    "return_ci_high",
+    "score",
+    "score_ci_low",
+    "score_ci_high",
+    "solved_rate",
+    "length_mean",
+    "episodes",
+}
+POLICY_KEYS = REFERENCE_KEYS | {"action_accuracy", "on_policy_agreement"}
+GAIN_KEYS = {"gain", "gain_ci_low", "gain_ci_high"}
+SHUFFLED_KEYS = {"shuffled_score", "shuffled_score_ci_low", "shuffled_score_ci_high"}
+
+
+def judged(**others: Judged) -> dict[str, Judged]:
+    return {"expert": Judged(recording(EXPERT)), "random": Judged(recording(RANDOM)), **others}
+
+
+def test_entries_have_exactly_the_documented_keys():
+    hierarchical = Judged(recording(GOOD), 0.8, shuffled=recording(WEAK))
+    summary = summarise(judged(mlp=Judged(recording(WEAK), 0.9), hierarchical=hierarchical), BOOTSTRAP)
+    assert list(summary) == ["expert", "random", "mlp", "hierarchical"]
+    assert set(summary["expert"]) == set(summary["random"]) == REFERENCE_KEYS
+    assert set(summary["mlp"]) == POLICY_KEYS
+    assert set(summary["hierarchical"]) == POLICY_KEYS | GAIN_KEYS | SHUFFLED_KEYS
+
+
+def test_the_references_score_one_and_zero_without_doubt():
+    summary = summarise(judged(), BOOTSTRAP)
+    for name, score in (("expert", 1.0), ("random", 0.0)):
+        entry = summary[name]
+        assert (entry["score"], entry["score_ci_low"], entry["score_ci_high"]) == (score, score, score)
+
+
+def test_a_policys_numbers_are_those_of_its_returns():
+    """Sorted, the middle half of WEAK is 55, 60, 70, 70, and none of its returns reaches 100."""
+    entry = summarise(judged(student=Judged(recording(WEAK), 0.875)), BOOTSTRAP)["student"]
+    assert entry["return_mean"] == 65.0
+    assert entry["return_iqm"] == 63.75
+    assert entry["score"] == 0.5
+    assert entry["action_accuracy"] == 0.875
+    assert entry["length_mean"] == 2.0
+    assert entry["episodes"] == 8
+    assert entry["solved_rate"] == 0.0
+    assert entry["return_ci_low"] < 65.0 < entry["return_ci_high"]
+    assert entry["score_ci_low"] < 0.5 < entry["score_ci_high"]
+
+
+def test_solved_is_from_the_threshold_on():
+    """The toy counts as solved from a return of 100: seven of the expert's eight, six of the student's."""
+    summary = summarise(judged(student=Judged(recording([100.0, *GOOD[1:]]))), BOOTSTRAP)
+    assert summary["expert"]["solved_rate"] == 0.875
+    assert summary["student"]["solved_rate"] == 0.75
+    assert summary["random"]["solved_rate"] == 0.0
+
+
+def test_without_a_threshold_there_is_no_solved_rate(tmp_path):
+    spec = replace(CHOICES, solved_return=None)
+    summary = summarise(
+        {"expert": Judged(recording(EXPERT, spec)), "random": Judged(recording(RANDOM, spec))}, BOOTSTRAP
+    )
+    assert summary["expert"]["solved_rate"] is None
+    write_json(tmp_path / "summary.json", summary)
+    assert read_json(tmp_path / "summary.json") == summary
+
+
+def test_gain_is_the_score_beyond_the_baselines():
+    summary = summarise(judged(mlp=Judged(recording(WEAK)), decoder=Judged(recording(GOOD))), BOOTSTRAP)
+    assert summary["decoder"]["gain"] == pytest.approx(0.95 - 0.5)
+    assert summary["decoder"]["gain_ci_low"] < 0.45 < summary["decoder"]["gain_ci_high"]
+
+
+def test_a_twin_of_the_baseline_gains_nothing_without_doubt():
+    summary = summarise(judged(mlp=Judged(recording(WEAK)), twin=Judged(recording(WEAK))), BOOTSTRAP)
+    assert [summary["twin"][key] for key in sorted(GAIN_KEYS)] == [0.0, 0.0, 0.0]
+
+
+def test_without_a_baseline_there_is_no_gain():
+    assert set(summarise(judged(decoder=Judged(recording(GOOD))), BOOTSTRAP)["decoder"]) == POLICY_KEYS
+
+
+def test_scores_are_paired_by_seed():
+    """A policy that is always 10 worse than the expert: with pairs, only the gap between the references varies."""
+    worse = [total - 10 for total in EXPERT]
+    entry = summarise(judged(student=Judged(recording(worse))), BOOTSTRAP)["student"]
+    assert entry["score"] == pytest.approx(0.9)
+    assert 0 < entry["score_ci_high"] - entry["score_ci_low"] < 0.04
+    assert entry["return_ci_high"] - entry["return_ci_low"] > 15
+
+
+def test_the_score_with_shuffled_options_has_its_own_interval():
+    entry = summarise(judged(student=Judged(recording(GOOD), shuffled=recording(WEAK))), BOOTSTRAP)["student"]
+    assert entry["score"] == pytest.approx(0.95)
+    assert entry["shuffled_score"] == 0.5
+    assert entry["shuffled_score_ci_low"] < 0.5 < entry["shuffled_score_ci_high"]
+
+
+def test_agreement_of_choices_is_the_share_of_equal_ones():
+    actions, demonstrated = [0, 1, 2, 3] * 4, [0, 1, 2, 0] * 4
+    played = recording(GOOD, actions=actions, demonstrated=demonstrated)
+    assert summarise(judged(student=Judged(played)), BOOTSTRAP)["student"]["on_policy_agreement"] == 0.75
+
+
+def test_agreement_of_vectors_is_within_a_tenth_of_the_range_in_every_entry():
+    """The ranges are 2 and 2.5, so that entries may differ by 0.2 and 0.25."""
+    demonstrated = [[0.0, 0.0]] * 8
+    actions = [[0.19, 0.24], [0.21, 0.0], [0.0, 0.26], [-0.19, -0.24]] * 2
+    recordings = {"expert": recording(EXPERT[:4], VECTORS), "random": recording(RANDOM[:4], VECTORS)}
+    recordings["student"] = recording(GOOD[:4], VECTORS, actions=actions, demonstrated=demonstrated)
+    summary = summarise({name: Judged(each) for name, each in recordings.items()}, BOOTSTRAP)
+    assert summary["student"]["on_policy_agreement"] == 0.5
+
+
+def test_other_seeds_are_refused():
+    with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
+        summarise(judged(student=Judged(recording(GOOD, first_seed=11))), BOOTSTRAP)
+    with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
+        summarise(judged(student=Judged(recording(GOOD[:5]))), BOOTSTRAP)
+
+
+def test_other_seeds_with_shuffled_options_are_refused():
+    with pytest.raises(DataError, match=r"^data/evaluation/student/shuffled: expected the expert's seeds"):
+        summarise(judged(student=Judged(recording(GOOD), shuffled=recording(WEAK, first_seed=0))), BOOTSTRAP)
+
+
+def test_another_environment_is_refused():
+    other = replace(CHOICES, environment_id="Other-v0")
+    expected = r"^data/evaluation/student: expected the expert's environment Toy-v0.*, got Other-v0"
+    with pytest.raises(DataError, match=expected):
+        summarise(judged(student=Judged(recording(GOOD, other))), BOOTSTRAP)
+
+
+def test_other_settings_of_the_environment_are_refused_by_what_differs():
+    windy = replace(CHOICES, kwargs={"enable_wind": True})
+    with pytest.raises(DataError, match="enable_wind"):
+        summarise(judged(student=Judged(recording(GOOD, windy))), BOOTSTRAP)
+
+
+@pytest.mark.parametrize("expert", [RANDOM, [total - 1 for total in RANDOM]])
+def test_an_expert_no_better_than_random_is_refused(expert):
+    with pytest.raises(
+        DataError, match=r"^data/evaluation/expert: expected a mean return above the random actor's 15\.0"
+    ):
+        summarise({"expert": Judged(recording(expert)), "random": Judged(recording(RANDOM))}, BOOTSTRAP)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:The BCa confidence interval")
+def test_bounds_stay_numbers_where_a_resample_knows_no_difference():
+    """Most resamples of three episodes miss the only one that the expert wins: 0 / 0. JSON has no NaN."""
+    references = {"expert": Judged(recording([1.0, 0.0, 0.0])), "random": Judged(recording([0.0, 0.0, 0.0]))}
+    try:
+        summary = summarise(references, BOOTSTRAP)
+    except DataError:
+        return
+    for entry in summary.values():
+        assert np.isfinite([value for value in entry.values() if value is not None]).all()
