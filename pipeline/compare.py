@@ -1,0 +1,46 @@
+"""Stage compare: the verdict. Writes metrics/summary.json, the plots' data and figures, and prints the table."""
+
+from pathlib import Path
+
+from understudy.errors import DataError
+from understudy.evaluation.score import EXPERT, RANDOM, Judged, summarise
+from understudy.evaluation.statistics import Bootstrap
+from understudy.params import Params
+from understudy.report.figures import write_figures
+from understudy.report.plots import EXPERT_COLUMNS, STUDENT_COLUMNS, read_curve, write_plots
+from understudy.report.table import describe_options, format_table
+from understudy.rollouts.parquet import read_recording
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_folder
+from understudy.utils.jsonfile import read_json, write_json
+
+EVALUATION, MODELS, METRICS = Path("data/evaluation"), Path("models"), Path("metrics")
+
+
+def work(params: Params) -> None:
+    judged = {name: Judged(read_recording(EVALUATION / name)) for name in (EXPERT, RANDOM)}
+    for name in params.policies:
+        held_out = read_json(MODELS / name / "held_out.json")
+        if "action_accuracy" not in held_out:
+            raise DataError(f"{MODELS / name / 'held_out.json'}: expected an action_accuracy, got none")
+        shuffled = EVALUATION / name / "shuffled"
+        judged[name] = Judged(
+            read_recording(EVALUATION / name),
+            held_out["action_accuracy"],
+            read_recording(shuffled) if shuffled.exists() else None,
+        )
+    comparison = params.comparison
+    summary = summarise(judged, Bootstrap(comparison.resamples, comparison.confidence, comparison.seed))
+    recordings = {name: each.recording for name, each in judged.items()}
+    curves = {name: read_curve(MODELS / name / "learning_curve.csv", STUDENT_COLUMNS) for name in params.policies}
+    expert_curve = read_curve(MODELS / EXPERT / "learning_curve.csv", EXPERT_COLUMNS)
+    with replace_folder(METRICS / "plots") as folder:
+        write_plots(folder, recordings, curves)
+    with replace_folder(METRICS / "figures") as folder:
+        write_figures(folder, summary, recordings, curves, expert_curve)
+    write_json(METRICS / "summary.json", summary)
+    print("\n".join([format_table(summary), *describe_options(summary)]))
+
+
+if __name__ == "__main__":
+    run_stage(work, __doc__)

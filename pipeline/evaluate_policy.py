@@ -1,0 +1,43 @@
+"""Stage evaluate_policy@NAME: a student plays on seeds that no other stage has used. Writes data/evaluation/NAME.
+
+The expert says at each step what it would have done. A student that chooses options plays once more with them shuffled.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from understudy.errors import DataError
+from understudy.params import Params
+from understudy.policy import load_actor, load_policy
+from understudy.rollouts.parquet import write_recording
+from understudy.rollouts.record import Plan, record
+from understudy.stage import run_policy_stage
+from understudy.utils.atomic import replace_folder
+
+EXPERT = Path("models/expert")
+
+
+def work(params: Params, name: str) -> None:
+    params.policy(name)
+    student, evaluation = Path("models") / name, params.evaluation
+    policy, expert = load_policy(student), load_policy(EXPERT)
+    spec = expert.spec
+    if policy.spec != spec:
+        raise DataError(
+            f"{student}: expected a policy for the expert's {spec.environment_id}, got one for {policy.spec.environment_id}"
+        )
+    with replace_folder(Path("data/evaluation") / name) as folder:
+        for shuffle, title, target in ((False, name, folder), (True, f"{name}, options shuffled", folder / "shuffled")):
+            if shuffle and not hasattr(policy.model, "num_options"):
+                continue
+            actor = partial(load_actor, student, shuffle_options=shuffle)
+            plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
+            episodes = record(
+                plan, evaluation.seeds, block_size=evaluation.block_size, workers=params.compute.workers, title=title
+            )
+            target.mkdir(exist_ok=True)
+            write_recording(target, spec, name, episodes)
+
+
+if __name__ == "__main__":
+    run_policy_stage(work, __doc__)

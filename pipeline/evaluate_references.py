@@ -1,0 +1,33 @@
+"""Stage evaluate_references: expert and random actor on the evaluation seeds. Writes data/evaluation/expert and random."""
+
+from functools import partial
+from pathlib import Path
+
+from understudy.demonstrators.random import RandomActor
+from understudy.params import Params
+from understudy.policy import load_actor, load_policy
+from understudy.rollouts.parquet import write_recording
+from understudy.rollouts.record import Plan, record
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_folder
+
+EXPERT = Path("models/expert")
+
+
+def work(params: Params) -> None:
+    evaluation, spec = params.evaluation, load_policy(EXPERT).spec
+    expert = partial(load_actor, EXPERT)
+    plans = {
+        "expert": Plan(spec.environment_id, spec.kwargs, expert),
+        "random": Plan(spec.environment_id, spec.kwargs, partial(RandomActor, spec), demonstrator=expert),
+    }
+    for name, plan in plans.items():
+        episodes = record(
+            plan, evaluation.seeds, block_size=evaluation.block_size, workers=params.compute.workers, title=name
+        )
+        with replace_folder(Path("data/evaluation") / name) as folder:
+            write_recording(folder, spec, name, episodes)
+
+
+if __name__ == "__main__":
+    run_stage(work, __doc__)

@@ -1,0 +1,33 @@
+"""Stage record_rollouts: the expert plays. Writes data/raw: steps.parquet, episodes.parquet."""
+
+from functools import partial
+from pathlib import Path
+
+from understudy.params import Params
+from understudy.policy import load_actor, load_policy
+from understudy.rollouts.parquet import write_recording
+from understudy.rollouts.record import Plan, drop_low_returns, record
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_folder
+
+EXPERT = Path("models/expert")
+
+
+def work(params: Params) -> None:
+    rollouts = params.rollouts
+    spec = load_policy(EXPERT).spec
+    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, EXPERT), noise=rollouts.noise)
+    episodes = record(
+        plan, rollouts.seeds, block_size=rollouts.block_size, workers=params.compute.workers, title="demonstrations"
+    )
+    kept = drop_low_returns(episodes, rollouts.minimum_return)
+    if rollouts.minimum_return is not None:
+        print(
+            f"dropped {len(episodes) - len(kept)} of {len(episodes)} episodes that returned less than {rollouts.minimum_return}"
+        )
+    with replace_folder(Path("data/raw")) as folder:
+        write_recording(folder, spec, "expert", kept)
+
+
+if __name__ == "__main__":
+    run_stage(work, __doc__)

@@ -1,0 +1,21 @@
+"""Stage train_expert: train the demonstrator. Writes models/expert: policy.json, model.safetensors, learning_curve.csv."""
+
+from pathlib import Path
+
+from understudy.demonstrators.sb3 import train_expert
+from understudy.params import Params
+from understudy.policy import save_policy
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_folder
+from understudy.utils.csvfile import write_csv
+
+
+def work(params: Params) -> None:
+    expert, curve = train_expert(params.environment, params.expert)
+    with replace_folder(Path("models/expert")) as folder:
+        save_policy(expert, folder)
+        write_csv(folder / "learning_curve.csv", ("steps", "episodes", "return_mean", "length_mean"), curve)
+
+
+if __name__ == "__main__":
+    run_stage(work, __doc__)

@@ -1,0 +1,50 @@
+"""Stage train_policy@NAME: a student learns from the sequences. Writes models/NAME."""
+
+from pathlib import Path
+
+import torch
+
+from understudy.errors import ParameterError
+from understudy.options.labels import with_labels
+from understudy.params import Params
+from understudy.policy import Policy, build_model, save_policy
+from understudy.sequences.store import open_sequences
+from understudy.stage import run_policy_stage
+from understudy.training.loop import CURVE_COLUMNS, train
+from understudy.utils.atomic import replace_folder
+from understudy.utils.csvfile import write_csv
+from understudy.utils.jsonfile import sha256, write_json
+
+SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
+
+
+def work(params: Params, name: str) -> None:
+    policy = params.policy(name)
+    training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
+    provenance, config = {"sequences": training.sha256}, policy.config(bool(training.view.hidden))
+    if policy.learns_from == "options":
+        training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
+        provenance["options"] = sha256(OPTIONS / "options.json")
+        if config.get("num_options", training.num_options) != training.num_options:
+            raise ParameterError(
+                f"policies.{name}.num_options: expected options.count = {training.num_options}, got {config['num_options']}"
+            )
+    torch.manual_seed(params.training.seed)
+    model = build_model(policy.family, config, training.spec, training.normalisation, f"policies.{name}")
+    if hasattr(model, "num_options") and training.options is None:
+        raise ParameterError(
+            f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
+        )
+    outcome = train(model, training, held_out, params.training, name)
+    trained = Policy(model, policy.family, config, training.spec, training.view, training.normalisation, provenance)
+    with replace_folder(Path("models") / name) as folder:
+        save_policy(trained, folder)
+        write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
+        write_json(
+            folder / "held_out.json",
+            {"action_accuracy": outcome.best.accuracy, "nll": outcome.best.nll, "step": outcome.best_step},
+        )
+
+
+if __name__ == "__main__":
+    run_policy_stage(work, __doc__)

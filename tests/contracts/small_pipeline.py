@@ -1,0 +1,106 @@
+"""A small copy of this project in a folder of its own, and questions asked of DVC about it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import networkx
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+SMALL = {
+    "environment.id": "CartPole-v1",
+    "expert.total_steps": 4096,
+    "expert.threads": 1,
+    "expert.hidden_sizes": [16],
+    "expert.ppo.num_environments": 4,
+    "expert.ppo.n_steps": 128,
+    "expert.ppo.batch_size": 128,
+    "expert.ppo.n_epochs": 2,
+    "rollouts.episodes": 12,
+    "rollouts.block_size": 6,
+    "options.count": 2,
+    "options.iterations": 3,
+    "options.restarts": 1,
+    "training.threads": 1,
+    "training.steps": 6,
+    "training.batch_size": 4,
+    "training.chunk_length": 16,
+    "training.evaluate_every": 3,
+    "policies.decoder.embed_dim": 16,
+    "policies.decoder.num_layers": 1,
+    "policies.decoder.num_heads": 2,
+    "policies.decoder.hidden_dim": 32,
+    "policies.hierarchical.embed_dim": 16,
+    "policies.hierarchical.num_layers": 1,
+    "policies.hierarchical.num_heads": 2,
+    "policies.hierarchical.hidden_dim": 32,
+    "policies.hierarchical.num_options": 2,
+    "evaluation.episodes": 6,
+    "evaluation.block_size": 3,
+    "comparison.resamples": 100,
+}
+
+
+def environment():
+    """The variables of this process, with the tools of this interpreter first and no trace of this workspace's code."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    return variables
+
+
+def run(folder, *command):
+    """Run a command in a folder and return what it printed; fails with that text if the command does."""
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def copy_project(target):
+    """Copy what git tracks or would track, with small parameters and no results, and commit it in a repository of its own."""
+    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for name in listed:
+        source = ROOT / name
+        if source.is_file() and not name.startswith(("data/", "models/", "metrics/", "dvc.lock", "tests/")):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target / name)
+    set_params(target, SMALL)
+    run(target, "git", "init", "--quiet")
+    run(target, "git", "config", "user.email", "test@example.com")
+    run(target, "git", "config", "user.name", "test")
+    commit(target, "Small project")
+
+
+def commit(folder, message):
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", message)
+
+
+def set_params(folder, changes):
+    """Set dotted keys in the folder's params.yaml."""
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        section = params
+        for part in sections:
+            section = section[part]
+        assert name in section, key
+        section[name] = value
+    yaml.dump(params, folder / "params.yaml")
+
+
+def stages_to_rerun(folder):
+    """Names of the stages that DVC finds changed, and of all that depend on them."""
+    with Repo(folder) as repo:
+        changed = set(repo.status())
+        graph = repo.index.graph
+        found = set()
+        for stage in graph:
+            if stage.addressing in changed:
+                found |= {stage, *networkx.ancestors(graph, stage)}  # an edge leads from a stage to what it depends on
+        return {stage.name for stage in found}
