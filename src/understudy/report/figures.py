@@ -47,27 +47,32 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _results(summary: dict[str, dict[str, Any]], recordings: dict[str, Recording]) -> Figure:
-    names = list(summary)
-    figure, (left, right) = pyplot.subplots(
-        1, 2, figsize=(9, 0.5 * len(names) + 1.2), layout="constrained", sharey=True
-    )
-    rows = np.arange(len(names))
-    scores = np.asarray([summary[name]["score"] for name in names])
-    low = np.asarray([summary[name]["score_ci_low"] for name in names])
-    high = np.asarray([summary[name]["score_ci_high"] for name in names])
-    left.errorbar(scores, rows, xerr=np.maximum([scores - low, high - scores], 0), fmt="o", capsize=3, color=COLOURS(0))
-    for row, score in enumerate(scores):
-        left.annotate(f"{score:.3f}", (score, row), xytext=(0, 7), textcoords="offset points", ha="center")
+    students = [name for name in summary if "on_policy_agreement" in summary[name]]
+    height = 0.45 * len(summary) + 1.2
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, height), layout="constrained")
+    for row, name in enumerate(students):
+        score, low, high = (summary[name][key] for key in ("score", "score_ci_low", "score_ci_high"))
+        left.errorbar(
+            score, row, xerr=[[max(score - low, 0)], [max(high - score, 0)]], fmt="o", capsize=4, color=COLOURS(0)
+        )
+        left.annotate(f"{score:.3f}", (score, row), xytext=(0, 8), textcoords="offset points", ha="center")
     left.axvline(1.0, color="0.8", zorder=0)
-    left.set(xlabel="score: 0 random, 1 expert", yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.7))
+    left.set(
+        xlabel="score with interval: 0 random, 1 expert",
+        yticks=range(len(students)),
+        yticklabels=students,
+        ylim=(len(students) - 0.5, -0.7),
+    )
+    left.margins(x=0.25)
     right.boxplot(
-        [recordings[name].episodes["return"] for name in names],
-        positions=rows,
+        [recordings[name].episodes["return"] for name in summary],
+        tick_labels=list(summary),
         orientation="horizontal",
         widths=0.5,
         flierprops={"markersize": 2},
     )
-    right.set(xlabel="return of an episode", yticks=rows, yticklabels=names)
+    right.invert_yaxis()
+    right.set(xlabel="return of an episode")
     return figure
 
 
