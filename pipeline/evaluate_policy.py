@@ -8,11 +8,12 @@ from pathlib import Path
 
 from understudy.errors import DataError
 from understudy.params import Params
-from understudy.policy import load_actor, load_policy
+from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
 from understudy.stage import run_policy_stage
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
 EXPERT = Path("models/expert")
 
@@ -26,6 +27,8 @@ def work(params: Params, name: str) -> None:
         raise DataError(
             f"{student}: expected a policy for the expert's {spec.environment_id}, got one for {policy.spec.environment_id}"
         )
+    inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
+    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", evaluation.model_dump(), inputs)
     with replace_folder(Path("data/evaluation") / name) as folder:
         for shuffle, title, target in ((False, name, folder), (True, f"{name}, options shuffled", folder / "shuffled")):
             if shuffle and not hasattr(policy.model, "num_options"):
@@ -33,10 +36,16 @@ def work(params: Params, name: str) -> None:
             actor = partial(load_actor, student, shuffle_options=shuffle)
             plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
             episodes = record(
-                plan, evaluation.seeds, block_size=evaluation.block_size, workers=params.compute.workers, title=title
+                plan,
+                evaluation.seeds,
+                block_size=evaluation.block_size,
+                workers=params.compute.workers,
+                title=title,
+                blocks_folder=checkpoint / ("shuffled" if shuffle else "plain"),
             )
             target.mkdir(exist_ok=True)
             write_recording(target, spec, name, episodes)
+    remove_checkpoints(f"evaluate_policy@{name}")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from understudy.demonstrators.random import RandomActor
 from understudy.params import Params
-from understudy.policy import load_actor, load_policy
+from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
 EXPERT = Path("models/expert")
 
@@ -21,12 +22,19 @@ def work(params: Params) -> None:
         "expert": Plan(spec.environment_id, spec.kwargs, expert),
         "random": Plan(spec.environment_id, spec.kwargs, partial(RandomActor, spec), demonstrator=expert),
     }
+    checkpoint = checkpoint_folder("evaluate_references", evaluation.model_dump(), policy_hashes(EXPERT))
     for name, plan in plans.items():
         episodes = record(
-            plan, evaluation.seeds, block_size=evaluation.block_size, workers=params.compute.workers, title=name
+            plan,
+            evaluation.seeds,
+            block_size=evaluation.block_size,
+            workers=params.compute.workers,
+            title=name,
+            blocks_folder=checkpoint / name,
         )
         with replace_folder(Path("data/evaluation") / name) as folder:
             write_recording(folder, spec, name, episodes)
+    remove_checkpoints("evaluate_references")
 
 
 if __name__ == "__main__":

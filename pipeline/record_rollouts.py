@@ -4,11 +4,12 @@ from functools import partial
 from pathlib import Path
 
 from understudy.params import Params
-from understudy.policy import load_actor, load_policy
+from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, drop_low_returns, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
 EXPERT = Path("models/expert")
 
@@ -18,7 +19,12 @@ def work(params: Params) -> None:
     spec = load_policy(EXPERT).spec
     plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, EXPERT), noise=rollouts.noise)
     episodes = record(
-        plan, rollouts.seeds, block_size=rollouts.block_size, workers=params.compute.workers, title="demonstrations"
+        plan,
+        rollouts.seeds,
+        block_size=rollouts.block_size,
+        workers=params.compute.workers,
+        title="demonstrations",
+        blocks_folder=checkpoint_folder("record_rollouts", rollouts.model_dump(), policy_hashes(EXPERT)),
     )
     kept = drop_low_returns(episodes, rollouts.minimum_return)
     if rollouts.minimum_return is not None:
@@ -27,6 +33,7 @@ def work(params: Params) -> None:
         )
     with replace_folder(Path("data/raw")) as folder:
         write_recording(folder, spec, "expert", kept)
+    remove_checkpoints("record_rollouts")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,18 @@ from understudy.params import Params
 from understudy.policy import save_policy
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
 
 
 def work(params: Params) -> None:
-    expert, curve = train_expert(params.environment, params.expert)
+    used = [params.environment.model_dump(), params.expert.model_dump()]
+    checkpoint = checkpoint_folder("train_expert", used, {})
+    expert, curve = train_expert(params.environment, params.expert, checkpoint / "training.safetensors")
     with replace_folder(Path("models/expert")) as folder:
         save_policy(expert, folder)
         write_csv(folder / "learning_curve.csv", ("steps", "episodes", "return_mean", "length_mean"), curve)
+    remove_checkpoints("train_expert")
 
 
 if __name__ == "__main__":

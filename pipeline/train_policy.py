@@ -10,8 +10,10 @@ from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
 from understudy.sequences.store import open_sequences
 from understudy.stage import run_policy_stage
-from understudy.training.loop import CURVE_COLUMNS, train
+from understudy.training.loop import train
+from understudy.training.run import CURVE_COLUMNS
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
 from understudy.utils.jsonfile import sha256, write_json
 
@@ -35,7 +37,10 @@ def work(params: Params, name: str) -> None:
         raise ParameterError(
             f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
         )
-    outcome = train(model, training, held_out, params.training, name)
+    checkpoint = checkpoint_folder(
+        f"train_policy@{name}", [params.training.model_dump(), policy.family, config], provenance
+    )
+    outcome = train(model, training, held_out, params.training, name, checkpoint / "run.safetensors")
     trained = Policy(model, policy.family, config, training.spec, training.view, training.normalisation, provenance)
     with replace_folder(Path("models") / name) as folder:
         save_policy(trained, folder)
@@ -44,6 +49,7 @@ def work(params: Params, name: str) -> None:
             folder / "held_out.json",
             {"action_accuracy": outcome.best.accuracy, "nll": outcome.best.nll, "step": outcome.best_step},
         )
+    remove_checkpoints(f"train_policy@{name}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.nn.cache import PlayState
 from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
-from understudy.utils.jsonfile import read_json, write_json
+from understudy.utils.jsonfile import read_json, sha256, write_json
 from understudy.validation import describe
 
 FORMAT_VERSION = 1
@@ -198,6 +198,11 @@ class PolicyActor:
     def options(self) -> np.ndarray | None:
         followed = self.memory.play.memory.get("option")
         return None if followed is None else followed.numpy().astype(np.int16)
+
+
+def policy_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each of a policy's files."""
+    return {name: sha256(folder / name) for name in ("policy.json", "model.safetensors")}
 
 
 def load_actor(folder: Path, shuffle_options: bool = False) -> PolicyActor:

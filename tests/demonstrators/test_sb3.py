@@ -201,3 +201,32 @@ def test_the_learning_curve_counts_whole_episodes(monkeypatch):
         group = [next(done) for _ in range(episodes)]
         assert length_mean == pytest.approx(np.mean(group))
         assert return_mean == pytest.approx(np.mean([length * (length + 1) / 2 for length in group]))
+
+
+class Interrupted(Exception):
+    """Stands for anything that ends a training in the middle."""
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment_id"),
+    [("ppo", "CartPole-v1"), ("a2c", "CartPole-v1"), ("sac", "Pendulum-v1"), ("td3", "Pendulum-v1")],
+)
+def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(algorithm, environment_id, tmp_path, monkeypatch):
+    environment, expert = EnvironmentParams(id=environment_id, kwargs={}), parameters(algorithm)
+    undisturbed, curve = sb3.train_expert(environment, expert)
+    real, saves = sb3.save_training, []
+
+    def save_and_end(path, *arguments):
+        real(path, *arguments)
+        saves.append(path)
+        if len(saves) == 3:
+            raise Interrupted
+
+    monkeypatch.setattr(sb3, "save_training", save_and_end)
+    with pytest.raises(Interrupted):
+        sb3.train_expert(environment, expert, tmp_path / "training.safetensors")
+    monkeypatch.setattr(sb3, "save_training", real)
+    resumed, resumed_curve = sb3.train_expert(environment, expert, tmp_path / "training.safetensors")
+    assert [tuple(row) for row in resumed_curve] == curve
+    for name, weights in undisturbed.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], weights), name

@@ -1,7 +1,10 @@
 """Recording with several processes: CartPole, a random actor, a dozen seeds in blocks of five."""
 
+import shutil
+import tempfile
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,13 @@ from understudy.demonstrators.random import RandomActor
 from understudy.environments.make import describe, make_environment
 from understudy.errors import DataError
 from understudy.rollouts.record import Plan, drop_low_returns, record
+
+
+def record_anew(plan, seeds, **options):
+    """Record with no block finished before."""
+    with tempfile.TemporaryDirectory() as folder:
+        return record(plan, seeds, blocks_folder=Path(folder), **options)
+
 
 SEEDS = range(40, 52)
 
@@ -27,7 +37,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def episodes(plan):
-    return record(plan, SEEDS, block_size=5, workers=1, title="test")
+    return record_anew(plan, SEEDS, block_size=5, workers=1, title="test")
 
 
 def test_every_seed_is_played_once_and_in_order(episodes):
@@ -35,19 +45,19 @@ def test_every_seed_is_played_once_and_in_order(episodes):
 
 
 def test_two_workers_record_the_same_episodes(plan, episodes):
-    for got, expected in zip(record(plan, SEEDS, block_size=5, workers=2, title="test"), episodes, strict=True):
+    for got, expected in zip(record_anew(plan, SEEDS, block_size=5, workers=2, title="test"), episodes, strict=True):
         assert_same_episode(got, expected)
 
 
 def test_more_workers_than_blocks_record_the_same_episodes(plan, episodes):
-    got = record(plan, SEEDS[:3], block_size=5, workers=2, title="test")
+    got = record_anew(plan, SEEDS[:3], block_size=5, workers=2, title="test")
     for episode, expected in zip(got, episodes, strict=False):
         assert_same_episode(episode, expected)
     assert len(got) == 3
 
 
 def test_noise_derives_from_the_seed_alone(plan, episodes):
-    backwards = record(plan, list(reversed(SEEDS)), block_size=4, workers=1, title="test")
+    backwards = record_anew(plan, list(reversed(SEEDS)), block_size=4, workers=1, title="test")
     for got, expected in zip(reversed(backwards), episodes, strict=True):
         assert_same_episode(got, expected)
 
@@ -59,15 +69,15 @@ def test_noise_executes_another_action_than_the_demonstrated_one(episodes):
 
 
 def test_without_noise_the_demonstrated_action_is_executed(plan):
-    for episode in record(replace(plan, noise=0.0), SEEDS[:3], block_size=5, workers=1, title="test"):
+    for episode in record_anew(replace(plan, noise=0.0), SEEDS[:3], block_size=5, workers=1, title="test"):
         np.testing.assert_array_equal(episode.actions, episode.demonstrated_actions)
 
 
 def test_a_demonstrator_beside_the_actor_says_what_it_would_have_done(plan):
     aside = replace(plan, actor=partial(RandomActor, replace(plan.actor.args[0], num_actions=1)), noise=0.0)
     aside = replace(aside, demonstrator=plan.actor)
-    alone = record(replace(plan, noise=0.0), SEEDS[:3], block_size=5, workers=1, title="test")
-    for episode, other in zip(record(aside, SEEDS[:3], block_size=5, workers=1, title="test"), alone, strict=True):
+    alone = record_anew(replace(plan, noise=0.0), SEEDS[:3], block_size=5, workers=1, title="test")
+    for episode, other in zip(record_anew(aside, SEEDS[:3], block_size=5, workers=1, title="test"), alone, strict=True):
         shared = min(episode.length, other.length)
         assert (episode.actions == 0).all()
         np.testing.assert_array_equal(episode.demonstrated_actions[:shared], other.actions[:shared])
@@ -76,7 +86,7 @@ def test_a_demonstrator_beside_the_actor_says_what_it_would_have_done(plan):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_goes_wrong_in_a_worker_is_told(plan, workers):
     with refused(DataError, "this actor cannot be made"):
-        record(replace(plan, actor=broken_actor), SEEDS, block_size=5, workers=workers, title="test")
+        record_anew(replace(plan, actor=broken_actor), SEEDS, block_size=5, workers=workers, title="test")
 
 
 def with_return(seed: int, total: float):
@@ -97,3 +107,14 @@ def test_no_episode_left_is_refused():
     episodes = [with_return(seed, total) for seed, total in enumerate([3.0, -1.0])]
     with refused(DataError, "rollouts.minimum_return: expected some episode to return 3.5", "got 3.0 at best of 2"):
         drop_low_returns(episodes, 3.5)
+
+
+def test_blocks_that_are_finished_are_not_played_again(plan, episodes, tmp_path):
+    options = {"block_size": 5, "workers": 1, "title": "test", "blocks_folder": tmp_path}
+    record(plan, SEEDS, **options)
+    shutil.rmtree(tmp_path / "block_5")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    for got, expected in zip(record(plan, SEEDS, **options), episodes, strict=True):
+        assert_same_episode(got, expected)
+    assert len(list(tmp_path.iterdir())) == len(before) + 1
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())

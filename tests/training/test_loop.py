@@ -21,8 +21,9 @@ from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.normalise import Normalisation
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
-from understudy.training.loop import CURVE_COLUMNS, Outcome, judge, train
+from understudy.training.loop import judge, train
 from understudy.training.precision import resolve_precision
+from understudy.training.run import CURVE_COLUMNS, Outcome
 
 SPEC = EnvironmentSpec("Toy-v0", {}, ("x", "y"), 2, None, None, None)
 VECTOR_SPEC = EnvironmentSpec("Toy-v0", {}, ("x", "y"), None, (-1.0, 0.0), (1.0, 10.0), None)

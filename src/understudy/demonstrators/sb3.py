@@ -3,7 +3,9 @@
 train_expert(...) -> the expert as a Policy, and its learning curve
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 from tqdm import tqdm
 
+from understudy.demonstrators.expert_checkpoint import resume_training, save_training
 from understudy.environments.make import describe, make_environment
+from understudy.environments.replay import ReplayableEnvironment
 from understudy.environments.view import ObservationView
 from understudy.errors import DataError, ParameterError
 from understudy.nn.heads import ACTIVATIONS
@@ -27,29 +31,37 @@ from understudy.utils.progress import progress_bar
 
 ALGORITHMS = {"ppo": PPO, "a2c": A2C, "sac": SAC, "td3": TD3}
 CURVE_POINTS = 100
+CURVE_STATE = ("rows", "returns", "lengths", "points", "saved_points", "running_return", "running_length")
 
 
 @dataclass
 class LearningCurve(BaseCallback):
     """Collects the returns of training episodes, moves the progress bar, and stops at weights that are not finite.
 
+    `save` is called with the curve's own state before a rollout, once for each hundredth of the training.
+
     `rows` holds one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode
     ended: environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
     """
 
     total_steps: int
+    num_environments: int
     bar: tqdm
+    save: Callable[[dict], None]
     rows: list[tuple[int, int, float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
         self.returns: list[float] = []
         self.lengths: list[int] = []
-        self.points = 0
+        self.points = self.saved_points = 0
+        self.running_return = np.zeros(self.num_environments)
+        self.running_length = np.zeros(self.num_environments, dtype=np.int64)
 
-    def _on_training_start(self) -> None:
-        self.running_return = np.zeros(self.training_env.num_envs)
-        self.running_length = np.zeros(self.training_env.num_envs, dtype=np.int64)
+    def _on_rollout_start(self) -> None:
+        if self.points > self.saved_points:
+            self.saved_points = self.points
+            self.save({name: getattr(self, name) for name in CURVE_STATE})
 
     def _on_step(self) -> bool:
         self.running_return += self.locals["rewards"]
@@ -74,8 +86,14 @@ class LearningCurve(BaseCallback):
         return True
 
 
-def train_expert(environment: EnvironmentParams, expert: ExpertParams) -> tuple[Policy, list[tuple]]:
+def train_expert(
+    environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None
+) -> tuple[Policy, list[tuple]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
+
+    Args:
+        checkpoint: a file to resume from where it exists, and to write a hundred times. Interrupted and resumed, training gives
+            the same expert to the bit.
 
     Raises:
         ParameterError: the environment cannot be made, or the algorithm does not suit its actions.
@@ -89,15 +107,25 @@ def train_expert(environment: EnvironmentParams, expert: ExpertParams) -> tuple[
             f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
         )
     environments = DummyVecEnv(
-        [lambda: make_environment(environment.id, environment.kwargs)] * expert.hyperparameters.num_environments
+        [lambda: ReplayableEnvironment(make_environment(environment.id, environment.kwargs))]
+        * expert.hyperparameters.num_environments
     )
     model = ALGORITHMS[expert.algorithm](
         "MlpPolicy", environments, seed=expert.seed, device="cpu", **_algorithm_arguments(expert, spec)
     )
+
+    def save(curve_state: dict) -> None:
+        if checkpoint is not None:
+            save_training(checkpoint, model, environments.envs, curve_state)
+
     with progress_bar(expert.total_steps, "expert", "step") as bar:
-        curve = LearningCurve(expert.total_steps, bar)
+        curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save)
+        resumed = resume_training(checkpoint, model, environments.envs) if checkpoint is not None else None
+        for name, value in (resumed or {}).items():
+            setattr(curve, name, value)
         try:
-            model.learn(expert.total_steps, callback=curve)
+            remaining = expert.total_steps - model.num_timesteps
+            model.learn(remaining, callback=curve, reset_num_timesteps=resumed is None)
         except DataError:
             raise
         except (ValueError, RuntimeError) as error:  # what torch's distributions make of NaN

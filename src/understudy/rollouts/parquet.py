@@ -5,6 +5,7 @@ write_recording(folder, ...)     -- steps.parquet and episodes.parquet
 read_recording(folder)           -- Recording, or a DataError that names file, column and row
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,24 @@ class Recording:
     @property
     def offsets(self) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(self.episodes["length"], dtype=np.int64)])
+
+    def as_episodes(self) -> list[Episode]:
+        """The episodes one by one, as they were written."""
+        steps, episodes, offsets = self.steps, self.episodes, self.offsets
+        return [
+            Episode(
+                seed=int(episodes["seed"][index]),
+                observations=steps["observation"][first:end],
+                actions=steps["action"][first:end],
+                demonstrated_actions=steps["demonstrated_action"][first:end],
+                rewards=steps["reward"][first:end],
+                options=steps["option"][first:end],
+                final_observation=episodes["final_observation"][index],
+                terminated=bool(episodes["terminated"][index]),
+                truncated=bool(episodes["truncated"][index]),
+            )
+            for index, (first, end) in enumerate(itertools.pairwise(offsets))
+        ]
 
 
 def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, episodes: Sequence[Episode]) -> None:

@@ -1,0 +1,49 @@
+"""Saving a training run after a look at the held-out episodes, and going on from there, exact to the bit."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import Tensor
+
+from understudy.training.run import Held, Outcome, TrainingRun
+from understudy.utils.checkpoint import load_state, save_state
+
+
+def save(run: TrainingRun, path: Path) -> None:
+    """Write all of a run's state, just after a look."""
+    slots = {
+        f"optimizer.{index}.{name}": tensor
+        for index, slot in run.optimizer.state_dict()["state"].items()
+        for name, tensor in slot.items()
+    }
+    weights = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
+    best = {f"best.{name}": tensor for name, tensor in run.best_weights.items()}
+    position = {name: getattr(run, name) for name in ("step", "epoch", "batches_taken", "finished")}
+    outcome = {"curve": run.outcome.curve, "best": asdict(run.outcome.best), "best_step": run.outcome.best_step}
+    tensors = slots | weights | best | {"generator": run.generator.get_state()}
+    save_state(path, tensors, {"position": position, "outcome": outcome})
+
+
+def resume(run: TrainingRun, path: Path) -> None:
+    """Put a run into the state of a file that `save` wrote; nothing happens where there is none."""
+    found = load_state(path)
+    if found is None:
+        return
+    tensors, content = found
+    run.model.load_state_dict(_below("model.", tensors))
+    run.best_weights = _below("best.", tensors)
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below("optimizer.", tensors).items():
+        index, key = name.split(".")
+        slots.setdefault(int(index), {})[key] = tensor
+    run.optimizer.load_state_dict({"state": slots, "param_groups": run.optimizer.state_dict()["param_groups"]})
+    run.generator.set_state(tensors["generator"])
+    outcome, position = content["outcome"], content["position"]
+    curve = [tuple(row) for row in outcome["curve"]]
+    run.outcome = Outcome(curve, Held(**outcome["best"]), outcome["best_step"])
+    run.step, run.finished = position["step"], position["finished"]
+    run.start_epoch(position["epoch"], position["batches_taken"])
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,135 @@
+"""A training under way.
+
+Held        -- what held-out episodes say
+Outcome     -- the learning curve and the best look
+TrainingRun -- model, optimizer, position in the data
+"""
+
+import math
+from dataclasses import dataclass, field
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from understudy.errors import DataError
+from understudy.params import TrainingParams
+from understudy.sequences.batch import Batch
+from understudy.sequences.dataset import SequenceDataset
+from understudy.training.precision import autocast, resolve_precision
+from understudy.training.schedule import warmup_cosine
+
+CURVE_COLUMNS = ("step", "train_nll", "train_value", "validation_nll", "validation_value", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What held-out episodes say: nll in nats a step, value in squared standard deviations, share of right actions."""
+
+    nll: float
+    value: float
+    accuracy: float
+
+
+@dataclass
+class Outcome:
+    """The curve's rows, as CURVE_COLUMNS, and the best look at the held-out episodes; the model holds its weights."""
+
+    curve: list[tuple] = field(default_factory=list)
+    best: Held | None = None
+    best_step: int = 0
+
+
+class TrainingRun:
+    """A training under way: everything that changes from one optimizer step to the next.
+
+    Batches are a pure function of the seed, the epoch and the number of batches taken in it.
+    """
+
+    def __init__(self, model: nn.Module, dataset: SequenceDataset, params: TrainingParams) -> None:
+        self.model, self.dataset, self.params = model, dataset, params
+        self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), lr=params.learning_rate)
+        self.generator = torch.Generator().manual_seed(params.seed)
+        self.outcome = Outcome()
+        self.best_weights: dict[str, Tensor] = {}
+        self.running: list[tuple[float, float]] = []
+        self.step = 0
+        self.finished = False
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int, batches_taken: int = 0) -> None:
+        """Go on with the batches of an epoch after the first few."""
+        self.epoch, self.batches_taken = epoch, batches_taken
+        self._batches = islice(self.dataset.shuffled(self.params.seed, epoch), batches_taken, None)
+
+    def advance(self) -> None:
+        """Take one optimizer step."""
+        batch = next(self._batches, None)
+        if batch is None:
+            self.start_epoch(self.epoch + 1)
+            batch = next(self._batches)
+        self.batches_taken += 1
+        factor = warmup_cosine(self.step, warmup_steps=self.params.warmup_steps, total_steps=self.params.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.params.learning_rate * factor
+        self.running.append(_update(self.model, self.optimizer, batch, self.generator, self.params, self.step))
+        self.step += 1
+
+    def look(self, held: Held) -> None:
+        """Take note of the held-out episodes: a row of the curve, the best weights, whether it is time to stop."""
+        _check_finite(held.nll, "held-out loss", self.step - 1)
+        outcome = self.outcome
+        outcome.curve.append((self.step, *_means(self.running), held.nll, held.value, held.accuracy))
+        self.running = []
+        if outcome.best is None or held.nll < outcome.best.nll:
+            outcome.best, outcome.best_step = held, self.step
+            self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        without_better = self.step - outcome.best_step
+        self.finished = (
+            self.step >= self.params.steps or without_better >= self.params.patience * self.params.evaluate_every
+        )
+
+
+def negative_log_likelihood(terms: dict[str, Tensor]) -> Tensor:
+    """The sum of a model's loss terms but for the value's, in nats a step."""
+    return sum(term for name, term in terms.items() if name != "value")
+
+
+def _update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    generator: torch.Generator,
+    params: TrainingParams,
+    step: int,
+) -> tuple[float, float]:
+    """One optimizer step; returns its negative log-likelihood and its value loss."""
+    with autocast(resolve_precision(params.precision)):
+        terms, _ = model.losses(batch, generator)
+    nll, value = negative_log_likelihood(terms), terms["value"]
+    loss = nll + params.value_weight * value
+    _check_finite(loss.item(), "loss", step)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
+    optimizer.step()
+    return float(nll.detach()), float(value.detach())
+
+
+def _check_finite(loss: float, name: str, step: int) -> None:
+    if not math.isfinite(loss):
+        raise DataError(
+            f"training: expected a finite {name}, got {loss} at step {step + 1}; a smaller learning_rate may help"
+        )
+
+
+def _weight_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Decay the matrices; leave biases and norms, which are vectors, alone."""
+    matrices = [weights for weights in model.parameters() if weights.ndim >= 2]
+    vectors = [weights for weights in model.parameters() if weights.ndim < 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _means(losses: list[tuple[float, float]]) -> tuple[float, float]:
+    nlls, values = zip(*losses, strict=True)
+    return sum(nlls) / len(nlls), sum(values) / len(values)

@@ -1,0 +1,122 @@
+"""A stage that is killed at any moment and started again writes what it would have written undisturbed, to the byte."""
+
+import hashlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
+
+LONGER = {
+    "expert.total_steps": 20_000,
+    "expert.ppo.num_environments": 8,
+    "rollouts.episodes": 60,
+    "rollouts.block_size": 5,
+    "evaluation.episodes": 60,
+    "evaluation.block_size": 5,
+    "training.steps": 400,
+    "training.evaluate_every": 20,
+    "training.patience": 100,
+    "policies.decoder.action_dropout": 0.3,
+}
+# In the order in which each has what it reads.
+STAGES = {
+    "train_expert": ([], "models/expert"),
+    "record_rollouts": ([], "data/raw"),
+    "build_sequences": ([], "data/processed/sequences"),
+    "train_policy": (["--policy", "decoder"], "models/decoder"),
+    "evaluate_policy": (["--policy", "decoder"], "data/evaluation/decoder"),
+}
+LONG_STAGES = ("train_expert", "record_rollouts", "train_policy", "evaluate_policy")
+KILLS = 5
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which all stages have run undisturbed, and the seconds that each took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(ROOT / "params.yaml", folder)
+    set_params(folder, SMALL | LONGER)
+    seconds = {}
+    for stage in STAGES:
+        begun = time.monotonic()
+        assert start(stage, folder).wait() == 0
+        seconds[stage] = time.monotonic() - begun
+    return folder, seconds
+
+
+@pytest.fixture
+def disturbed(finished, tmp_path):
+    """A copy of that folder, to run a stage in again."""
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def start(stage, folder):
+    arguments, _ = STAGES[stage]
+    command = [sys.executable, ROOT / "pipeline" / f"{stage}.py", *arguments]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=folder, env=environment() | {"PYTHONPATH": str(ROOT / "src")}, **quiet)
+
+
+def hashes(folder):
+    return {
+        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("stage", LONG_STAGES)
+def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, disturbed, stage):
+    """Moments are a share of the undisturbed time; a run that ends before its moment is compared and begun anew."""
+    reference, seconds = finished
+    output, expected = disturbed / STAGES[stage][1], hashes(reference / STAGES[stage][1])
+    chance, kills = random.Random(stage), 0
+    shutil.rmtree(output)
+    while kills < KILLS:
+        process = start(stage, disturbed)
+        time.sleep(chance.uniform(0.3, 0.8) * seconds[stage])
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            assert hashes(output) == expected
+            shutil.rmtree(output)
+        else:
+            kills += 1
+    assert start(stage, disturbed).wait() == 0
+    assert hashes(output) == expected
+    assert not [path for path in (disturbed / ".checkpoints").rglob("*") if path.is_file()]
+
+
+def test_a_checkpoint_of_other_parameters_is_not_resumed(finished, disturbed):
+    shutil.rmtree(disturbed / "models/decoder")
+    set_params(disturbed, {"training.seed": 7})
+    process = start("train_policy", disturbed)
+    while not list((disturbed / ".checkpoints").rglob("run.safetensors")):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    set_params(disturbed, {"training.seed": 0})
+    assert start("train_policy", disturbed).wait() == 0
+    assert hashes(disturbed / "models/decoder") == hashes(finished[0] / "models/decoder")
+
+
+def test_an_interruption_is_one_line_and_can_be_resumed(finished, disturbed):
+    shutil.rmtree(disturbed / "models/decoder")
+    command = [sys.executable, ROOT / "pipeline" / "train_policy.py", "--policy", "decoder"]
+    variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(command, cwd=disturbed, env=variables, stderr=subprocess.PIPE, text=True)
+    while not list((disturbed / ".checkpoints").rglob("run.safetensors")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1].replace("\r", "\n").strip().splitlines()
+    assert process.returncode == 130
+    assert said[-1] == "train_policy: interrupted; run the same command again"
+    assert "Traceback" not in "".join(said)
+    assert start("train_policy", disturbed).wait() == 0
+    assert hashes(disturbed / "models/decoder") == hashes(finished[0] / "models/decoder")
