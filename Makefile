@@ -1,9 +1,9 @@
-# The two commands: `make repro` runs the pipeline, `make test` the tests. Each sets .venv up first where it is missing or old.
+# The two commands: `make repro` runs the pipeline, `make test` the tests. Each sets .venv up first where it is missing or outdated.
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro test lint lock clean
+.PHONY: repro test fuzz verify lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -12,12 +12,20 @@ test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
 	PATH="$(BIN):$$PATH" python -m pytest -q
 
+# Thousands of bad inputs: none may end in another library's traceback or in a wrong result without a word.
+fuzz: .venv/installed
+	PATH="$(BIN):$$PATH" python -m pytest -q -m slow tests/fuzz
+
+# A small pipeline twice, the second time by force and with another number of workers; prints each artefact's two hashes.
+verify: .venv/installed
+	PATH="$(BIN):$$PATH" python -m tests.contracts.verify
+
 lint: .venv/installed
 	"$(BIN)/ruff" check --fix .
 	"$(BIN)/ruff" format .
 
 # The stamp is written last, so an interrupted installation is begun anew.
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("understudy needs Python 3.11 or newer, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	rm -rf .venv
 	$(PYTHON) -m venv .venv

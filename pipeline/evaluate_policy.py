@@ -6,7 +6,6 @@ The expert says at each step what it would have done. A student that chooses opt
 from functools import partial
 from pathlib import Path
 
-from understudy.errors import DataError
 from understudy.params import Params
 from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
@@ -14,8 +13,13 @@ from understudy.rollouts.record import Plan, record
 from understudy.stage import run_policy_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
+from understudy.utils.provenance import check_environment, check_origin
 
 EXPERT = Path("models/expert")
+SOURCES = {
+    "sequences": Path("data/processed/sequences/store.json"),
+    "options": Path("data/processed/options/options.json"),
+}
 
 
 def work(params: Params, name: str) -> None:
@@ -23,10 +27,9 @@ def work(params: Params, name: str) -> None:
     student, evaluation = Path("models") / name, params.evaluation
     policy, expert = load_policy(student), load_policy(EXPERT)
     spec = expert.spec
-    if policy.spec != spec:
-        raise DataError(
-            f"{student}: expected a policy for the expert's {spec.environment_id}, got one for {policy.spec.environment_id}"
-        )
+    check_environment(EXPERT, spec, params.environment)
+    check_environment(student, policy.spec, params.environment)
+    check_origin(student, policy.provenance, SOURCES)
     inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
     checkpoint = checkpoint_folder(f"evaluate_policy@{name}", evaluation.model_dump(), inputs)
     with replace_folder(Path("data/evaluation") / name) as folder:

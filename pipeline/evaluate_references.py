@@ -11,12 +11,14 @@ from understudy.rollouts.record import Plan, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
+from understudy.utils.provenance import check_environment
 
 EXPERT = Path("models/expert")
 
 
 def work(params: Params) -> None:
     evaluation, spec = params.evaluation, load_policy(EXPERT).spec
+    check_environment(EXPERT, spec, params.environment)
     expert = partial(load_actor, EXPERT)
     plans = {
         "expert": Plan(spec.environment_id, spec.kwargs, expert),

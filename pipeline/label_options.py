@@ -13,10 +13,14 @@ from understudy.sequences.store import SPLITS, open_sequences
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.jsonfile import write_json
+from understudy.utils.provenance import check_files
+
+SEQUENCES = Path("data/processed/sequences")
 
 
 def work(params: Params) -> None:
-    splits = {split: open_sequences(Path("data/processed/sequences"), split) for split in SPLITS}
+    check_files(SEQUENCES / "store.json")
+    splits = {split: open_sequences(SEQUENCES, split) for split in SPLITS}
     model = find_options(splits["train"], params.options)
     labels = {split: model.label(sequences) for split, sequences in splits.items()}
     with replace_folder(Path("data/processed/options")) as folder:

@@ -10,6 +10,7 @@ from understudy.rollouts.record import Plan, drop_low_returns, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
+from understudy.utils.provenance import check_environment
 
 EXPERT = Path("models/expert")
 
@@ -17,6 +18,7 @@ EXPERT = Path("models/expert")
 def work(params: Params) -> None:
     rollouts = params.rollouts
     spec = load_policy(EXPERT).spec
+    check_environment(EXPERT, spec, params.environment)
     plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, EXPERT), noise=rollouts.noise)
     episodes = record(
         plan,

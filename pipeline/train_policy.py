@@ -16,15 +16,18 @@ from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
 from understudy.utils.jsonfile import sha256, write_json
+from understudy.utils.provenance import check_files
 
 SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
 
 
 def work(params: Params, name: str) -> None:
     policy = params.policy(name)
+    check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
     provenance, config = {"sequences": training.sha256}, policy.config(bool(training.view.hidden))
     if policy.learns_from == "options":
+        check_files(OPTIONS / "options.json")
         training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
         provenance["options"] = sha256(OPTIONS / "options.json")
         if config.get("num_options", training.num_options) != training.num_options:

@@ -15,7 +15,7 @@ ALLOWED = {
     "episode": set(),
     "validation": set(),
     "params": {"errors", "validation"},
-    "utils": {"errors"},
+    "utils": {"errors", "params", "spec"},
     "stage": BOTTOM,
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},

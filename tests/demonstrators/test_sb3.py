@@ -211,7 +211,9 @@ class Interrupted(Exception):
     ("algorithm", "environment_id"),
     [("ppo", "CartPole-v1"), ("a2c", "CartPole-v1"), ("sac", "Pendulum-v1"), ("td3", "Pendulum-v1")],
 )
-def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(algorithm, environment_id, tmp_path, monkeypatch):
+def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
+    algorithm, environment_id, tmp_path, monkeypatch
+):
     environment, expert = EnvironmentParams(id=environment_id, kwargs={}), parameters(algorithm)
     undisturbed, curve = sb3.train_expert(environment, expert)
     real, saves = sb3.save_training, []
