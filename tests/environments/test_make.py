@@ -17,7 +17,7 @@ LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "ri
 SPECS = {
     "LunarLander-v3": EnvironmentSpec("LunarLander-v3", {}, LANDER, 4, None, None, 200.0),
     "LunarLanderContinuous-v3": EnvironmentSpec(
-        "LunarLanderContinuous-v3", {"continuous": True}, LANDER, None, (-1.0, -1.0), (1.0, 1.0), 200.0
+        "LunarLanderContinuous-v3", {}, LANDER, None, (-1.0, -1.0), (1.0, 1.0), 200.0
     ),
     "CartPole-v1": EnvironmentSpec("CartPole-v1", {}, ("x", "vx", "angle", "angular_velocity"), 2, None, None, 475.0),
     "Pendulum-v1": EnvironmentSpec(

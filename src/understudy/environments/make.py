@@ -96,8 +96,14 @@ def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:
 
 
 def _kwargs(environment: gymnasium.Env) -> dict[str, Any]:
-    """The kwargs that make this environment again; gymnasium.make keeps max_episode_steps apart from the others."""
-    kwargs = {key: value for key, value in environment.spec.kwargs.items() if key != "render_mode"}
-    if environment.spec.max_episode_steps != gymnasium.spec(environment.spec.id).max_episode_steps:
+    """The kwargs that make this environment again, beyond those its id stands for."""
+    registered = gymnasium.spec(environment.spec.id)
+    kwargs = {
+        key: value
+        for key, value in environment.spec.kwargs.items()
+        if key != "render_mode" and (key not in registered.kwargs or registered.kwargs[key] != value)
+    }
+    # gymnasium.make keeps this one apart from the others.
+    if environment.spec.max_episode_steps != registered.max_episode_steps:
         kwargs["max_episode_steps"] = environment.spec.max_episode_steps
     return kwargs

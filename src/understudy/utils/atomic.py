@@ -22,6 +22,8 @@ def replace_folder(target: Path) -> Iterator[Path]:
         if target.exists():
             os.replace(target, former)
         os.replace(unfinished, target)
+    except OSError as error:
+        raise _about(target, error) from error
     finally:
         if former.exists() and not target.exists():
             os.replace(former, target)
@@ -37,5 +39,14 @@ def replace_file(target: Path) -> Iterator[Path]:
     try:
         yield unfinished
         os.replace(unfinished, target)
+    except OSError as error:
+        raise _about(target, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _about(target: Path, error: OSError) -> OSError:
+    """The error with the output that could not be written, which a failed write does not know, in the system's own words."""
+    if error.errno is None:
+        return error
+    return OSError(error.errno, os.strerror(error.errno), str(target))
