@@ -10,6 +10,7 @@ On disk a policy is model.safetensors, the weights, and policy.json, everything 
 
 import importlib
 import inspect
+import numbers
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from understudy.utils.jsonfile import read_json, sha256, write_json
 from understudy.validation import describe
 
 FORMAT_VERSION = 1
+FARTHEST = 1e8
 GIVEN = ("self", "state_dim", "action_dim", "discrete_actions", "difference_scale")
 
 
@@ -67,7 +69,7 @@ def build_model(
         return constructor(**config, **{name: value for name, value in given.items() if name in parameters})
     except ValidationError as error:
         raise ParameterError(f"{where}.{describe(error, checked, checked)}") from None
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise ParameterError(f"{where}.{' '.join(str(error).split())}") from None
 
 
@@ -106,7 +108,13 @@ class Policy:
 
         Deterministic actions are the likeliest ones; otherwise they are drawn from what the model predicts.
         """
-        visible = self.normalisation.apply(self.view.apply(observations))
+        with np.errstate(over="ignore"):
+            visible = self.normalisation.apply(self.view.apply(observations))
+        if not (np.abs(visible) <= FARTHEST).all():  # beyond, float32 overflows in the model and its memory
+            raise ValueError(
+                f"observation: expected values within {FARTHEST:g} standard deviations of those learned from,"
+                f" got {np.abs(visible).max():g}"
+            )
         preds, log_std = self.model.step(memory.play, torch.from_numpy(visible))
         actions = self._choose(preds, log_std, None if deterministic else self.generator)
         self.model.acted(memory.play, actions)
@@ -133,7 +141,7 @@ class Policy:
         Raises:
             ValueError: an observation of another shape or not finite, or another number of rows than in the state.
         """
-        observations = np.asarray(observation, dtype=np.float32)
+        observations = _real_numbers("observation", observation, "biuf").astype(np.float32)
         single = observations.ndim == 1
         observations = np.atleast_2d(observations)
         if observations.ndim != 2 or observations.shape[1] != self.spec.state_dim:
@@ -151,7 +159,7 @@ class Policy:
         if memory.play.num_rows != len(observations):
             raise ValueError(f"observation: expected {memory.play.num_rows} rows as before, got {len(observations)}")
         if episode_start is not None:
-            starts = np.atleast_1d(np.asarray(episode_start, dtype=bool))
+            starts = np.atleast_1d(_real_numbers("episode_start", episode_start, "b"))
             if starts.shape != (len(observations),):
                 raise ValueError(f"episode_start: expected shape ({len(observations)},), got {starts.shape}")
             memory.play.reset(torch.from_numpy(np.flatnonzero(starts)))
@@ -166,6 +174,21 @@ class Policy:
         if generator is not None:
             preds = preds + log_std.exp() * torch.randn(preds.shape, generator=generator)
         return preds.clamp(torch.tensor(self.spec.action_low), torch.tensor(self.spec.action_high))
+
+
+def _real_numbers(name: str, values: Any, kinds: str) -> np.ndarray:
+    """`values` as an array whose dtype is of one of `kinds` (b, i, u, f); ValueError for anything else."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and all(isinstance(value, numbers.Real) for value in array.flat):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        array = None
+    if array is None or array.dtype.kind not in kinds:
+        expected = "booleans" if kinds == "b" else "real numbers"
+        got = type(values).__name__ if array is None else f"{array.dtype}"
+        raise ValueError(f"{name}: expected an array of {expected}, got {got}")
+    return array
 
 
 class PolicyActor:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 AGREEMENT = 0.1
+FLOAT32_MAX = 3e38
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class EnvironmentSpec:
     solved_return: float | None
 
     def __post_init__(self) -> None:
+        self._check_types()
         if (self.num_actions is None) == (self.action_low is None):
             raise ValueError(
                 f"expected either num_actions or action bounds, got {self.num_actions} and {self.action_low}"
@@ -33,9 +35,27 @@ class EnvironmentSpec:
         if not self.discrete_actions:
             self._check_bounds()
 
+    def _check_types(self) -> None:
+        """Raise a ValueError for what a damaged or foreign file may claim."""
+        names = isinstance(self.components, tuple) and all(isinstance(name, str) for name in self.components)
+        whole = isinstance(self.num_actions, int) and not isinstance(self.num_actions, bool) and self.num_actions >= 1
+        valid = {
+            "environment_id": isinstance(self.environment_id, str),
+            "kwargs": isinstance(self.kwargs, dict),
+            "components": names and len(self.components) > 0,
+            "num_actions": self.num_actions is None or whole,
+            "solved_return": self.solved_return is None or isinstance(self.solved_return, float | int),
+        }
+        for name, holds in valid.items():
+            if not holds:
+                raise ValueError(f"environment.{name}: expected another kind of value, got {getattr(self, name)!r}")
+
     def _check_bounds(self) -> None:
         low, high = self.action_low, self.action_high
-        numbers = isinstance(high, tuple) and all(isinstance(bound, float | int) for bound in (*low, *high))
+        numbers = isinstance(low, tuple) and isinstance(high, tuple)
+        numbers = numbers and all(
+            isinstance(bound, float | int) and abs(bound) < FLOAT32_MAX for bound in (*low, *high)
+        )
         if (
             not numbers
             or len(low) != len(high)

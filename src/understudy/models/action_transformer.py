@@ -16,7 +16,7 @@ from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
-from understudy.nn.rows import advance_to_state, check_entries, check_rows, last_states, no_actions
+from understudy.nn.rows import advance_to_state, check_arguments, check_entries, check_rows, last_states, no_actions
 from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
 
@@ -57,10 +57,7 @@ class ActionTransformer(nn.Module):
         difference_scale: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if context is not None and context > max_seq_len:
-            raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {context}")
-        if not 0 <= action_dropout <= 1:
-            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
+        check_arguments(max_seq_len, context, action_dropout)
         self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)

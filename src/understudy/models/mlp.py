@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.nn.cache import PlayState
-from understudy.nn.heads import ActionHead, ValueHead, multilayer_perceptron
+from understudy.nn.heads import MOST_LAYERS, ActionHead, ValueHead, multilayer_perceptron
 from understudy.sequences.batch import Batch
 
 
@@ -26,6 +26,8 @@ class MultilayerPerceptron(nn.Module):
         super().__init__()
         if num_layers < 1 or hidden_dim < 1:
             raise ValueError(f"num_layers, hidden_dim: expected at least 1 each, got {num_layers} and {hidden_dim}")
+        if num_layers > MOST_LAYERS:
+            raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
         self.body = multilayer_perceptron([state_dim] + [hidden_dim] * num_layers, "relu")
         self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions)
         self.value_head = ValueHead(hidden_dim)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 LOG_STD_RANGE = (-5.0, 2.0)
+MOST_LAYERS = 1000
 
 
 def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:

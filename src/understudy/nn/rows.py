@@ -10,6 +10,18 @@ from understudy.nn.cache import PlayState
 from understudy.nn.trunk import Trunk
 from understudy.utils.masking import check_lengths
 
+LONGEST_ROW = 1_000_000
+
+
+def check_arguments(max_seq_len: int, context: int | None, action_dropout: float) -> None:
+    """Raise a ValueError where a sequence family's lengths in steps or its chance of hiding an action make no sense."""
+    if not 1 <= max_seq_len <= LONGEST_ROW:
+        raise ValueError(f"max_seq_len: expected from 1 to {LONGEST_ROW} steps, got {max_seq_len}")
+    if context is not None and context > max_seq_len:
+        raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {context}")
+    if not 0 <= action_dropout <= 1:
+        raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
+
 
 def check_rows(states: Tensor, actions: Tensor, seq_lens: Tensor, max_seq_len: int) -> None:
     """Raise a ValueError where states (B, T, S), actions (B, T, ...) and seq_lens (B,) do not belong together."""

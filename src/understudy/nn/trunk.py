@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from understudy.nn.attention import Rotation, WindowedAttention, as_bias, rotary_angles, window_mask
 from understudy.nn.cache import Cache, LayerCache
+from understudy.nn.heads import MOST_LAYERS
 
 
 class Block(nn.Module):
@@ -36,6 +37,8 @@ class Trunk(nn.Module):
             raise ValueError(f"context: expected at least 1 step, got {context}")
         if num_layers < 1 or num_heads < 1:
             raise ValueError(f"num_layers, num_heads: expected at least 1 each, got {num_layers} and {num_heads}")
+        if num_layers > MOST_LAYERS:
+            raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
         if embed_dim < 1 or hidden_dim < 1:
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context

@@ -138,7 +138,7 @@ def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str
         if about["schema_version"] != SCHEMA_VERSION:
             raise DataError(f"{path}: expected schema version {SCHEMA_VERSION}, got {about['schema_version']}")
         return EnvironmentSpec.from_json(about["environment"]), about["demonstrator"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
