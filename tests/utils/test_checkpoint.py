@@ -1,0 +1,75 @@
+"""Checkpoints: found again by the same work alone, and read back exactly."""
+
+import sys
+import types
+
+import pytest
+import torch
+
+from understudy.utils import checkpoint
+from understudy.utils.checkpoint import checkpoint_folder, load_state, remove_checkpoints, save_state
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_same_work_finds_the_same_folder():
+    first = checkpoint_folder("train_policy@mlp", {"seed": 0}, {"sequences": "a"})
+    assert first == checkpoint_folder("train_policy@mlp", {"seed": 0}, {"sequences": "a"})
+    assert first.parts[:2] == (".checkpoints", "train_policy@mlp")
+
+
+@pytest.mark.parametrize(("params", "inputs"), [({"seed": 1}, {"sequences": "a"}), ({"seed": 0}, {"sequences": "b"})])
+def test_other_parameters_or_inputs_are_other_work(params, inputs):
+    assert checkpoint_folder("stage", params, inputs) != checkpoint_folder("stage", {"seed": 0}, {"sequences": "a"})
+
+
+def test_other_code_is_other_work(tmp_path, monkeypatch):
+    before = checkpoint_folder("stage", {}, {})
+    module = types.ModuleType("understudy.planted")
+    module.__file__ = str(tmp_path / "planted.py")
+    monkeypatch.setitem(sys.modules, "understudy.planted", module)
+    (tmp_path / "planted.py").write_text("a = 1\n")
+    planted = checkpoint_folder("stage", {}, {})
+    (tmp_path / "planted.py").write_text("a = 2\n")
+    assert len({before, planted, checkpoint_folder("stage", {}, {})}) == 3
+
+
+def test_other_libraries_are_other_work(monkeypatch):
+    before = checkpoint_folder("stage", {}, {})
+    monkeypatch.setattr(checkpoint.importlib.metadata, "version", lambda name: "0")
+    assert checkpoint_folder("stage", {}, {}) != before
+
+
+def test_earlier_work_of_the_stage_is_deleted_and_that_of_other_stages_stays():
+    old, other = checkpoint_folder("stage", {"seed": 0}, {}), checkpoint_folder("other", {"seed": 0}, {})
+    for folder in (old, other):
+        save_state(folder / "run", {"weights": torch.ones(2)}, {})
+    checkpoint_folder("stage", {"seed": 1}, {})
+    assert not old.exists()
+    assert (other / "run").exists()
+
+
+def test_a_finished_stage_leaves_no_checkpoint():
+    folder = checkpoint_folder("stage", {}, {})
+    save_state(folder / "run", {"weights": torch.ones(2)}, {})
+    remove_checkpoints("stage")
+    assert not folder.parent.exists()
+
+
+def test_tensors_and_numbers_come_back_exactly(tmp_path):
+    tensors = {
+        "weights": torch.randn(3, 2, generator=torch.Generator().manual_seed(0)),
+        "state": torch.arange(4).byte(),
+    }
+    save_state(tmp_path / "run", tensors, {"loss": 0.1 + 0.2, "curve": [[1, 1e-300]]})
+    found, content = load_state(tmp_path / "run")
+    assert content == {"loss": 0.1 + 0.2, "curve": [[1, 1e-300]]}
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+def test_nothing_saved_is_nothing_to_resume(tmp_path):
+    assert load_state(tmp_path / "run") is None
