@@ -6,6 +6,7 @@ The expert says at each step what it would have done. A student that chooses opt
 from functools import partial
 from pathlib import Path
 
+from understudy.environments.make import check_environment
 from understudy.params import Params
 from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
@@ -13,7 +14,7 @@ from understudy.rollouts.record import Plan, record
 from understudy.stage import run_policy_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
-from understudy.utils.provenance import check_environment, check_origin
+from understudy.utils.provenance import check_origin
 
 EXPERT = Path("models/expert")
 SOURCES = {

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.demonstrators.random import RandomActor
+from understudy.environments.make import check_environment
 from understudy.params import Params
 from understudy.policy import load_actor, load_policy, policy_hashes
 from understudy.rollouts.parquet import write_recording
@@ -11,7 +12,6 @@ from understudy.rollouts.record import Plan, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
-from understudy.utils.provenance import check_environment
 
 EXPERT = Path("models/expert")
 

@@ -15,7 +15,7 @@ ALLOWED = {
     "episode": set(),
     "validation": set(),
     "params": {"errors", "validation"},
-    "utils": {"errors", "params", "spec"},
+    "utils": {"errors"},
     "stage": BOTTOM,
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},

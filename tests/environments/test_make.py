@@ -9,8 +9,9 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from tests.toys import CountingEnvironment
-from understudy.environments.make import describe, make_environment
-from understudy.errors import ParameterError
+from understudy.environments.make import check_environment, describe, make_environment
+from understudy.errors import DataError, ParameterError
+from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
@@ -159,3 +160,22 @@ def test_an_unknown_environments_components_are_numbered_and_its_bounds_kept(toy
     assert spec.components == ("observation_0", "observation_1", "observation_2")
     assert (spec.num_actions, spec.action_low, spec.action_high) == (None, (-1.0, 0.0), (1.0, 0.5))
     assert spec.solved_return is None
+
+
+CART_POLE = describe(make_environment("CartPole-v1", {}))
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"max_episode_steps": 500}, {"sutton_barto_reward": False}], ids=str)
+def test_a_policy_for_this_environment_passes(tmp_path, kwargs):
+    made = describe(make_environment("CartPole-v1", kwargs))
+    check_environment(tmp_path, made, EnvironmentParams(id="CartPole-v1", kwargs=kwargs))
+
+
+@pytest.mark.parametrize(
+    ("environment_id", "kwargs"), [("LunarLander-v3", {}), ("CartPole-v1", {"max_episode_steps": 7})], ids=str
+)
+def test_a_policy_for_another_environment_is_refused(tmp_path, environment_id, kwargs):
+    with pytest.raises(
+        DataError, match=f"expected a policy for {environment_id} with .*, got one for CartPole-v1 with {{}}"
+    ):
+        check_environment(tmp_path, CART_POLE, EnvironmentParams(id=environment_id, kwargs=kwargs))

@@ -1,15 +1,11 @@
 """Artefacts that are not what they claim, or come from elsewhere, are refused in one sentence."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.builders import refused
-from tests.toys import CHOICES
 from understudy.errors import DataError
-from understudy.params import EnvironmentParams
 from understudy.utils.jsonfile import sha256, write_json
-from understudy.utils.provenance import check_environment, check_files, check_origin
+from understudy.utils.provenance import check_files, check_origin
 
 
 @pytest.fixture
@@ -64,14 +60,3 @@ def test_another_view_of_the_observations_makes_other_sequences(store, tmp_path)
     write_json(store, {"files": {}, "hidden_components": ["vx"]})
     with refused(DataError, "got one that learned from other sequences"):
         check_origin(tmp_path / "mlp", {"sequences": before}, {"sequences": store})
-
-
-def test_a_policy_for_this_environment_passes(tmp_path):
-    check_environment(tmp_path, CHOICES, EnvironmentParams(id=CHOICES.environment_id, kwargs=CHOICES.kwargs))
-
-
-@pytest.mark.parametrize("changes", [{"environment_id": "Other-v0"}, {"kwargs": {"gravity": -5.0}}])
-def test_a_policy_for_another_environment_is_refused(tmp_path, changes):
-    here = EnvironmentParams(id=CHOICES.environment_id, kwargs=CHOICES.kwargs)
-    with refused(DataError, f"expected a policy for {CHOICES.environment_id}", str(next(iter(changes.values())))):
-        check_environment(tmp_path, replace(CHOICES, **changes), here)

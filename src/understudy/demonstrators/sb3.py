@@ -123,16 +123,19 @@ def train_expert(
         resumed = resume_training(checkpoint, model, environments.envs) if checkpoint is not None else None
         for name, value in (resumed or {}).items():
             setattr(curve, name, value)
-        try:
-            remaining = expert.total_steps - model.num_timesteps
-            model.learn(remaining, callback=curve, reset_num_timesteps=resumed is None)
-        except DataError:
-            raise
-        except (ValueError, RuntimeError) as error:  # what torch's distributions make of NaN
-            if "invalid values" not in str(error) and _all_finite(model.policy):
-                raise
-            raise _diverged(f"numbers that are not finite after {curve.num_timesteps} steps") from None
+        _learn(model, expert.total_steps - model.num_timesteps, curve, goes_on=resumed is not None)
     return _as_policy(model, expert, spec), curve.rows
+
+
+def _learn(model: BaseAlgorithm, steps: int, curve: LearningCurve, goes_on: bool) -> None:
+    try:
+        model.learn(steps, callback=curve, reset_num_timesteps=not goes_on)
+    except DataError:
+        raise
+    except (ValueError, RuntimeError) as error:  # what torch's distributions make of NaN
+        if "invalid values" not in str(error) and _all_finite(model.policy):
+            raise
+        raise _diverged(f"numbers that are not finite after {curve.num_timesteps} steps") from None
 
 
 def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict:

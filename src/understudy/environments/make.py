@@ -1,15 +1,18 @@
 """Environments by their Gymnasium id, and what they offer.
 
-make_environment(id, kwargs) -> gymnasium.Env
-describe(environment)        -> EnvironmentSpec
+make_environment(id, kwargs)   -> gymnasium.Env
+describe(environment)          -> EnvironmentSpec
+check_environment(folder, ...) -- whether a policy was made for the environment of params.yaml
 """
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from understudy.errors import ParameterError
+from understudy.errors import DataError, ParameterError
+from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
@@ -93,6 +96,16 @@ def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:
     if bounds.ndim != 1:
         raise ParameterError(f"environment.id: expected an action vector, got a box of shape {bounds.shape}")
     return tuple(float(bound) for bound in bounds)
+
+
+def check_environment(folder: Path, spec: EnvironmentSpec, environment: EnvironmentParams) -> None:
+    """Raise a DataError where the policy in `folder` was made for another environment than params.yaml names."""
+    expected = describe(make_environment(environment.id, environment.kwargs))
+    if spec != expected:
+        raise DataError(
+            f"{folder}: expected a policy for {expected.environment_id} with {expected.kwargs},"
+            f" got one for {spec.environment_id} with {spec.kwargs}; train it again"
+        )
 
 
 def _kwargs(environment: gymnasium.Env) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from understudy.errors import DataError
-from understudy.params import EnvironmentParams
-from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_json, sha256
 
 
@@ -40,12 +38,3 @@ def check_origin(folder: Path, provenance: dict[str, str], sources: dict[str, Pa
                 f"{folder}: expected a policy that learned from {sources[name].parent} ({sha256(sources[name])[:12]}),"
                 f" got one that learned from other {name} ({str(claimed)[:12]}); train it again"
             )
-
-
-def check_environment(folder: Path, spec: EnvironmentSpec, environment: EnvironmentParams) -> None:
-    """Raise a DataError where the policy in `folder` was made for another environment than params.yaml names."""
-    if (spec.environment_id, spec.kwargs) != (environment.id, environment.kwargs):
-        raise DataError(
-            f"{folder}: expected a policy for {environment.id} with {environment.kwargs},"
-            f" got one for {spec.environment_id} with {spec.kwargs}; train it again"
-        )
