@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from understudy.nn.attention import WindowedAttention, as_bias, rotary_angles, rotate, window_mask
+from understudy.nn.attention import (
+    SMALLEST_BAND,
+    Band,
+    WindowedAttention,
+    as_bias,
+    rotary_angles,
+    rotate,
+    window_bands,
+    window_mask,
+)
 from understudy.nn.cache import LayerCache
 
 T, F = True, False
@@ -27,15 +36,17 @@ def rotate_as_complex(x: Tensor, steps: Tensor) -> Tensor:
 
 def test_rotary_angles_of_literal_steps() -> None:
     cos, sin = rotary_angles(torch.tensor([0, 3]), head_dim=4)
-    assert cos.shape == sin.shape == (1, 2, 2)
-    torch.testing.assert_close(cos[0], torch.tensor([[1.0, 1.0], [math.cos(3), math.cos(0.03)]]))
-    torch.testing.assert_close(sin[0], torch.tensor([[0.0, 0.0], [math.sin(3), math.sin(0.03)]]))
+    assert cos.shape == sin.shape == (2, 4)
+    torch.testing.assert_close(cos, torch.tensor([[1.0] * 4, [math.cos(3), math.cos(0.03)] * 2]))
+    torch.testing.assert_close(
+        sin, torch.tensor([[0.0] * 4, [-math.sin(3), -math.sin(0.03), math.sin(3), math.sin(0.03)]])
+    )
 
 
-def test_rotary_angles_of_rows_have_a_place_for_the_heads() -> None:
+def test_rotary_angles_of_rows() -> None:
     cos, _ = rotary_angles(torch.tensor([[0, 1, 2], [5, 6, 7]]), head_dim=8)
-    assert cos.shape == (2, 1, 3, 4)
-    torch.testing.assert_close(cos[1, 0, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
+    assert cos.shape == (2, 3, 8)
+    torch.testing.assert_close(cos[1, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
 
 
 def test_rotate_multiplies_complex_numbers() -> None:
@@ -106,15 +117,46 @@ def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
     layer, x = WindowedAttention(16, 2), torch.randn(3, 10, 16)
     steps = torch.arange(5).repeat_interleave(2)
     allowed = window_mask(steps, window)
-    out = layer(x, rotary_angles(steps, 8), as_bias(allowed))
+    out = layer(x, rotary_angles(steps, 8), window_bands(steps, window))
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, allowed), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("tokens_per_step", "window"), [(1, 3), (2, 20), (3, 1), (2, 500)])
+@torch.no_grad()
+def test_a_long_row_in_bands_is_attended_to_as_a_whole(tokens_per_step: int, window: int) -> None:
+    torch.manual_seed(5)
+    steps = (7 + torch.arange(101)).repeat_interleave(tokens_per_step)
+    layer, x = WindowedAttention(16, 2), torch.randn(2, len(steps), 16)
+    bands = window_bands(steps, window)
+    assert len(bands) > 1 or window == 500
+    expected = attend_as_torch_does(layer, x, steps, window_mask(steps, window))
+    torch.testing.assert_close(layer(x, rotary_angles(steps, 8), bands), expected, atol=1e-5, rtol=0)
+
+
+def test_scores_grow_with_the_row_and_not_with_its_square() -> None:
+    def scores(num_steps: int) -> int:
+        return sum(band.bias.numel() for band in window_bands(torch.arange(num_steps), SMALLEST_BAND))
+
+    assert scores(64 * SMALLEST_BAND) < 2.1 * scores(32 * SMALLEST_BAND)
+
+
+def test_bands_cover_every_query_once_in_order() -> None:
+    bands = window_bands(torch.arange(5 * SMALLEST_BAND + 3), 10)
+    assert [row for band in bands for row in range(band.queries.start, band.queries.stop)] == list(
+        range(5 * SMALLEST_BAND + 3)
+    )
+
+
+def whole(allowed: Tensor) -> Band:
+    """All queries and keys as one band."""
+    return Band(slice(0, allowed.shape[0]), slice(0, allowed.shape[1]), as_bias(allowed))
 
 
 @torch.no_grad()
 def test_a_token_that_sees_only_itself_gets_its_own_value() -> None:
     torch.manual_seed(3)
     layer, x = WindowedAttention(8, 2), torch.randn(1, 4, 8)
-    out = layer(x, rotary_angles(torch.arange(4), 4), as_bias(torch.eye(4, dtype=torch.bool)))
+    out = layer(x, rotary_angles(torch.arange(4), 4), [whole(torch.eye(4, dtype=torch.bool))])
     value = functional.linear(x, layer.qkv.weight[16:])
     torch.testing.assert_close(out, functional.linear(value, layer.out.weight), atol=1e-6, rtol=0)
 
@@ -124,11 +166,11 @@ def test_a_token_attends_over_the_cache_that_it_joins() -> None:
     torch.manual_seed(4)
     layer, x = WindowedAttention(8, 2), torch.randn(2, 3, 8)
     cache = LayerCache(torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 3, 4), slice(0, 2))
-    bias = as_bias(torch.tensor([[T, F, F], [T, T, F], [T, T, T]]))
-    layer(x[:, :2], rotary_angles(torch.arange(2), 4), bias[:2], cache)
+    allowed = torch.tensor([[T, F, F], [T, T, F], [T, T, T]])
+    layer(x[:, :2], rotary_angles(torch.arange(2), 4), [whole(allowed[:2])], cache)
     cache.slots = slice(2, 3)
-    last = layer(x[:, 2:], rotary_angles(torch.tensor([2]), 4), bias[2:], cache)
-    together = layer(x, rotary_angles(torch.arange(3), 4), bias)
+    last = layer(x[:, 2:], rotary_angles(torch.tensor([2]), 4), [whole(allowed[2:])], cache)
+    together = layer(x, rotary_angles(torch.arange(3), 4), [whole(allowed)])
     torch.testing.assert_close(last, together[:, 2:], atol=1e-6, rtol=0)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from understudy.nn.attention import as_bias, rotary_angles, window_mask
+from understudy.nn.attention import rotary_angles, window_bands
 from understudy.nn.trunk import Block, Trunk
 
 
@@ -25,12 +25,12 @@ def test_a_trunk_without_layers_is_refused() -> None:
 def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     torch.manual_seed(2)
     block, x = Block(16, 2, 32), torch.randn(2, 5, 16)
-    rotation, bias = rotary_angles(torch.arange(5), 8), as_bias(window_mask(torch.arange(5), 3))
-    attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bias)
+    rotation, bands = rotary_angles(torch.arange(5), 8), window_bands(torch.arange(5), 3)
+    attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bands)
     first, second = block.feed_forward[0], block.feed_forward[2]
     widened = functional.gelu(functional.layer_norm(attended, (16,)) @ first.weight.T + first.bias)
     expected = attended + widened @ second.weight.T + second.bias
-    torch.testing.assert_close(block(x, rotation, bias), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(block(x, rotation, bands), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("context", [1, 2, 4, 20])
@@ -38,8 +38,21 @@ def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
 def test_advancing_token_by_token_gives_the_full_pass(context: int) -> None:
     trunk, tokens = small_trunk(num_layers=3, context=context), torch.randn(2, 11, 16)
     cache = trunk.new_cache(2, tokens_per_step=1)
-    advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache)[:, 0] for t in range(11)]
+    advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)]
     torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_matrices_in_bfloat16_give_nearly_the_same_and_keep_a_cache_of_that_kind() -> None:
+    trunk, tokens = small_trunk(num_layers=3, context=4), torch.randn(2, 11, 16)
+    exact = trunk(tokens, torch.arange(11))
+    trunk.multiply_in(torch.bfloat16)
+    cache = trunk.new_cache(2, tokens_per_step=1)
+    assert cache.keys.dtype == cache.values.dtype == torch.bfloat16
+    advanced = torch.stack([trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)], dim=1)
+    assert advanced.dtype == torch.float32
+    torch.testing.assert_close(advanced, exact, atol=0.06, rtol=0)
+    torch.testing.assert_close(advanced, trunk(tokens, torch.arange(11)), atol=0.03, rtol=0)
 
 
 @torch.no_grad()

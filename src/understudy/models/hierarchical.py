@@ -154,7 +154,7 @@ class HierarchicalTransformer(nn.Module):
         memory["option"] = torch.where(ends, chosen, memory["option"])
         memory["going_on"] = torch.where(ends, torch.ones_like(going_on), going_on)
         option_token = self.embed_option(memory["option"])[:, None]
-        low = self.trunk.advance(option_token, present[:, None], state.cache)[:, 0]
+        low = self.trunk.advance(option_token, present[:, None], state.cache)
         return self._act_under(low, memory["option"])
 
     def acted(self, state: PlayState, actions: Tensor) -> None:

@@ -5,10 +5,13 @@ B rows, L tokens, D width, H heads, K = D / H width of a head, R slots of a cach
 rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of these steps are turned
 window_mask(steps, window)       -- which token may see which in a full pass
 as_bias(allowed)                 -- a mask as what is added to attention scores
+window_bands(steps, window)      -- a full pass cut into bands of queries and the keys within their reach
 WindowedAttention                -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,22 +20,24 @@ from understudy.nn.cache import LayerCache
 from understudy.utils.masking import create_causal_mask
 
 ROTARY_BASE = 10_000.0
+SMALLEST_BAND = 64
 
 Rotation = tuple[Tensor, Tensor]
 
 
 def rotary_angles(steps: Tensor, head_dim: int) -> Rotation:
-    """Cosine and sine, each (..., 1, L, K / 2), for steps (..., L); RoFormer (Su et al., 2021), equation 15."""
+    """Cosine and signed sine, each (..., L, K), for steps (..., L); RoFormer (Su et al., 2021), equation 34."""
     frequencies = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, device=steps.device, dtype=torch.float32) / head_dim)
-    angles = (steps.to(torch.float32)[..., None] * frequencies).unsqueeze(-3)
-    return angles.cos(), angles.sin()
+    angles = steps.to(torch.float32)[..., None] * frequencies
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Turn each pair (x_i, x_{i + K/2}) of x (B, H, L, K) by the angles of its step."""
+    """Turn each pair (x_i, x_{i + K/2}) of x (..., L, K) by the angle of its step; the roll exchanges the two halves."""
     cos, sin = rotation
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    x = x.float()
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 def window_mask(steps: Tensor, window: int) -> Tensor:
@@ -44,6 +49,28 @@ def window_mask(steps: Tensor, window: int) -> Tensor:
 def as_bias(allowed: Tensor) -> Tensor:
     """Float32 of the mask's shape: zero where true, -inf where false."""
     return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, -torch.inf)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some queries and the keys within their reach; `bias` (..., queries, keys) is added to the scores."""
+
+    queries: slice
+    keys: slice
+    bias: Tensor
+
+
+def window_bands(steps: Tensor, window: int) -> list[Band]:
+    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic."""
+    length = len(steps)
+    reach = int(torch.searchsorted(steps, steps[:1] + window))  # tokens in a window, all steps having equally many
+    size = max(reach, SMALLEST_BAND)
+    bands = []
+    for start in range(0, length, size):
+        first, end = max(0, start - reach), min(start + size, length)
+        allowed = window_mask(steps[first:end], window)[start - first :]
+        bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed)))
+    return bands
 
 
 class WindowedAttention(nn.Module):
@@ -61,15 +88,26 @@ class WindowedAttention(nn.Module):
         self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=False)
         self.out = nn.Linear(embed_dim, embed_dim, bias=False)
 
-    def forward(self, x: Tensor, rotation: Rotation, bias: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """Attend with `bias` (..., L, L or R), zero where a token may look and -inf where it may not."""
+    def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+        """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
         batch, length, width = x.shape
-        split = self.qkv(x).view(batch, length, 3, self.num_heads, width // self.num_heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
-        query, key = rotate(query, rotation), rotate(key, rotation)
+        dtype = self.qkv.weight.dtype
+        split = self.qkv(x.to(dtype)).view(batch, length, 3, self.num_heads, width // self.num_heads)
+        of_heads = tuple(part[..., None, None, :] for part in rotation)
+        query, key = rotate(split[:, :, :2], of_heads).to(dtype).permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
+        value = split[:, :, 2].transpose(1, 2)
         if cache is not None:
             key, value = cache.extend(key, value)  # each (B, H, R, K)
-        # Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
-        scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2)) + bias
-        mixed = torch.matmul(torch.softmax(scores, dim=-1), value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        mixed = [
+            attend(query[:, :, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
+        ]
+        return self.out(torch.cat(mixed, dim=2).transpose(1, 2).flatten(2))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """softmax(query key^T / sqrt(K) + bias) value, in the values' dtype, with the softmax in float32.
+
+    Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
+    """
+    scores = torch.add(bias, torch.matmul(query, key.transpose(-1, -2)), alpha=query.shape[-1] ** -0.5)
+    return torch.matmul(torch.softmax(scores, dim=-1).to(value.dtype), value)

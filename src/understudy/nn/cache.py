@@ -42,12 +42,20 @@ class Cache:
     """
 
     def __init__(
-        self, num_rows: int, *, num_layers: int, num_heads: int, head_dim: int, context: int, tokens_per_step: int
+        self,
+        num_rows: int,
+        *,
+        num_layers: int,
+        num_heads: int,
+        head_dim: int,
+        context: int,
+        tokens_per_step: int,
+        dtype: torch.dtype = torch.float32,
     ):
         self.context = context
         self.num_slots = (context + 1) * tokens_per_step
         shape = (num_layers, num_rows, num_heads, self.num_slots, head_dim)
-        self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
+        self.keys, self.values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
         self.slot_steps = torch.full((num_rows, self.num_slots), EMPTY)
         self.step = torch.zeros(num_rows, dtype=torch.int64)
         self._next_slot = 0

@@ -72,4 +72,4 @@ def advance_to_state(trunk: Trunk, state: PlayState, action_tokens: Tensor, stat
     tokens = torch.stack([action_tokens, state_tokens], dim=1)
     hidden = trunk.advance(tokens, torch.stack([step - 1, step], dim=1), state.cache)
     state.cache.step = step + 1
-    return hidden[:, 1]
+    return hidden

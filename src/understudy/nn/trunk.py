@@ -3,9 +3,10 @@
 B rows, L tokens, D width.
 """
 
+import torch
 from torch import Tensor, nn
 
-from understudy.nn.attention import Rotation, WindowedAttention, as_bias, rotary_angles, window_mask
+from understudy.nn.attention import Band, Rotation, WindowedAttention, as_bias, rotary_angles, window_bands
 from understudy.nn.cache import Cache, LayerCache
 from understudy.nn.heads import MOST_LAYERS
 
@@ -20,9 +21,11 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.feed_forward = nn.Sequential(nn.Linear(embed_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, embed_dim))
 
-    def forward(self, x: Tensor, rotation: Rotation, bias: Tensor, cache: LayerCache | None = None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), rotation, bias, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
+    def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+        """The tokens (B, Q, D) that the bands name as queries; all of x (B, L, D) where they name all."""
+        queried = x[:, bands[0].queries.start : bands[-1].queries.stop]
+        x = queried + self.attention(self.attention_norm(x), rotation, bands, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x).to(self.feed_forward[0].weight.dtype))
 
 
 class Trunk(nn.Module):
@@ -51,13 +54,24 @@ class Trunk(nn.Module):
         return self.embed_dim // self.num_heads
 
     def forward(self, tokens: Tensor, steps: Tensor) -> Tensor:
-        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order."""
-        return self._blocks(tokens, steps, window_mask(steps, self.context), None)
+        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each step having equally many."""
+        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context)
+        x = tokens
+        for block in self.blocks:
+            x = block(x, rotation, bands)
+        return self.norm(x)
 
     def advance(self, tokens: Tensor, steps: Tensor, cache: Cache) -> Tensor:
-        """Hidden states (B, L, D) of the newest tokens (B, L, D) of steps (B, L), which join the cache."""
+        """Hidden state (B, D) of the last of the newest tokens (B, L, D) of steps (B, L), all of which join the cache."""
         layers, allowed = cache.begin_pass(steps)
-        return self._blocks(tokens, steps, allowed, layers)
+        rotation, bias = rotary_angles(steps, self.head_dim), as_bias(allowed)
+        length = tokens.shape[1]
+        all_tokens = [Band(slice(0, length), slice(None), bias)]
+        last_token = [Band(slice(length - 1, length), slice(None), bias[..., -1:, :])]
+        x = tokens
+        for block, layer in zip(self.blocks, layers, strict=True):
+            x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
+        return self.norm(x)[:, 0]
 
     def new_cache(self, num_rows: int, tokens_per_step: int) -> Cache:
         """An empty cache for `num_rows` rows."""
@@ -68,10 +82,11 @@ class Trunk(nn.Module):
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,
+            dtype=self.blocks[0].attention.qkv.weight.dtype,
         )
 
-    def _blocks(self, x: Tensor, steps: Tensor, allowed: Tensor, layers: list[LayerCache] | None) -> Tensor:
-        rotation, bias = rotary_angles(steps, self.head_dim), as_bias(allowed)
-        for index, block in enumerate(self.blocks):
-            x = block(x, rotation, bias, None if layers is None else layers[index])
-        return self.norm(x)
+    def multiply_in(self, dtype: torch.dtype) -> None:
+        """Keep the blocks' matrices, and caches made from now on, in `dtype`; norms, softmax and the residual stay float32."""
+        for module in self.blocks.modules():
+            if isinstance(module, nn.Linear):
+                module.to(dtype)
