@@ -7,7 +7,7 @@ import pytest
 from tests.toys import ConstantActor, CountingActor, CountingEnvironment
 from understudy.demonstrators.random import RandomActor
 from understudy.environments.make import describe, make_environment
-from understudy.environments.play import play
+from understudy.environments.play import FIRST_LINES, play
 from understudy.episode import Episode
 
 SEEDS = [13, 10, 19, 11, 12, 17, 14]  # with 3, 4, 5, 5, 2, 3, 4 steps
@@ -88,11 +88,26 @@ def test_a_row_that_begins_anew_or_is_dropped_leaves_the_others_alone(rows):
 
 
 def test_rows_without_work_leave_the_batch():
-    """Lengths 1, 2, 3, 4 on four rows: half are idle after two steps, half of the rest after three."""
+    """Lengths 1, 2, 3, 4 on four rows: one more is idle after each step, which is a quarter of the rows or more."""
     actor = CountingActor()
     episodes = play(actor, environments(4, length=lambda seed: seed), [4, 1, 3, 2])
-    assert actor.batches == [4, 4, 2, 1]
+    assert actor.batches == [4, 3, 2, 1]
     assert [episode.actions.tolist() for episode in episodes] == [[0, 1, 2, 3], [0], [0, 1, 2], [0, 1]]
+
+
+def test_few_idle_rows_stay_in_the_batch():
+    """Of eight rows one is idle after the first step, two after the second: a quarter."""
+    actor = CountingActor()
+    play(actor, environments(8, length=lambda seed: seed), [1, 2, 4, 4, 4, 4, 4, 4])
+    assert actor.batches == [8, 8, 6, 6]
+
+
+def test_an_episode_longer_than_the_logs_first_lines_is_kept_whole():
+    """Rows of unequal length, so that lines no longer needed are dropped in one place and space is doubled in another."""
+    batch = environments(2, length=lambda seed: 3 * FIRST_LINES if seed == 5 else FIRST_LINES // 2 + 1)
+    for episode in play(CountingActor(), batch, [1, 5, 2, 3, 4, 6, 7, 8]):
+        assert episode.length == (3 * FIRST_LINES if episode.seed == 5 else FIRST_LINES // 2 + 1)
+        assert episode.observations[:, 1].tolist() == list(range(episode.length))
 
 
 def test_every_finished_episode_is_announced():

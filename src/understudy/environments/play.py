@@ -4,11 +4,10 @@ Actor       -- what plays: batched over rows
 play(...)   -- each seed exactly once, on as many rows as there are environments
 
 Stopping at a number of steps would favour short episodes; here every seed's episode runs to its end. A free row takes the
-next seed. When half of the rows have nothing left to do they are dropped from the actor's batch.
+next seed. When a quarter of the rows have nothing left to do they are dropped from the actor's batch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import gymnasium
@@ -17,6 +16,8 @@ import numpy as np
 from understudy.episode import NO_OPTION, Episode
 
 NOISE_STREAM = 1
+BUSY_SHARE = 0.75
+FIRST_LINES = 1024
 
 
 class Actor(Protocol):
@@ -38,49 +39,104 @@ class Actor(Protocol):
         """Options (B,) int16 under which the last actions were chosen, None for an actor without options."""
 
 
-@dataclass
-class _Row:
-    """One environment and the episode that is under way in it."""
+class _Log:
+    """What happened in B rows, a line a pass of the loop, so that a step makes no Python objects; episodes are cut out."""
 
-    environment: gymnasium.Env
-    seed: int = -1
-    observation: np.ndarray | None = None
-    noise: np.random.Generator | None = None
-    steps: list[tuple] = field(default_factory=list)
+    def __init__(self, num_rows: int) -> None:
+        self.columns: dict[str, np.ndarray] = {}  # (passes, B, ...)
+        self.begun = np.zeros(num_rows, dtype=np.int64)
+        self.length = 0
 
-    def begin(self, seed: int) -> None:
-        self.seed, self.steps = seed, []
-        self.noise = np.random.default_rng([seed, NOISE_STREAM])
-        # Not `seed` itself: the environment draws its initial state from the very same stream of numbers.
-        self.environment.action_space.seed(int(self.noise.integers(2**31)))
-        self.observation = np.array(self.environment.reset(seed=seed)[0], dtype=np.float32)
+    def add(self, **values: np.ndarray) -> None:
+        """Write the next line: values (B, ...) by column."""
+        if not self.columns:
+            self.columns = {name: np.empty((FIRST_LINES, *row.shape), row.dtype) for name, row in values.items()}
+        elif self.length == len(self.columns["rewards"]):
+            self._make_room()
+        for name, row in values.items():
+            self.columns[name][self.length] = row
+        self.length += 1
 
-    def step(self, action: np.ndarray, demonstrated: np.ndarray, option: int, noise: float) -> Episode | None:
-        """Execute one action; returns the episode if that was its last step."""
-        executed = action
-        if noise > 0 and self.noise.random() < noise:
-            executed = np.asarray(self.environment.action_space.sample(), dtype=np.asarray(action).dtype)
-        following, reward, terminated, truncated, _ = self.environment.step(
-            int(executed) if executed.ndim == 0 else executed
-        )
-        self.steps.append((self.observation, executed, demonstrated, reward, option))
-        self.observation = np.array(following, dtype=np.float32)  # a copy: an environment may use its array again
-        return self._finish(terminated, truncated) if terminated or truncated else None
+    def _make_room(self) -> None:
+        """Drop the lines that no episode under way needs, or double the space where most are needed."""
+        first = int(self.begun.min())
+        for name, column in self.columns.items():
+            space = np.empty((len(column) * (1 if 2 * first >= len(column) else 2), *column.shape[1:]), column.dtype)
+            space[: self.length - first] = column[first : self.length]
+            self.columns[name] = space
+        self.begun -= first
+        self.length -= first
 
-    def _finish(self, terminated: bool, truncated: bool) -> Episode:
-        observations, actions, demonstrated, rewards, options = zip(*self.steps, strict=True)
-        self.steps = []
-        return Episode(
-            seed=self.seed,
-            observations=np.stack(observations),
-            actions=np.stack(actions),
-            demonstrated_actions=np.stack(demonstrated),
-            rewards=np.asarray(rewards, dtype=np.float32),
-            options=np.asarray(options, dtype=np.int16),
-            final_observation=self.observation,
-            terminated=bool(terminated),
-            truncated=bool(truncated),
-        )
+    def cut(self, row: int) -> dict[str, np.ndarray]:
+        """The columns (T, ...) of the row's episode, which has ended with the last line; the next one begins there."""
+        columns = {name: column[self.begun[row] : self.length, row].copy() for name, column in self.columns.items()}
+        self.begun[row] = self.length
+        return columns
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with `rows` alone."""
+        self.columns = {name: column[:, rows] for name, column in self.columns.items()}
+        self.begun = self.begun[rows]
+
+
+class _Rows:
+    """B environments and the episodes that are under way in them; a row without one holds its last observation."""
+
+    def __init__(self, environments: Sequence[gymnasium.Env], seeds: Sequence[int], actors: list[Actor]) -> None:
+        self.environments, self.actors = list(environments), actors
+        self.waiting = iter(seeds)
+        self.seeds = np.full(len(environments), -1)
+        self.noise: list[np.random.Generator | None] = [None] * len(environments)
+        self.observations = np.zeros((len(environments), *environments[0].observation_space.shape), np.float32)
+        self.active = np.zeros(len(environments), dtype=bool)
+        self.log = _Log(len(environments))
+        for actor in actors:
+            actor.start(len(environments))
+
+    def begin(self, free: np.ndarray) -> None:
+        """Give the free rows the next seeds; those for which none is left become idle, and leave where they are too many."""
+        begun = []
+        for row, seed in zip(free, self.waiting):  # noqa: B905 -- either may run out first
+            self.seeds[row] = seed
+            self.noise[row] = np.random.default_rng([seed, NOISE_STREAM])
+            # Not `seed` itself: the environment draws its initial state from the very same stream of numbers.
+            self.environments[row].action_space.seed(int(self.noise[row].integers(2**31)))
+            self.observations[row] = self.environments[row].reset(seed=seed)[0]
+            begun.append(row)
+        self.active[free] = False
+        self.active[begun] = True
+        if begun:
+            for actor in self.actors:
+                actor.reset(np.asarray(begun), self.seeds[begun])
+        if 0 < self.active.sum() <= BUSY_SHARE * len(self.active):
+            self._keep(np.flatnonzero(self.active))
+
+    def _keep(self, rows: np.ndarray) -> None:
+        self.environments = [self.environments[row] for row in rows]
+        self.noise = [self.noise[row] for row in rows]
+        self.seeds, self.active, self.observations = self.seeds[rows], self.active[rows], self.observations[rows]
+        self.log.keep(rows)
+        for actor in self.actors:
+            actor.keep(rows)
+
+    def with_noise(self, actions: np.ndarray, chance: float) -> np.ndarray:
+        """The actions, each exchanged for a random one with this chance."""
+        executed = actions.copy()
+        for row in np.flatnonzero(self.active):
+            if self.noise[row].random() < chance:
+                executed[row] = self.environments[row].action_space.sample()
+        return executed
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, dict[int, tuple[bool, bool]]]:
+        """Execute actions (B, ...); returns the rewards (B,) and, of the rows whose episodes ended, the two flags."""
+        rewards, ended = np.zeros(len(actions), np.float32), {}
+        executed = actions.tolist() if actions.ndim == 1 else list(actions)
+        for row in np.flatnonzero(self.active).tolist():
+            following, rewards[row], terminated, truncated, _ = self.environments[row].step(executed[row])
+            self.observations[row] = following
+            if terminated or truncated:
+                ended[row] = (bool(terminated), bool(truncated))
+        return rewards, ended
 
 
 def play(
@@ -102,44 +158,33 @@ def play(
         noise: chance that a step executes a random action instead. It derives from the episode's seed alone.
         on_episode: called after each finished episode.
     """
-    waiting = iter(seeds)
-    rows = [_Row(environment) for environment in environments[: len(seeds)]]
+    if not len(seeds):
+        return []
     actors = [actor] if demonstrator is None else [actor, demonstrator]
-    for each in actors:
-        each.start(len(rows))
-    _begin(rows, np.arange(len(rows)), waiting, actors)
-    active = np.ones(len(rows), dtype=bool)
+    rows = _Rows(environments[: len(seeds)], seeds, actors)
+    rows.begin(np.arange(len(rows.active)))
     finished: dict[int, Episode] = {}
-    while active.any():
-        observations = np.stack([row.observation for row in rows])
+    while rows.active.any():
+        observations = rows.observations.copy()
         actions = actor.act(observations)
         demonstrated = actions if demonstrator is None else demonstrator.act(observations)
         options = actor.options()
-        ended = []
-        for index in np.flatnonzero(active):
-            option = NO_OPTION if options is None else options[index]
-            episode = rows[index].step(actions[index], demonstrated[index], option, noise)
-            if episode is not None:
-                finished[episode.seed] = episode
-                ended.append(index)
-                on_episode()
+        executed = rows.with_noise(actions, noise) if noise > 0 else actions
+        rewards, ended = rows.step(executed)
+        rows.log.add(
+            observations=observations,
+            actions=executed,
+            demonstrated_actions=demonstrated,
+            rewards=rewards,
+            options=np.full(len(rewards), NO_OPTION, np.int16) if options is None else options,
+        )
+        for row, (terminated, truncated) in ended.items():
+            seed, final = int(rows.seeds[row]), rows.observations[row].copy()
+            episode = Episode(
+                seed, **rows.log.cut(row), final_observation=final, terminated=terminated, truncated=truncated
+            )
+            finished[seed] = episode
+            on_episode()
         if ended:
-            active[_begin(rows, np.asarray(ended), waiting, actors)] = False
-            if 0 < 2 * active.sum() <= len(rows):
-                staying = np.flatnonzero(active)
-                for each in actors:
-                    each.keep(staying)
-                rows, active = [rows[index] for index in staying], active[staying]
+            rows.begin(np.asarray(list(ended)))
     return [finished[seed] for seed in seeds]
-
-
-def _begin(rows: list[_Row], free: np.ndarray, waiting: Iterator[int], actors: list[Actor]) -> np.ndarray:
-    """Give the free rows the next seeds; returns the rows for which none was left."""
-    begun = []
-    for index, seed in zip(free, waiting):  # noqa: B905 -- either may run out first
-        rows[index].begin(seed)
-        begun.append(index)
-    if begun:
-        for each in actors:
-            each.reset(np.asarray(begun), np.asarray([rows[index].seed for index in begun]))
-    return free[len(begun) :]
