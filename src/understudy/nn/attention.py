@@ -4,6 +4,7 @@ B rows, L tokens, D width, H heads, K = D / H width of a head, R slots of a cach
 
 rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of these steps are turned
 window_mask(steps, window)       -- which token may see which in a full pass
+visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
 window_bands(steps, window)      -- a full pass cut into bands of queries and the keys within their reach
 WindowedAttention                -- the layer
@@ -46,6 +47,17 @@ def window_mask(steps: Tensor, window: int) -> Tensor:
     return causal & (steps[:, None] - steps[None, :] < window)
 
 
+def visible(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
+    """The window's mask (L, L), or (B, 1, L, L) where `real` (B, L) bool marks the tokens that exist.
+
+    A token that does not exist is seen by no other. It sees itself, since a softmax over nothing is NaN.
+    """
+    allowed = window_mask(steps, window)
+    if real is None:
+        return allowed
+    return allowed & real[:, None, None] | torch.eye(len(steps), dtype=torch.bool, device=steps.device)
+
+
 def as_bias(allowed: Tensor) -> Tensor:
     """Float32 of the mask's shape: zero where true, -inf where false."""
     return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, -torch.inf)
@@ -60,16 +72,19 @@ class Band:
     bias: Tensor
 
 
-def window_bands(steps: Tensor, window: int) -> list[Band]:
-    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic."""
+def window_bands(steps: Tensor, window: int, real: Tensor | None = None) -> list[Band]:
+    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic.
+
+    `real` (B, L) bool marks the tokens that exist, None where all do.
+    """
     length = len(steps)
     reach = int(torch.searchsorted(steps, steps[:1] + window))  # tokens in a window, all steps having equally many
     size = max(reach, SMALLEST_BAND)
     bands = []
     for start in range(0, length, size):
         first, end = max(0, start - reach), min(start + size, length)
-        allowed = window_mask(steps[first:end], window)[start - first :]
-        bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed)))
+        allowed = visible(steps[first:end], window, None if real is None else real[:, first:end])
+        bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed[..., start - first :, :])))
     return bands
 
 
@@ -90,12 +105,7 @@ class WindowedAttention(nn.Module):
 
     def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
-        batch, length, width = x.shape
-        dtype = self.qkv.weight.dtype
-        split = self.qkv(x.to(dtype)).view(batch, length, 3, self.num_heads, width // self.num_heads)
-        of_heads = tuple(part[..., None, None, :] for part in rotation)
-        query, key = rotate(split[:, :, :2], of_heads).to(dtype).permute(2, 0, 3, 1, 4)  # each (B, H, L, K)
-        value = split[:, :, 2].transpose(1, 2)
+        query, key, value = self._split(x, rotation)
         if cache is not None:
             key, value = cache.extend(key, value)  # each (B, H, R, K)
         mixed = [
@@ -103,11 +113,29 @@ class WindowedAttention(nn.Module):
         ]
         return self.out(torch.cat(mixed, dim=2).transpose(1, 2).flatten(2))
 
+    def weights(self, x: Tensor, rotation: Rotation, bias: Tensor) -> Tensor:
+        """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
+        query, key, _ = self._split(x, rotation)
+        return torch.softmax(scaled_scores(query, key, bias), dim=-1)
+
+    def _split(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, turned to their steps, and values of tokens (B, L, D); each (B, H, L, K)."""
+        batch, length, width = x.shape
+        dtype = self.qkv.weight.dtype
+        split = self.qkv(x.to(dtype)).view(batch, length, 3, self.num_heads, width // self.num_heads)
+        of_heads = tuple(part[..., None, None, :] for part in rotation)
+        query, key = rotate(split[:, :, :2], of_heads).to(dtype).permute(2, 0, 3, 1, 4)
+        return query, key, split[:, :, 2].transpose(1, 2)
+
+
+def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
+    """query key^T / sqrt(K) + bias, float32, of queries (B, H, Q, K) and keys (B, H, L, K)."""
+    return torch.add(bias, torch.matmul(query, key.transpose(-1, -2)), alpha=query.shape[-1] ** -0.5)
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """softmax(query key^T / sqrt(K) + bias) value, in the values' dtype, with the softmax in float32.
 
     Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
-    scores = torch.add(bias, torch.matmul(query, key.transpose(-1, -2)), alpha=query.shape[-1] ** -0.5)
-    return torch.matmul(torch.softmax(scores, dim=-1).to(value.dtype), value)
+    return torch.matmul(torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype), value)
