@@ -163,8 +163,8 @@ class MultiAgentTransformer(nn.Module):
         group, cache = state.group, state.cache
         steps = torch.where(state.memory["absent"].view(-1, group), -1, cache.step[:, None])
         of_agents, joining = self._play_tokens(state, observations)
-        before = no_actions(len(steps), self.action_dim, self.discrete_actions)
-        none_before = torch.ones(len(steps), dtype=torch.bool)
+        before = torch.zeros_like(state.memory["action"][::group])
+        none_before = torch.ones_like(steps[:, 0], dtype=torch.bool)
         joining_steps, outputs = steps, []
         for agent in range(group):
             deciding = of_agents[:, agent] + self.deciding + self.embed_action(before, none_before)
@@ -173,7 +173,7 @@ class MultiAgentTransformer(nn.Module):
             outputs.append(
                 self.action_head.predict(self.trunk.advance(tokens, token_steps, cache, in_order=agent == 0))
             )
-            chosen = (choose or _likeliest)(*self.action_head.split(outputs[-1]))
+            chosen = (choose or _likeliest)(*self.action_head.split(outputs[-1])).to(before.device)
             absent = steps[:, agent] < 0
             before = torch.where(absent if chosen.ndim == 1 else absent[:, None], before, chosen)
             none_before = none_before & absent

@@ -68,6 +68,6 @@ def earlier_actions(actions: Tensor, real: Tensor, hide: Tensor | None) -> tuple
     latest = torch.where(real, numbers, -1).cummax(dim=1).values
     before = torch.cat([torch.full_like(latest[:, :1], -1), latest[:, :-1]], dim=1)  # (B, N, T), -1 for none
     index = before.clamp(min=0)
-    none = before < 0 if hide is None else (before < 0) | hide.gather(1, index)
+    none = before < 0 if hide is None else (before < 0) | hide.to(index.device).gather(1, index)
     of_actions = index if actions.ndim == 3 else index[..., None].expand_as(actions)
     return actions.gather(1, of_actions), none

@@ -80,7 +80,7 @@ class Cache:
         seen, seeing = self.slot_steps[:, None, :], steps[:, :, None]
         allowed = (seen >= 0) & (seen <= seeing) & (seen > seeing - self.context) | (seeing < 0)
         if in_order:
-            allowed[:, :, slots] &= create_causal_mask(length)
+            allowed[:, :, slots] &= create_causal_mask(length).to(steps.device)
         layers = [LayerCache(keys, values, slots) for keys, values in zip(self.keys, self.values, strict=True)]
         return layers, allowed[:, None]
 
