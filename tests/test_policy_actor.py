@@ -113,3 +113,16 @@ def test_stable_baselines3_evaluates_a_loaded_policy_as_the_interaction_loop_doe
     assert sorted(lengths) == sorted(episode.length for episode in played)
     assert sorted(returns) == sorted(episode.total_return for episode in played)
     assert len(set(lengths)) > 2
+
+
+@pytest.mark.parametrize("family", [name for name in CONFIGS if name not in ("mlp", "expert")])
+@torch.inference_mode()
+def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(family, tmp_path):
+    save_policy(tiny_policy(family, VECTORS), tmp_path)
+    exact, rounded = load_actor(tmp_path), load_actor(tmp_path, precision="bfloat16")
+    for actor in (exact, rounded):
+        actor.start(3)
+        actor.reset(np.arange(3), np.arange(3))
+    assert rounded.memory.play.cache.keys.dtype == torch.bfloat16
+    for observations in np.random.default_rng(2).normal(size=(12, 3, 3)).astype(np.float32):
+        np.testing.assert_allclose(rounded.act(observations), exact.act(observations), rtol=0, atol=0.05)

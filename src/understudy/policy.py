@@ -228,10 +228,16 @@ def policy_hashes(folder: Path) -> dict[str, str]:
     return {name: sha256(folder / name) for name in ("policy.json", "model.safetensors")}
 
 
-def load_actor(folder: Path, shuffle_options: bool = False) -> PolicyActor:
-    """Load a policy to play in a worker process: on one thread, since its tensors are tiny."""
+def load_actor(folder: Path, shuffle_options: bool = False, precision: str = "float32") -> PolicyActor:
+    """Load a policy to play in a worker process: on one thread, since its tensors are tiny.
+
+    `precision` float32 or bfloat16 is the number format of a transformer's matrices and of its cache.
+    """
     torch.set_num_threads(1)
-    return PolicyActor(load_policy(folder), shuffle_options)
+    policy = load_policy(folder)
+    if hasattr(policy.model, "trunk"):
+        policy.model.trunk.multiply_in(getattr(torch, precision))
+    return PolicyActor(policy, shuffle_options)
 
 
 def save_policy(policy: Policy, folder: Path) -> None:
