@@ -111,7 +111,7 @@ def compare(comparison: Comparison, group: Group, figures: dict[str, list[dict]]
             "median": statistics.median(others),
             "values": others,
         },
-        "ratio": spread(ratios) | {"values": ratios, "parity": comparison.parity},
+        "ratio": spread(ratios) | {"values": ratios},
         "at_least": not all(result.get("reached", True) for result in theirs),
         "floor": {"what": what, "value": value, "ours": median / value},
     }
@@ -126,7 +126,7 @@ def compare(comparison: Comparison, group: Group, figures: dict[str, list[dict]]
 
 def report(group: Group, figures: dict, failures: dict, machine: Figures) -> dict:
     """What peers.json holds of one group."""
-    rows, errors = [], dict(failures)
+    rows, errors = [], list(failures.values())
     for comparison in group.comparisons:
         failed = [label for label in (comparison.ours, comparison.theirs) if label in failures]
         try:
@@ -134,10 +134,10 @@ def report(group: Group, figures: dict, failures: dict, machine: Figures) -> dic
                 raise BenchmarkError(failures[failed[0]])
             rows.append(compare(comparison, group, figures, machine))
         except BenchmarkError as error:
-            errors.setdefault(comparison.work, str(error))
+            errors.append(str(error))
             rows.append({"work": comparison.work, "error": str(error)})
     programs = {label: asdict(program) | {"figures": figures[label]} for label, program in group.programs.items()}
-    return {"rounds": group.rounds, "rows": rows, "errors": errors, "programs": programs}
+    return {"rounds": group.rounds, "rows": rows, "errors": list(dict.fromkeys(errors)), "programs": programs}
 
 
 def describe_machine() -> dict:
@@ -173,7 +173,7 @@ def measure_all(chosen: dict[str, Group], only: str | None, settings: Settings, 
                 machine = medians(figures["machine"])
             content["groups"][name] = report(group, figures, failures, machine)
             content["groups"][name] |= {"settings": asdict(settings), "quick": settings.quick, "machine_rates": machine}
-            path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+            path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> None:
@@ -201,7 +201,7 @@ def main() -> None:
         sys.exit(f"bench: {error}")
     (root / "results/peers.md").write_text(markdown(content, list(chosen)))
     write_figures(root / "figures", content, list(chosen))
-    errors = [error for name in chosen for error in content["groups"].get(name, {}).get("errors", {}).values()]
+    errors = [error for name in chosen for error in content["groups"].get(name, {}).get("errors", [])]
     sys.exit("\n".join(f"bench: {error}" for error in errors) or None)
 
 

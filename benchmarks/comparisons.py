@@ -109,7 +109,6 @@ class Comparison:
     theirs_who: str | None = None
     unit: str = "steps/s"
     faster_is: Literal["higher", "lower"] = "higher"
-    parity: float = 1.0
     note_key: str | None = None  # a share of both that belongs to the row
 
 

@@ -43,8 +43,7 @@ def _ratios(rows: list[dict]) -> Figure:
     for place, row in enumerate(rows):
         ratio = row["ratio"]
         middle, low, high = ratio["median"], ratio["low"], ratio["high"]
-        colour = COLOURS(0) if middle >= ratio["parity"] else COLOURS(3)
-        axes.errorbar(middle, place, xerr=[[middle - low], [high - middle]], fmt="o", capsize=4, color=colour)
+        axes.errorbar(middle, place, xerr=[[middle - low], [high - middle]], fmt="o", capsize=4, color=COLOURS(0))
         label = f"{'≥ ' if row['at_least'] else ''}{middle:.2f}"
         axes.annotate(label, (middle, place), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)
     labels = [f"{row['work']}\n{row['ours']['who']} against {row['theirs']['who']}" for row in rows]

@@ -34,7 +34,7 @@ def _row(row: dict, group: dict) -> str:
         f"{row['theirs']['who']}: {sign}{number(row['theirs']['median'])} {unit}",
         f"{sign}{ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]",
         str(group["rounds"]),
-        f"{floor['what']}: {number(floor['value'])} {unit}; {floor['ours']:.2f} of it",
+        f"{floor['what']}: {number(floor['value'])} {unit}; ours {floor['ours']:.2f} times that",
     ]
     if "note" in row:
         note = row["note"]

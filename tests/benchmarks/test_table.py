@@ -24,7 +24,7 @@ def last_line(row, quick=False):
 def test_a_row_names_the_work_who_did_it_the_ratio_with_its_spread_and_the_floor():
     assert last_line(ROW) == (
         "| playing | understudy: 12,346 steps/s | a peer: 617 steps/s | 20.01 [19.00, 21.50] | 5 |"
-        " bare environment: 40,000 steps/s; 0.31 of it |"
+        " bare environment: 40,000 steps/s; ours 0.31 times that |"
     )
 
 
