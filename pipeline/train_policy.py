@@ -15,6 +15,7 @@ from understudy.training.run import CURVE_COLUMNS
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
+from understudy.utils.device import resolve_device
 from understudy.utils.jsonfile import sha256, write_json
 from understudy.utils.provenance import check_files
 
@@ -22,6 +23,7 @@ SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/opti
 
 
 def work(params: Params, name: str) -> None:
+    device = resolve_device(params.compute.device)
     policy = params.policy(name)
     check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
@@ -40,11 +42,12 @@ def work(params: Params, name: str) -> None:
         raise ParameterError(
             f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
         )
-    checkpoint = checkpoint_folder(
-        f"train_policy@{name}", [params.training.model_dump(), policy.family, config], provenance
+    work_done = [params.training.model_dump(), policy.family, config, device.type]
+    checkpoint = checkpoint_folder(f"train_policy@{name}", work_done, provenance)
+    outcome = train(model.to(device), training, held_out, params.training, name, checkpoint / "run.safetensors")
+    trained = Policy(
+        model.cpu(), policy.family, config, training.spec, training.view, training.normalisation, provenance
     )
-    outcome = train(model, training, held_out, params.training, name, checkpoint / "run.safetensors")
-    trained = Policy(model, policy.family, config, training.spec, training.view, training.normalisation, provenance)
     with replace_folder(Path("models") / name) as folder:
         save_policy(trained, folder)
         write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)

@@ -196,6 +196,7 @@ class ComparisonParams(Section):
 
 
 class ComputeParams(Section):
+    device: Literal["auto", "cpu", "cuda"]
     workers: Count
 
 

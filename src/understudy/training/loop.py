@@ -3,8 +3,8 @@
 train(model, training, held_out, params) -> Outcome
 judge(model, dataset)                    -> losses and accuracy on held-out episodes
 
-The model comes from outside; what is asked of it is `losses(batch, generator) -> (terms, action predictions)`. Every term but
-`value` is a negative log-likelihood.
+The model comes from outside, on the device that it is to be trained on; what is asked of it is
+`losses(batch, generator) -> (terms, action predictions)`. Every term but `value` is a negative log-likelihood.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.training.checkpoint import resume, save
-from understudy.training.run import Held, Outcome, TrainingRun, negative_log_likelihood
+from understudy.training.run import Held, Outcome, TrainingRun, negative_log_likelihood, rows_on
 from understudy.utils.progress import progress_bar
 
 
@@ -67,14 +67,15 @@ def train(
 @torch.inference_mode()
 def judge(model: nn.Module, dataset: SequenceDataset) -> Held:
     """Losses and accuracy over all steps of a dataset, each counted once."""
+    device = next(model.parameters()).device
     model.eval()
     nll = value = right = steps = valued = 0
     for batch in dataset.in_order():
-        terms, preds = model.losses(batch, torch.Generator())
+        terms, preds = model.losses(rows_on(batch, slice(None), device), torch.Generator())
         count, known = int(batch.mask.sum()), int(batch.value_mask.sum())
         nll += float(negative_log_likelihood(terms)) * count
         value += float(terms["value"]) * known
-        right += _right_actions(dataset.sequences, preds, batch)
+        right += _right_actions(dataset.sequences, preds.cpu(), batch)
         steps, valued = steps + count, valued + known
     model.train()
     return Held(nll / steps, value / max(1, valued), right / steps)
