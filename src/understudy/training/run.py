@@ -17,6 +17,7 @@ from understudy.errors import DataError
 from understudy.params import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.training import distributed
 from understudy.training.precision import autocast, resolve_precision
 from understudy.training.schedule import warmup_cosine
 
@@ -44,7 +45,8 @@ class Outcome:
 class TrainingRun:
     """A training under way: everything that changes from one optimizer step to the next, on the device of the model.
 
-    Batches are a pure function of the seed, the epoch and the number of batches taken in it.
+    Batches are a pure function of the seed, the epoch and the number of batches taken in it. Of several processes each takes
+    its rows of every batch, and all take the same optimizer steps.
     """
 
     def __init__(self, model: nn.Module, dataset: SequenceDataset, params: TrainingParams) -> None:
@@ -53,6 +55,7 @@ class TrainingRun:
         self.precision = resolve_precision(params.precision, self.device)
         self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), lr=params.learning_rate)
         self.generator = torch.Generator().manual_seed(params.seed)
+        self.losses = distributed.averaged_over_processes(model)
         self.outcome = Outcome()
         self.best_weights: dict[str, Tensor] = {}
         self.running: list[Tensor] = []
@@ -93,13 +96,18 @@ class TrainingRun:
         )
 
     def _update(self, batch: Batch) -> Tensor:
-        """Take one optimizer step; returns its negative log-likelihood and its value loss, (2,)."""
-        params = self.params
+        """Take one optimizer step; returns this process's part of the batch's negative log-likelihood and value loss, (2,)."""
+        params, length = self.params, batch.mask.shape[1]
+        rows = distributed.own_rows(len(batch.mask))
+        counted, valued = (_share(mask, rows) for mask in (batch.mask, batch.value_mask))
+        _skip(self.generator, rows.start * length)
         with autocast(self.precision, self.device):
-            terms, _ = self.model.losses(rows_on(batch, slice(None), self.device), self.generator)
-        nll, value = negative_log_likelihood(terms), terms["value"]
+            terms = self.losses(rows_on(batch, rows, self.device), self.generator)
+        _skip(self.generator, (len(batch.mask) - rows.stop) * length)
+        nll, value = negative_log_likelihood(terms) * counted, terms["value"] * valued
         self.optimizer.zero_grad(set_to_none=True)
-        (nll + params.value_weight * value).backward()
+        # The gradient of the whole batch's loss is the processes' sum, and what they are given is the mean.
+        (distributed.count() * (nll + params.value_weight * value)).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), params.max_grad_norm)
         self.optimizer.step()
         return torch.stack([nll.detach(), value.detach()])
@@ -107,9 +115,9 @@ class TrainingRun:
     def _losses_since_last_look(self) -> list[tuple[float, float]]:
         """Negative log-likelihood and value loss of each step, all finite.
 
-        They are not asked for at every step: the processor would wait for the device.
+        They are not asked for at every step: the processor would wait for the device, and each process for the others.
         """
-        losses = [tuple(row) for row in torch.stack(self.running).tolist()]
+        losses = [tuple(row) for row in distributed.total(torch.stack(self.running)).tolist()]
         for step, (nll, value) in enumerate(losses, self.step - len(losses) + 1):
             _check_finite(nll + self.params.value_weight * value, "loss", step)
         self.running = []
@@ -128,6 +136,16 @@ def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
 def negative_log_likelihood(terms: dict[str, Tensor]) -> Tensor:
     """The sum of a model's loss terms but for the value's, in nats a step."""
     return sum(term for name, term in terms.items() if name != "value")
+
+
+def _share(mask: Tensor, rows: slice) -> float:
+    """The part of the steps that count which lies in these rows."""
+    return int(mask[rows].sum()) / max(1, int(mask.sum()))
+
+
+def _skip(generator: torch.Generator, numbers: int) -> None:
+    """Leave out what the rows of other processes draw, one number a step, so that each row's draws are those of one process."""
+    torch.rand(numbers, generator=generator)
 
 
 def _check_finite(loss: float, name: str, step: int) -> None:
