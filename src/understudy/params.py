@@ -198,6 +198,7 @@ class ComparisonParams(Section):
 
 
 class ComputeParams(Section):
+    device: Literal["auto", "cpu", "cuda"]
     workers: Count
 
 

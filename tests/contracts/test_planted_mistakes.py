@@ -233,7 +233,7 @@ def unpaired(bootstrap):
 
 def looking_at_training(look):
     def wrong(run, held):
-        nlls = [nll for nll, _ in run.running]
+        nlls = [float(nll) for nll, _ in run.running]
         look(run, Held(sum(nlls) / len(nlls), held.value, held.accuracy))
 
     return wrong
