@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import torch
+
 from understudy.params import Params
 from understudy.training.precision import resolve_precision
 
@@ -50,7 +52,7 @@ FULL = Settings(
     target_return=250.0,
     judged_episodes=64,
     batches=100,
-    played_episodes=256,
+    played_episodes=2048,
     peer_steps=2000,
     length=1000,
     contexts=(1, 2, 5, 10, 20, 50, 100, 200),
@@ -76,6 +78,7 @@ QUICK = Settings(
     peer_context_steps=20,
     recorded_episodes=40,
 )
+OWN_FORMAT = resolve_precision("auto", torch.device("cpu"))
 ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS = 64, 20, 2, 128, 20
 
 
@@ -166,7 +169,7 @@ def ppo_time(settings: Settings, params: Params) -> Group:
 
 
 def training(settings: Settings, params: Params) -> Group:
-    own = resolve_precision("auto")
+    own = OWN_FORMAT
     own_rows, own_length = params.training.batch_size, params.training.chunk_length
     size = {"rows": ROWS, "length": LENGTH, "batches": settings.batches, "threads": THREADS}
     learned = {**size, "seeds": "{seeds}"}
@@ -241,7 +244,7 @@ def playing_floor(ours: Figures, machine: Figures) -> float:
 
 def acting_seconds(ours: Figures, machine: Figures) -> float:
     """The least that one row's step of the model can take on one thread."""
-    return max(ours["flops_per_step"] / machine["float32_1"], ours["bytes_per_step"] / machine["bytes_1"])
+    return max(ours["flops_per_step"] / machine[f"{OWN_FORMAT}_1"], ours["bytes_per_step"] / machine["bytes_1"])
 
 
 def recording(settings: Settings) -> Group:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ours.decoder_playing import work_per_step
-from understudy.policy import Policy, build_model, load_actor, load_policy, save_policy
+from benchmarks.ours.decoder_playing import PRECISION, work_per_step
+from understudy.policy import Policy, build_model, load_policy, save_policy
+from understudy.policy_actor import load_actor
 
 WARM_UP = 10
 
@@ -28,7 +29,7 @@ def microseconds(policy: Policy, rows: int, steps: int) -> list[float]:
     """Time of each step of one episode, for one row."""
     with tempfile.TemporaryDirectory() as folder:
         save_policy(policy, Path(folder))
-        actor = load_actor(Path(folder))
+        actor = load_actor(Path(folder), precision=PRECISION)
     observations = np.random.default_rng(0).normal(size=(rows, policy.spec.state_dim)).astype(np.float32)
     times = []
     for counted in (WARM_UP, steps):
@@ -59,7 +60,7 @@ def main() -> None:
         for context in given.contexts
     ]
     figures = {"by_step": by_step, "by_context": by_context, "first": by_step[0][1], "last": by_step[-1][1]}
-    print(json.dumps(figures | work_per_step(load_actor(Path("models/decoder")), given.rows)))
+    print(json.dumps(figures | work_per_step(load_actor(Path("models/decoder"), precision=PRECISION), given.rows)))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.episode import Episode
-from understudy.policy import PolicyActor, load_actor
+from understudy.policy_actor import PolicyActor, load_actor
+from understudy.training.precision import resolve_precision
 
 FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
-BYTES = 4  # of a number
+PRECISION = resolve_precision("auto", torch.device("cpu"))
 
 
 def replay(environment, episodes: list[Episode]) -> float:
@@ -35,7 +37,10 @@ def work_per_step(actor: PolicyActor, rows: int) -> dict[str, float]:
         actor.act(np.zeros((rows, actor.policy.spec.state_dim), dtype=np.float32))
     config = actor.policy.config
     numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * config["embed_dim"]
-    return {"flops_per_step": counter.get_total_flops() / rows, "bytes_per_step": BYTES * numbers}
+    return {
+        "flops_per_step": counter.get_total_flops() / rows,
+        "bytes_per_step": getattr(torch, PRECISION).itemsize * numbers,
+    }
 
 
 def main() -> None:
@@ -43,7 +48,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--episodes", type=int, required=True)
     given = parser.parse_args()
-    actor = load_actor(Path("models/decoder"))
+    actor = load_actor(Path("models/decoder"), precision=PRECISION)
     spec = actor.policy.spec
     environments = [make_environment(spec.environment_id, spec.kwargs) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)

@@ -7,7 +7,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from understudy.policy import load_actor, load_policy
+from benchmarks.ours.decoder_playing import PRECISION
+from understudy.policy import load_policy
+from understudy.policy_actor import load_actor
 from understudy.rollouts.record import Plan, record
 
 DECODER, FIRST_SEED = Path("models/decoder"), 3_200_000
@@ -20,7 +22,7 @@ def main() -> None:
     parser.add_argument("--block-size", type=int, required=True)
     given = parser.parse_args()
     spec = load_policy(DECODER).spec
-    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, DECODER))
+    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, DECODER, precision=PRECISION))
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         episodes = record(

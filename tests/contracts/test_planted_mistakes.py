@@ -26,7 +26,7 @@ from understudy.models.mlp import MultilayerPerceptron
 from understudy.nn import trunk
 from understudy.nn.cache import Cache, PlayState
 from understudy.nn.embeddings import ActionEmbedding
-from understudy.policy import PolicyActor
+from understudy.policy_actor import PolicyActor
 from understudy.sequences import dataset
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import loop
