@@ -1,7 +1,10 @@
 """Two processes over gloo train as one does: the same curve and weights, but for the rounding of sums in another order."""
 
+import signal
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,8 @@ from tests.training import train_families
 from understudy.errors import DataError, ParameterError
 from understudy.training import distributed
 
+VARIABLES = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
+TRAIN_DECODER = [str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 SMALL = {
     "training.threads": "1",
@@ -32,8 +37,7 @@ SMALL = {
 
 def started(folder: Path, *command: str) -> subprocess.CompletedProcess:
     """Run python in a folder, on one thread a process."""
-    variables = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, *command], cwd=folder, env=variables, capture_output=True, text=True)
+    return subprocess.run([sys.executable, *command], cwd=folder, env=VARIABLES, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +71,9 @@ def project(tmp_path) -> Path:
 
 
 def test_the_program_writes_once_what_one_process_would(project):
-    program = [str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder"]
     curves = []
     for launcher in ([], TORCHRUN):
-        done = started(project, *launcher, *program)
+        done = started(project, *launcher, *TRAIN_DECODER)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("20/20") == 1  # of the progress bar
         assert not list((project / ".checkpoints").iterdir())
@@ -81,11 +84,33 @@ def test_the_program_writes_once_what_one_process_would(project):
 
 def test_of_several_processes_the_first_one_tells_what_is_wrong(tmp_path):
     (tmp_path / "params.yaml").write_text(parameters_text(SMALL))
-    done = started(tmp_path, *TORCHRUN, str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder")
+    done = started(tmp_path, *TORCHRUN, *TRAIN_DECODER)
     assert done.returncode != 0
     spoken = [line for line in done.stderr.splitlines() if line.startswith("train_policy: ")]
     assert len(spoken) == 1
     assert "store.json: expected" in spoken[0]
+
+
+def test_interrupted_and_started_again_both_go_on_where_they_were(project):
+    (project / "params.yaml").write_text(parameters_text(SMALL | {"training.steps": "200", "training.patience": "30"}))
+    program, output = [*TORCHRUN, *TRAIN_DECODER], project / "models" / "decoder"
+    with (project / "log").open("w") as log:
+        heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits that it is ignored
+        command = [sys.executable, *program]
+        process = subprocess.Popen(command, cwd=project, env=VARIABLES, stderr=log, preexec_fn=heeded)
+        while process.poll() is None and not list(project.glob(".checkpoints/*/*/run.safetensors")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.wait()
+    spoken = [line for line in (project / "log").read_text().splitlines() if line.startswith("train_policy: ")]
+    assert spoken == ["train_policy: interrupted; run the same command again"]
+    assert not output.exists()
+    found = []
+    for checkpoint_is_there in (True, False):
+        assert (project / ".checkpoints" / "train_policy@decoder").exists() == checkpoint_is_there
+        assert started(project, *program).returncode == 0
+        found.append({file.name: file.read_bytes() for file in output.iterdir()})
+    assert found[0] == found[1]
 
 
 # Without torchrun
