@@ -177,3 +177,25 @@ def test_a_token_attends_over_the_cache_that_it_joins() -> None:
 def test_a_width_that_the_heads_cannot_share_in_pairs_is_refused() -> None:
     with pytest.raises(ValueError, match=r"embed_dim: expected a multiple of 2 \* num_heads = 8, got 20"):
         WindowedAttention(20, 4)
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 2])
+@torch.no_grad()
+def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_heads: int) -> None:
+    torch.manual_seed(6)
+    shared, full, x = WindowedAttention(16, 4, num_kv_heads), WindowedAttention(16, 4), torch.randn(2, 9, 16)
+    queries, keys, values = shared.qkv.weight.split([16, 4 * num_kv_heads, 4 * num_kv_heads])
+    repeated = [
+        part.unflatten(0, (-1, 4)).repeat_interleave(4 // num_kv_heads, dim=0).flatten(0, 1) for part in (keys, values)
+    ]
+    full.qkv.weight.copy_(torch.cat([queries, *repeated]))
+    full.out.weight.copy_(shared.out.weight)
+    steps = torch.arange(9)
+    given = rotary_angles(steps, 4), window_bands(steps, 3)
+    torch.testing.assert_close(shared(x, *given), full(x, *given), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("num_kv_heads", [0, 3, 8])
+def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: int) -> None:
+    with pytest.raises(ValueError, match=f"num_kv_heads: expected a divisor of num_heads = 4, got {num_kv_heads}"):
+        WindowedAttention(16, 4, num_kv_heads)

@@ -11,9 +11,9 @@ from understudy.nn.attention import rotary_angles, window_bands
 from understudy.nn.trunk import Block, Trunk
 
 
-def small_trunk(num_layers: int, context: int) -> Trunk:
+def small_trunk(num_layers: int, context: int, num_kv_heads: int | None = None) -> Trunk:
     torch.manual_seed(0)
-    return Trunk(embed_dim=16, num_layers=num_layers, num_heads=2, hidden_dim=32, context=context)
+    return Trunk(16, num_layers, num_heads=2, hidden_dim=32, context=context, num_kv_heads=num_kv_heads)
 
 
 def test_a_trunk_without_layers_is_refused() -> None:
@@ -33,10 +33,10 @@ def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     torch.testing.assert_close(block(x, rotation, bands), expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("context", [1, 2, 4, 20])
+@pytest.mark.parametrize(("context", "num_kv_heads"), [(1, 2), (2, 1), (4, 2), (4, 1), (20, 1)])
 @torch.no_grad()
-def test_advancing_token_by_token_gives_the_full_pass(context: int) -> None:
-    trunk, tokens = small_trunk(num_layers=3, context=context), torch.randn(2, 11, 16)
+def test_advancing_token_by_token_gives_the_full_pass(context: int, num_kv_heads: int) -> None:
+    trunk, tokens = small_trunk(3, context, num_kv_heads), torch.randn(2, 11, 16)
     cache = trunk.new_cache(2, tokens_per_step=1)
     advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)]
     torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11)), atol=1e-5, rtol=0)

@@ -32,6 +32,7 @@ class ActionTransformer(nn.Module):
         num_layers, num_heads: of the trunk. hidden_dim: width of its feed-forward layers.
         max_seq_len: the longest row `forward` takes, in steps. discrete_actions: whether actions are choices.
         context: steps a token sees, its own counted; None for all of max_seq_len.
+        num_kv_heads: heads of keys and values, each shared by num_heads / num_kv_heads of queries; None for num_heads.
         state_differences: whether a state's token also carries the change since the step before.
         action_dropout: chance that a past action is hidden in a training batch.
         difference_scale: usual size (S,) of a state's change in a step; None for one.
@@ -52,6 +53,7 @@ class ActionTransformer(nn.Module):
         discrete_actions: bool,
         *,
         context: int | None = None,
+        num_kv_heads: int | None = None,
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
@@ -62,7 +64,14 @@ class ActionTransformer(nn.Module):
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
-        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len if context is None else context)
+        self.trunk = Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if context is None else context,
+            num_kv_heads=num_kv_heads,
+        )
         self.action_head = ActionHead(embed_dim, action_dim, discrete_actions)
         self.value_head = ValueHead(embed_dim)
         self.loss = ActionPredictionLoss(discrete_actions)

@@ -37,7 +37,7 @@ class HierarchicalTransformer(nn.Module):
 
     Args:
         state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
-            state_differences, action_dropout, difference_scale: as in ActionTransformer. num_options: O.
+            num_kv_heads, state_differences, action_dropout, difference_scale: as in ActionTransformer. num_options: O.
 
     Raises:
         ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
@@ -56,6 +56,7 @@ class HierarchicalTransformer(nn.Module):
         num_options: int,
         *,
         context: int | None = None,
+        num_kv_heads: int | None = None,
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
@@ -67,7 +68,14 @@ class HierarchicalTransformer(nn.Module):
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_option = nn.Embedding(num_options, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
-        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len if context is None else context)
+        self.trunk = Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if context is None else context,
+            num_kv_heads=num_kv_heads,
+        )
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
         self.action_heads = nn.ModuleList(

@@ -14,10 +14,10 @@ from understudy.nn.heads import MOST_LAYERS
 class Block(nn.Module):
     """Pre-norm transformer block: attention, then a feed-forward layer of width `hidden_dim`."""
 
-    def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int, num_kv_heads: int | None = None) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(embed_dim)
-        self.attention = WindowedAttention(embed_dim, num_heads)
+        self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.feed_forward = nn.Sequential(nn.Linear(embed_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, embed_dim))
 
@@ -34,7 +34,15 @@ class Trunk(nn.Module):
     `forward` passes over whole rows, `advance` over the newest tokens alone; both give the same hidden states.
     """
 
-    def __init__(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, context: int) -> None:
+    def __init__(
+        self,
+        embed_dim: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        context: int,
+        num_kv_heads: int | None = None,
+    ) -> None:
         super().__init__()
         if context < 1:
             raise ValueError(f"context: expected at least 1 step, got {context}")
@@ -45,7 +53,7 @@ class Trunk(nn.Module):
         if embed_dim < 1 or hidden_dim < 1:
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
-        self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim) for _ in range(num_layers)])
+        self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(embed_dim)
 
     @property
@@ -78,7 +86,7 @@ class Trunk(nn.Module):
         return Cache(
             num_rows,
             num_layers=len(self.blocks),
-            num_heads=self.num_heads,
+            num_kv_heads=self.blocks[0].attention.num_kv_heads,
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,
