@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro test fuzz verify lint lock clean
+.PHONY: repro test fuzz verify bench lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -20,6 +20,10 @@ fuzz: .venv/installed
 verify: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.contracts.verify
 
+# Ours against the peers on the finished pipeline's outputs, an hour on a quiet machine; `make bench BENCH=--quick` shows that it runs.
+bench: .venv/installed benchmarks/.venv/installed
+	PYTHONPATH=src "$(BIN)/python" -m benchmarks.bench $(BENCH)
+
 lint: .venv/installed
 	"$(BIN)/ruff" check --fix .
 	"$(BIN)/ruff" format .
@@ -33,6 +37,13 @@ lint: .venv/installed
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# The peers' own environment. --no-deps: d3rlpy asks for an older gymnasium, whose physics would be other than ours.
+benchmarks/.venv/installed: benchmarks/peers/requirements.lock
+	rm -rf benchmarks/.venv
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers/requirements.lock
+	@touch $@
+
 # Resolve pyproject.toml anew into requirements.lock, which pins everything.
 lock:
 	rm -rf .venv-lock
@@ -42,4 +53,4 @@ lock:
 	rm -rf .venv-lock build
 
 clean:
-	rm -rf .venv .venv-lock build
+	rm -rf .venv .venv-lock build benchmarks/.venv

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from understudy.environments.make import check_environment
 from understudy.params import Params
-from understudy.policy import load_actor, load_policy, policy_hashes
+from understudy.policy import load_policy, policy_hashes
+from understudy.policy_actor import load_actor, playing_device
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
 from understudy.stage import run_policy_stage
+from understudy.training.precision import resolve_precision
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.provenance import check_origin
@@ -27,17 +29,18 @@ def work(params: Params, name: str) -> None:
     params.policy(name)
     student, evaluation = Path("models") / name, params.evaluation
     policy, expert = load_policy(student), load_policy(EXPERT)
-    spec = expert.spec
+    spec, device = expert.spec, playing_device(policy, params.compute.device)
+    precision = resolve_precision(evaluation.precision, device)
     check_environment(EXPERT, spec, params.environment)
     check_environment(student, policy.spec, params.environment)
     check_origin(student, policy.provenance, SOURCES)
     inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
-    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", evaluation.model_dump(), inputs)
+    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", [evaluation.model_dump(), precision, device.type], inputs)
     with replace_folder(Path("data/evaluation") / name) as folder:
         for shuffle, title, target in ((False, name, folder), (True, f"{name}, options shuffled", folder / "shuffled")):
             if shuffle and not hasattr(policy.model, "num_options"):
                 continue
-            actor = partial(load_actor, student, shuffle_options=shuffle)
+            actor = partial(load_actor, student, shuffle_options=shuffle, precision=precision, device=device.type)
             plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
             episodes = record(
                 plan,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from understudy.environments.make import check_environment
 from understudy.params import Params
-from understudy.policy import load_actor, load_policy, policy_hashes
+from understudy.policy import load_policy, policy_hashes
+from understudy.policy_actor import load_actor
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, drop_low_returns, record
 from understudy.stage import run_stage

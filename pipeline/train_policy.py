@@ -10,6 +10,7 @@ from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
 from understudy.sequences.store import open_sequences
 from understudy.stage import run_policy_stage
+from understudy.training.distributed import count, first_goes_first, process_group, rank
 from understudy.training.loop import train
 from understudy.training.run import CURVE_COLUMNS
 from understudy.utils.atomic import replace_folder
@@ -22,6 +23,11 @@ SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/opti
 
 
 def work(params: Params, name: str) -> None:
+    with process_group(params.compute.device) as device:
+        train_policy(params, name, device)
+
+
+def train_policy(params: Params, name: str, device: torch.device) -> None:
     policy = params.policy(name)
     check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
@@ -40,11 +46,15 @@ def work(params: Params, name: str) -> None:
         raise ParameterError(
             f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
         )
-    checkpoint = checkpoint_folder(
-        f"train_policy@{name}", [params.training.model_dump(), policy.family, config], provenance
+    work_done = [params.training.model_dump(), policy.family, config, device.type, count()]
+    with first_goes_first():  # it deletes the checkpoints of other work
+        checkpoint = checkpoint_folder(f"train_policy@{name}", work_done, provenance)
+    outcome = train(model.to(device), training, held_out, params.training, name, checkpoint / "run.safetensors")
+    if rank() > 0:
+        return
+    trained = Policy(
+        model.cpu(), policy.family, config, training.spec, training.view, training.normalisation, provenance
     )
-    outcome = train(model, training, held_out, params.training, name, checkpoint / "run.safetensors")
-    trained = Policy(model, policy.family, config, training.spec, training.view, training.normalisation, provenance)
     with replace_folder(Path("models") / name) as folder:
         save_policy(trained, folder)
         write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)

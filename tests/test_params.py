@@ -91,6 +91,7 @@ MISTAKES = {
     "nothing below a section": ("compute", "null", ["compute:", "expected a valid dictionary", "got None"]),
     "a section as a list": ("compute", "[2]", ["compute:", "expected a valid dictionary", "got [2]"]),
     "an unknown algorithm": ("expert.algorithm", "dqn", ["expert.algorithm:", "'ppo', 'a2c', 'sac' or 'td3'", "'dqn'"]),
+    "an unknown device": ("compute.device", "gpu", ["compute.device:", "'auto', 'cpu' or 'cuda'", "got 'gpu'"]),
     "an unknown precision": ("training.precision", "half", ["training.precision:", "'auto'", "got 'half'"]),
     "no policy": ("policies", "{}", ["policies:", "at least 1 item", "got {}"]),
     "a policy without a family": ("policies.p", "{learns_from: sequences}", ["policies.p.family:", "expected a value"]),

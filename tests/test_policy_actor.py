@@ -10,7 +10,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
-from understudy.policy import Policy, PolicyActor, load_actor, load_policy, save_policy
+from understudy.errors import ParameterError
+from understudy.policy import Policy, load_policy, save_policy
+from understudy.policy_actor import PolicyActor, load_actor, playing_device
 
 every_family = pytest.mark.parametrize("family", CONFIGS)
 OBSERVATIONS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -113,3 +115,42 @@ def test_stable_baselines3_evaluates_a_loaded_policy_as_the_interaction_loop_doe
     assert sorted(lengths) == sorted(episode.length for episode in played)
     assert sorted(returns) == sorted(episode.total_return for episode in played)
     assert len(set(lengths)) > 2
+
+
+@pytest.mark.parametrize("family", [name for name in CONFIGS if name not in ("mlp", "expert")])
+@torch.inference_mode()
+def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(family, tmp_path):
+    save_policy(tiny_policy(family, VECTORS), tmp_path)
+    exact, rounded = load_actor(tmp_path), load_actor(tmp_path, precision="bfloat16")
+    for actor in (exact, rounded):
+        actor.start(3)
+        actor.reset(np.arange(3), np.arange(3))
+    assert rounded.memory.play.cache.keys.dtype == torch.bfloat16
+    for observations in np.random.default_rng(2).normal(size=(12, 3, 3)).astype(np.float32):
+        np.testing.assert_allclose(rounded.act(observations), exact.act(observations), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("spec", [CHOICES, VECTORS], ids=["choices", "vectors"])
+@every_family
+@torch.inference_mode()
+def test_all_that_a_policy_remembers_is_on_its_device(family, spec):
+    """The meta device computes shapes alone, and refuses to mix with the CPU."""
+    policy = tiny_policy(family, spec)
+    policy.model.to("meta")
+    memory = policy.new_memory(3).play
+    for _ in range(2):
+        preds, _ = policy.model.step(memory, torch.zeros(3, 3, device="meta"))
+        policy.model.acted(memory, preds.argmax(-1) if spec.discrete_actions else preds)
+        memory.reset(torch.tensor([1], device="meta"))
+    memory.keep(torch.tensor([2, 0], device="meta"))
+    assert policy.model.step(memory, torch.zeros(2, 3, device="meta"))[0].shape[0] == 2
+
+
+def test_a_small_policy_plays_on_the_cpu_and_a_large_one_where_it_is_told(monkeypatch):
+    policy = tiny_policy("action_transformer", CHOICES)
+    assert playing_device(policy, "cuda") == torch.device("cpu")
+    monkeypatch.setattr("understudy.policy_actor.LARGE", 10)
+    assert playing_device(policy, "cpu") == torch.device("cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ParameterError, match=r"compute\.device: expected a device that is there, got cuda"):
+            playing_device(policy, "cuda")

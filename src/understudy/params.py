@@ -25,6 +25,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["auto", "float32", "bfloat16"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -139,6 +140,7 @@ class RolloutParams(SeededEpisodes):
 
 class EvaluationParams(SeededEpisodes):
     episodes: Annotated[int, Field(ge=2)]
+    precision: Precision
 
 
 class SequenceParams(Section):
@@ -161,7 +163,7 @@ class OptionParams(Section):
 class TrainingParams(Section):
     seed: Seed
     threads: Count
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Precision
     steps: Count
     batch_size: Count
     chunk_length: Annotated[int, Field(ge=2)]
@@ -196,6 +198,7 @@ class ComparisonParams(Section):
 
 
 class ComputeParams(Section):
+    device: Literal["auto", "cpu", "cuda"]
     workers: Count
 
 

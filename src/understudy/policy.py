@@ -2,8 +2,7 @@
 
 build_model(family, config, spec, ...) -- a family's module from a block of params.yaml
 Policy                                 -- a model with what it needs to act on raw observations; stable-baselines3's `predict`
-PolicyActor                            -- a policy as an actor of the interaction loop
-save_policy(policy, folder), load_policy(folder), load_actor(folder, ...)
+save_policy(policy, folder), load_policy(folder)
 
 On disk a policy is model.safetensors, the weights, and policy.json, everything else. Nothing is pickled.
 """
@@ -98,9 +97,15 @@ class Policy:
     provenance: dict[str, str] = field(default_factory=dict)
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is and its memories are made; observations and actions are on the CPU."""
+        return next(self.model.parameters()).device
+
     def new_memory(self, num_rows: int) -> Memory:
         """Memory of `num_rows` rows at the start of their episodes."""
-        return Memory(self, self.model.new_state(num_rows))
+        with self.device:
+            return Memory(self, self.model.new_state(num_rows))
 
     @torch.inference_mode()
     def act(self, memory: Memory, observations: np.ndarray, deterministic: bool = True) -> np.ndarray:
@@ -115,9 +120,10 @@ class Policy:
                 f"observation: expected values within {FARTHEST:g} standard deviations of those learned from,"
                 f" got {np.abs(visible).max():g}"
             )
-        preds, log_std = self.model.step(memory.play, torch.from_numpy(visible))
-        actions = self._choose(preds, log_std, None if deterministic else self.generator)
-        self.model.acted(memory.play, actions)
+        preds, log_std = self.model.step(memory.play, torch.from_numpy(visible).to(self.device))
+        log_std = None if log_std is None else log_std.cpu()
+        actions = self._choose(preds.cpu(), log_std, None if deterministic else self.generator)
+        self.model.acted(memory.play, actions.to(self.device))
         return actions.numpy().copy()
 
     def predict(
@@ -162,7 +168,7 @@ class Policy:
             starts = np.atleast_1d(_real_numbers("episode_start", episode_start, "b"))
             if starts.shape != (len(observations),):
                 raise ValueError(f"episode_start: expected shape ({len(observations)},), got {starts.shape}")
-            memory.play.reset(torch.from_numpy(np.flatnonzero(starts)))
+            memory.play.reset(torch.from_numpy(np.flatnonzero(starts)).to(self.device))
         actions = self.act(memory, observations, deterministic)
         return (actions[0] if single else actions), memory
 
@@ -191,47 +197,9 @@ def _real_numbers(name: str, values: Any, kinds: str) -> np.ndarray:
     return array
 
 
-class PolicyActor:
-    """A policy as an actor of the interaction loop.
-
-    With `shuffle_options` every option that the high level chooses is exchanged for another, by a rotation that derives
-    from the episode's seed; what a policy loses by that is what its options are worth.
-    """
-
-    def __init__(self, policy: Policy, shuffle_options: bool = False) -> None:
-        self.policy = policy
-        self.shuffle_options = shuffle_options
-        self.memory: Memory | None = None
-
-    def start(self, num_rows: int) -> None:
-        self.memory = self.policy.new_memory(num_rows)
-
-    def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
-        self.memory.play.reset(torch.from_numpy(rows))
-        if self.shuffle_options:
-            shifts = 1 + torch.from_numpy(seeds) % (self.policy.model.num_options - 1)
-            self.memory.play.memory["option_shift"][torch.from_numpy(rows)] = shifts
-
-    def keep(self, rows: np.ndarray) -> None:
-        self.memory.play.keep(torch.from_numpy(rows))
-
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        return self.policy.act(self.memory, observations)
-
-    def options(self) -> np.ndarray | None:
-        followed = self.memory.play.memory.get("option")
-        return None if followed is None else followed.numpy().astype(np.int16)
-
-
 def policy_hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of each of a policy's files."""
     return {name: sha256(folder / name) for name in ("policy.json", "model.safetensors")}
-
-
-def load_actor(folder: Path, shuffle_options: bool = False) -> PolicyActor:
-    """Load a policy to play in a worker process: on one thread, since its tensors are tiny."""
-    torch.set_num_threads(1)
-    return PolicyActor(load_policy(folder), shuffle_options)
 
 
 def save_policy(policy: Policy, folder: Path) -> None:

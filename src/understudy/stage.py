@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,5 +47,6 @@ def _run(work: Callable[[Params], None]) -> None:
 
 
 def _leave(name: str, message: str, code: int) -> None:
-    print(f"{name}: {message}", file=sys.stderr)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts the first one speaks
+        print(f"{name}: {message}", file=sys.stderr)
     sys.exit(code)

@@ -24,6 +24,7 @@ ALLOWED = {
     "losses": set(),
     "models": {"nn", "losses", "sequences.batch", "spec", "utils"},
     "policy": BOTTOM | {"environments", "nn", "sequences"},
+    "policy_actor": BOTTOM | {"policy"},
     "demonstrators": BOTTOM | {"environments", "nn", "sequences", "policy"},
     "options": BOTTOM | {"sequences"},
     "training": BOTTOM | {"sequences"},

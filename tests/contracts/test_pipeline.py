@@ -87,6 +87,7 @@ CHANGES = [
     ({"policies.hierarchical.context": 5}, one_policy("hierarchical")),
     ({"evaluation.episodes": 8}, EVALUATIONS),
     ({"comparison.resamples": 200}, {"compare"}),
+    ({"compute.device": "cpu"}, AFTER_SEQUENCES - {"label_options"}),
     ({"compute.workers": 1}, set()),
 ]
 

@@ -26,7 +26,7 @@ from understudy.models.mlp import MultilayerPerceptron
 from understudy.nn import attention
 from understudy.nn.cache import Cache, PlayState
 from understudy.nn.embeddings import ActionEmbedding
-from understudy.policy import PolicyActor
+from understudy.policy_actor import PolicyActor
 from understudy.sequences import dataset
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import loop
@@ -233,7 +233,7 @@ def unpaired(bootstrap):
 
 def looking_at_training(look):
     def wrong(run, held):
-        nlls = [nll for nll, _ in run.running]
+        nlls = [float(nll) for nll, _ in run.running]
         look(run, Held(sum(nlls) / len(nlls), held.value, held.accuracy))
 
     return wrong

@@ -11,7 +11,7 @@ T, F = True, False
 
 def small_cache(num_rows: int = 1) -> Cache:
     """Six slots: (context 2 + 1) * 2 tokens a step."""
-    return Cache(num_rows, num_layers=2, num_heads=1, head_dim=4, context=2, tokens_per_step=2)
+    return Cache(num_rows, num_layers=2, num_kv_heads=1, head_dim=4, context=2, tokens_per_step=2)
 
 
 def allowed_in_pass(cache: Cache, *steps: list[int]) -> Tensor:

@@ -46,6 +46,7 @@ class ActionTransformer(nn.Module):
         num_layers, num_heads: of the trunk. hidden_dim: width of its feed-forward layers.
         max_seq_len: the longest row `forward` takes, in steps. discrete_actions: whether actions are choices.
         context: steps a token sees, its own counted; None for all of max_seq_len.
+        num_kv_heads: heads of keys and values, each shared by num_heads / num_kv_heads of queries; None for num_heads.
         state_differences: whether a state's token also carries the change since the step before.
         action_dropout: chance that a past action is hidden in a training batch.
         difference_scale: usual size (S,) of a state's change in a step; None for one.
@@ -69,6 +70,7 @@ class ActionTransformer(nn.Module):
         discrete_actions: bool,
         *,
         context: int | None = None,
+        num_kv_heads: int | None = None,
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
@@ -83,8 +85,15 @@ class ActionTransformer(nn.Module):
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
-        context = max_seq_len if context is None else context
-        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, context, gradient_checkpointing)
+        self.trunk = Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if context is None else context,
+            num_kv_heads=num_kv_heads,
+            gradient_checkpointing=gradient_checkpointing,
+        )
         self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(embed_dim)
         self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
@@ -107,7 +116,8 @@ class ActionTransformer(nn.Module):
     def attention_maps(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> AttentionMaps:
         """What attends to what in `forward`."""
         self._check(states, actions, seq_lens)
-        return attention_maps(self.trunk, *self._tokens(states, actions, None), ("state", "action"))
+        tokens, steps, _ = self._tokens(states, actions, None)
+        return attention_maps(self.trunk, tokens, steps, ("state", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide."""
@@ -146,7 +156,7 @@ class ActionTransformer(nn.Module):
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
         check_bounds(actions, create_padding_mask(seq_lens, states.shape[1]), self.action_bounds)
 
-    def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor, int]:
         return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, hide)])
 
     def _hidden(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> Tensor:

@@ -51,8 +51,8 @@ class HierarchicalTransformer(nn.Module):
 
     Args:
         state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
-            state_differences, action_dropout, difference_scale, continuous_loss, action_bounds, gradient_checkpointing: as in
-            ActionTransformer.
+            num_kv_heads, state_differences, action_dropout, difference_scale, continuous_loss, action_bounds,
+            gradient_checkpointing: as in ActionTransformer.
         num_options: O.
 
     Raises:
@@ -72,6 +72,7 @@ class HierarchicalTransformer(nn.Module):
         num_options: int,
         *,
         context: int | None = None,
+        num_kv_heads: int | None = None,
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
@@ -87,8 +88,15 @@ class HierarchicalTransformer(nn.Module):
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_option = nn.Embedding(num_options, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
-        context = max_seq_len if context is None else context
-        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, context, gradient_checkpointing)
+        self.trunk = Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if context is None else context,
+            num_kv_heads=num_kv_heads,
+            gradient_checkpointing=gradient_checkpointing,
+        )
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
         self.action_heads = nn.ModuleList(
@@ -118,7 +126,8 @@ class HierarchicalTransformer(nn.Module):
     def attention_maps(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
         """What attends to what in `forward`."""
         held = self._check(states, actions, options, seq_lens)
-        return attention_maps(self.trunk, *self._tokens(states, actions, held, None), ("state", "option", "action"))
+        tokens, steps, _ = self._tokens(states, actions, held, None)
+        return attention_maps(self.trunk, tokens, steps, ("state", "option", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
@@ -194,7 +203,9 @@ class HierarchicalTransformer(nn.Module):
             )
         return options[:, None].expand(batch, length) if options.ndim == 1 else options
 
-    def _tokens(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _tokens(
+        self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None
+    ) -> tuple[Tensor, Tensor, int]:
         state_tokens = self.embed_state(states, previous_states(states))
         return interleave([state_tokens, self.embed_option(options), self.embed_action(actions, hide)])
 

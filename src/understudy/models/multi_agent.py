@@ -43,8 +43,8 @@ class MultiAgentTransformer(nn.Module):
 
     Args:
         state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
-            state_differences, action_dropout, difference_scale, continuous_loss, action_bounds, gradient_checkpointing: as in
-            ActionTransformer; states and actions are those of one agent.
+            num_kv_heads, state_differences, action_dropout, difference_scale, continuous_loss, action_bounds,
+            gradient_checkpointing: as in ActionTransformer; states and actions are those of one agent.
         max_num_agents: how many agents there may be; they are told apart by ids from 0 to max_num_agents - 1.
         attend_between_agents: without, an agent's tokens see its own alone, as if it were on its own.
 
@@ -65,6 +65,7 @@ class MultiAgentTransformer(nn.Module):
         max_num_agents: int,
         *,
         context: int | None = None,
+        num_kv_heads: int | None = None,
         state_differences: bool = False,
         action_dropout: float = 0.0,
         attend_between_agents: bool = True,
@@ -83,8 +84,15 @@ class MultiAgentTransformer(nn.Module):
         self.embed_agent = nn.Embedding(max_num_agents, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
         self.deciding = nn.Parameter(torch.randn(embed_dim))
-        context = max_seq_len if context is None else context
-        self.trunk = Trunk(embed_dim, num_layers, num_heads, hidden_dim, context, gradient_checkpointing)
+        self.trunk = Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if context is None else context,
+            num_kv_heads=num_kv_heads,
+            gradient_checkpointing=gradient_checkpointing,
+        )
         self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(embed_dim)
         self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
@@ -222,14 +230,14 @@ class MultiAgentTransformer(nn.Module):
         of_agents = self.embed_state(states, previous) + self.embed_agent(agent_ids)[:, :, None]  # (B, N, T, D)
         state_tokens = of_agents + self.embed_action(*own_last_actions(actions, hide))
         deciding = of_agents + self.deciding + self.embed_action(*earlier_actions(actions, real, hide))
-        tokens, steps = interleave([*state_tokens.unbind(1), *deciding.unbind(1)])
+        tokens, steps, _ = interleave([*state_tokens.unbind(1), *deciding.unbind(1)])
         return tokens, steps, torch.cat([real, real], dim=1)
 
     def _hidden(self, states: Tensor, agent_ids: Tensor, actions: Tensor, real: Tensor, hide: Tensor | None) -> Tensor:
         """Hidden states (B, N, T, D) of the deciding tokens."""
         tokens, steps, exists = self._tokens(states, agent_ids, actions, real, hide)
         rows, count, length = exists.shape
-        hidden = self.trunk(tokens, steps, None if exists.all() else exists.transpose(1, 2).flatten(1))
+        hidden = self.trunk(tokens, steps, count, exists.transpose(1, 2).flatten(1))
         deciding = hidden.view(rows, length, count, -1)[:, :, count // 2 :].transpose(1, 2)
         return deciding.reshape(*real.shape, -1)
 

@@ -1,12 +1,12 @@
 """Causal, step-aligned, sliding-window attention with rotary positions.
 
-B rows, L tokens, D width, H heads, K = D / H width of a head, R slots of a cache.
+B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots of a cache.
 
 rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of these steps are turned
 window_mask(steps, window)       -- which token may see which in a full pass
 visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
-window_bands(steps, window)      -- a full pass cut into bands of queries and the keys within their reach
+window_bands(steps, window, ...) -- a full pass cut into bands of queries and the keys within their reach
 WindowedAttention                -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
@@ -72,13 +72,13 @@ class Band:
     bias: Tensor
 
 
-def window_bands(steps: Tensor, window: int, real: Tensor | None = None) -> list[Band]:
+def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor | None = None) -> list[Band]:
     """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic.
 
     `real` (B, L) bool marks the tokens that exist, None where all do.
     """
     length = len(steps)
-    reach = int(torch.searchsorted(steps, steps[:1] + window))  # tokens in a window, all steps having equally many
+    reach = window * tokens_per_step
     size = max(reach, SMALLEST_BAND)
     bands = []
     for start in range(0, length, size):
@@ -91,23 +91,29 @@ def window_bands(steps: Tensor, window: int, real: Tensor | None = None) -> list
 class WindowedAttention(nn.Module):
     """Multi-head self-attention of tokens (B, L, D) under a mask, over themselves or over a cache that they join.
 
+    Each of the G = num_kv_heads heads of keys and values serves num_heads / G heads of queries, neighbours; None for as many as
+    num_heads. With one (Shazeer, 2019) a step at play time has to read a num_heads-th of the cache.
+
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs).
+        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, num_kv_heads: int | None = None) -> None:
         super().__init__()
         if embed_dim % (2 * num_heads):
             raise ValueError(f"embed_dim: expected a multiple of 2 * num_heads = {2 * num_heads}, got {embed_dim}")
-        self.num_heads = num_heads
-        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=False)
+        self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
+        self.num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        if self.num_kv_heads < 1 or num_heads % self.num_kv_heads:
+            raise ValueError(f"num_kv_heads: expected a divisor of num_heads = {num_heads}, got {num_kv_heads}")
+        self.qkv = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
         self.out = nn.Linear(embed_dim, embed_dim, bias=False)
 
     def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
         query, key, value = self._split(x, rotation)
         if cache is not None:
-            key, value = cache.extend(key, value)  # each (B, H, R, K)
+            key, value = cache.extend(key, value)  # each (B, G, R, K)
         mixed = [
             attend(query[:, :, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
@@ -119,23 +125,29 @@ class WindowedAttention(nn.Module):
         return torch.softmax(scaled_scores(query, key, bias), dim=-1)
 
     def _split(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries and keys, turned to their steps, and values of tokens (B, L, D); each (B, H, L, K)."""
-        batch, length, width = x.shape
-        dtype = self.qkv.weight.dtype
-        split = self.qkv(x.to(dtype)).view(batch, length, 3, self.num_heads, width // self.num_heads)
-        of_heads = tuple(part[..., None, None, :] for part in rotation)
-        query, key = rotate(split[:, :, :2], of_heads).to(dtype).permute(2, 0, 3, 1, 4)
-        return query, key, split[:, :, 2].transpose(1, 2)
+        """Queries (B, H, L, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
+        dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
+        heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
+        of_heads = tuple(part[..., None, :] for part in rotation)
+        turned = rotate(heads[:, :, :num_turned], of_heads).to(dtype).transpose(1, 2)
+        return turned[:, : self.num_heads], turned[:, self.num_heads :], heads[:, :, num_turned:].transpose(1, 2)
 
 
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """query key^T / sqrt(K) + bias, float32, of queries (B, H, Q, K) and keys (B, H, L, K)."""
-    return torch.add(bias, torch.matmul(query, key.transpose(-1, -2)), alpha=query.shape[-1] ** -0.5)
+    """query key^T / sqrt(K) + bias, float32, (B, H, Q, N).
+
+    Queries (B, H, Q, K) that share keys (B, G, N, K) are multiplied by them together.
+    """
+    shared = query.reshape(len(query), key.shape[1], -1, query.shape[-1])  # (B, G, H / G * Q, K)
+    products = torch.matmul(shared, key.transpose(-1, -2)).view(*query.shape[:3], -1)
+    return torch.add(bias, products, alpha=query.shape[-1] ** -0.5)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(K) + bias) value, in the values' dtype, with the softmax in float32.
+    """softmax(query key^T / sqrt(K) + bias) value, (B, H, Q, K), in the values' dtype, with the softmax in float32.
 
     Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
-    return torch.matmul(torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype), value)
+    weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype)
+    shared = weights.view(len(query), key.shape[1], -1, key.shape[2])
+    return torch.matmul(shared, value).view(query.shape)

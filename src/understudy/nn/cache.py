@@ -1,6 +1,6 @@
 """What a sequence model remembers while it plays, row by row.
 
-B rows, H heads, R slots, K width of a head.
+B rows, G heads of keys and values, R slots, K width of a head.
 
 Cache      -- keys and values of the last `context` steps in a ring of slots, and the step of each slot
 LayerCache -- one layer's part of it
@@ -24,14 +24,14 @@ EMPTY = -1
 
 @dataclass
 class LayerCache:
-    """Keys and values (B, H, R, K) of one layer, and where the present pass writes."""
+    """Keys and values (B, G, R, K) of one layer, and where the present pass writes."""
 
     keys: Tensor
     values: Tensor
     slots: slice
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the pass's keys and values (B, H, L, K) to its slots; returns those of the whole ring."""
+        """Write the pass's keys and values (B, G, L, K) to its slots; returns those of the whole ring."""
         self.keys[:, :, self.slots] = key
         self.values[:, :, self.slots] = value
         return self.keys, self.values
@@ -48,7 +48,7 @@ class Cache:
         num_rows: int,
         *,
         num_layers: int,
-        num_heads: int,
+        num_kv_heads: int,
         head_dim: int,
         context: int,
         tokens_per_step: int,
@@ -56,7 +56,7 @@ class Cache:
     ):
         self.context = context
         self.num_slots = (context + 1) * tokens_per_step
-        shape = (num_layers, num_rows, num_heads, self.num_slots, head_dim)
+        shape = (num_layers, num_rows, num_kv_heads, self.num_slots, head_dim)
         self.keys, self.values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
         self.slot_steps = torch.full((num_rows, self.num_slots), EMPTY)
         self.step = torch.zeros(num_rows, dtype=torch.int64)

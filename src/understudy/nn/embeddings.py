@@ -49,9 +49,12 @@ class ActionEmbedding(nn.Module):
     def forward(self, actions: Tensor, hide: Tensor | None = None) -> Tensor:
         """Tokens (..., D) of actions (...) int64 or (..., A) float32; `hide` (...) bool marks those to withhold."""
         tokens = self.embed(actions)
-        return tokens if hide is None else torch.where(hide[..., None], self.hidden, tokens)
+        return tokens if hide is None else torch.where(hide[..., None].to(tokens.device), self.hidden, tokens)
 
 
 def draw_hidden(shape: torch.Size, chance: float, generator: torch.Generator) -> Tensor | None:
-    """Which past actions to withhold in a training batch, against learning to copy the last one; None where chance is 0."""
+    """Which past actions to withhold in a training batch, against learning to copy the last one; None where chance is 0.
+
+    Drawn on the CPU, so that a seed hides the same ones on any device.
+    """
     return torch.rand(shape, generator=generator) < chance if chance > 0 else None

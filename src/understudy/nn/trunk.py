@@ -15,10 +15,10 @@ from understudy.nn.heads import MOST_LAYERS
 class Block(nn.Module):
     """Pre-norm transformer block: attention, then a feed-forward layer of width `hidden_dim`."""
 
-    def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int, num_kv_heads: int | None = None) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(embed_dim)
-        self.attention = WindowedAttention(embed_dim, num_heads)
+        self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.feed_forward = nn.Sequential(nn.Linear(embed_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, embed_dim))
 
@@ -43,6 +43,7 @@ class Trunk(nn.Module):
         num_heads: int,
         hidden_dim: int,
         context: int,
+        num_kv_heads: int | None = None,
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class Trunk(nn.Module):
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
         self.gradient_checkpointing = gradient_checkpointing
-        self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim) for _ in range(num_layers)])
+        self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(embed_dim)
 
     @property
@@ -64,12 +65,13 @@ class Trunk(nn.Module):
         """Width of an attention head."""
         return self.embed_dim // self.num_heads
 
-    def forward(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each step having equally many.
+    def forward(self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
 
         `real` (B, L) bool marks the tokens that exist, None where all do.
         """
-        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
+        rotation = rotary_angles(steps, self.head_dim)
+        bands = window_bands(steps, self.context, tokens_per_step, real)
         x = tokens
         for block in self.blocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
@@ -78,9 +80,12 @@ class Trunk(nn.Module):
                 x = block(x, rotation, bands)
         return self.norm(x)
 
-    def attention_maps(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> list[Tensor]:
+    def attention_maps(
+        self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None
+    ) -> list[Tensor]:
         """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
-        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
+        rotation = rotary_angles(steps, self.head_dim)
+        bands = window_bands(steps, self.context, tokens_per_step, real)
         bias = as_bias(visible(steps, self.context, real))
         x, maps = tokens, []
         for block in self.blocks:
@@ -108,7 +113,7 @@ class Trunk(nn.Module):
         return Cache(
             num_rows,
             num_layers=len(self.blocks),
-            num_heads=self.num_heads,
+            num_kv_heads=self.blocks[0].attention.num_kv_heads,
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,

@@ -4,10 +4,10 @@ steps.parquet     one row a step and agent, sorted by (episode, step, agent)
 episodes.parquet  one row an episode
 """
 
+import importlib.metadata
 import json
 from typing import Any
 
-import gymnasium
 import pyarrow as pa
 
 from understudy.spec import EnvironmentSpec
@@ -56,6 +56,6 @@ def metadata(spec: EnvironmentSpec, demonstrator: str) -> dict[bytes, bytes]:
         "schema_version": SCHEMA_VERSION,
         "environment": spec.to_json(),
         "demonstrator": demonstrator,
-        "gymnasium_version": gymnasium.__version__,
+        "gymnasium_version": importlib.metadata.version("gymnasium"),
     }
     return {METADATA_KEY: json.dumps(content, sort_keys=True).encode()}

@@ -3,10 +3,12 @@
 train(model, training, held_out, params) -> Outcome
 judge(model, dataset)                    -> losses and accuracy on held-out episodes
 
-The model comes from outside; what is asked of it is `losses(batch, generator) -> (terms, action predictions)`. Every term but
-`value` is a negative log-likelihood.
+The model comes from outside, on the device that it is to be trained on; what is asked of it is
+`losses(batch, generator) -> (terms, action predictions)`. Every term but `value` is a negative log-likelihood, a mean over
+`batch.mask`; `value` is a mean over `batch.value_mask`. What it draws is one number a step of the batch, or none.
 """
 
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -17,8 +19,9 @@ from understudy.params import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
+from understudy.training import distributed
 from understudy.training.checkpoint import resume, save
-from understudy.training.run import Held, Outcome, TrainingRun, negative_log_likelihood
+from understudy.training.run import Held, Outcome, TrainingRun, negative_log_likelihood, rows_on
 from understudy.utils.progress import progress_bar
 
 
@@ -34,7 +37,7 @@ def train(
 
     Args:
         checkpoint: a file to resume from where it exists, and to write at every look at the held-out episodes. Interrupted and
-            resumed, training gives the same weights to the bit.
+            resumed, training gives the same weights to the bit. Of several processes the first one writes it.
 
     Raises:
         DataError: a loss is not finite.
@@ -49,7 +52,8 @@ def train(
     run = TrainingRun(model, SequenceDataset(training, params.chunk_length, params.batch_size), params)
     if checkpoint is not None:
         resume(run, checkpoint)
-    with progress_bar(params.steps, title, "batch") as bar:
+    first = distributed.rank() == 0
+    with progress_bar(params.steps, title, "batch", shown=first) as bar:
         bar.update(run.step)
         while not run.finished:
             run.advance()
@@ -58,7 +62,7 @@ def train(
                 held = judge(model, judged)
                 run.look(held)
                 bar.set_postfix_str(f"held-out nll {held.nll:.4f}, accuracy {held.accuracy:.3f}", refresh=False)
-                if checkpoint is not None:
+                if checkpoint is not None and first:
                     save(run, checkpoint)
     model.load_state_dict(run.best_weights)
     return run.outcome
@@ -66,17 +70,20 @@ def train(
 
 @torch.inference_mode()
 def judge(model: nn.Module, dataset: SequenceDataset) -> Held:
-    """Losses and accuracy over all steps of a dataset, each counted once."""
+    """Losses and accuracy over all steps of a dataset, each counted once; of several processes each judges its batches."""
+    device = next(model.parameters()).device
     model.eval()
     nll = value = right = steps = valued = 0
-    for batch in dataset.in_order():
-        terms, preds = model.losses(batch, torch.Generator())
+    for batch in islice(dataset.in_order(), distributed.rank(), None, distributed.count()):
+        terms, preds = model.losses(rows_on(batch, slice(None), device), torch.Generator())
         count, known = int(batch.mask.sum()), int(batch.value_mask.sum())
         nll += float(negative_log_likelihood(terms)) * count
         value += float(terms["value"]) * known
-        right += _right_actions(dataset.sequences, preds, batch)
+        right += _right_actions(dataset.sequences, preds.cpu(), batch)
         steps, valued = steps + count, valued + known
     model.train()
+    sums = torch.tensor([nll, value, right, steps, valued], dtype=torch.float64, device=device)
+    nll, value, right, steps, valued = distributed.total(sums).tolist()
     return Held(nll / steps, value / max(1, valued), right / steps)
 
 

@@ -3,10 +3,11 @@
 Held        -- what held-out episodes say
 Outcome     -- the learning curve and the best look
 TrainingRun -- model, optimizer, position in the data
+rows_on     -- rows of a batch on the device of a model
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 
 import torch
@@ -16,6 +17,7 @@ from understudy.errors import DataError
 from understudy.params import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.training import distributed
 from understudy.training.precision import autocast, resolve_precision
 from understudy.training.schedule import warmup_cosine
 
@@ -41,18 +43,22 @@ class Outcome:
 
 
 class TrainingRun:
-    """A training under way: everything that changes from one optimizer step to the next.
+    """A training under way: everything that changes from one optimizer step to the next, on the device of the model.
 
-    Batches are a pure function of the seed, the epoch and the number of batches taken in it.
+    Batches are a pure function of the seed, the epoch and the number of batches taken in it. Of several processes each takes
+    its rows of every batch, and all take the same optimizer steps.
     """
 
     def __init__(self, model: nn.Module, dataset: SequenceDataset, params: TrainingParams) -> None:
         self.model, self.dataset, self.params = model, dataset, params
+        self.device = next(model.parameters()).device
+        self.precision = resolve_precision(params.precision, self.device)
         self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), lr=params.learning_rate)
         self.generator = torch.Generator().manual_seed(params.seed)
+        self.losses = distributed.averaged_over_processes(model)
         self.outcome = Outcome()
         self.best_weights: dict[str, Tensor] = {}
-        self.running: list[tuple[float, float]] = []
+        self.running: list[Tensor] = []
         self.step = 0
         self.finished = False
         self.start_epoch(0)
@@ -72,15 +78,15 @@ class TrainingRun:
         factor = warmup_cosine(self.step, warmup_steps=self.params.warmup_steps, total_steps=self.params.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = self.params.learning_rate * factor
-        self.running.append(_update(self.model, self.optimizer, batch, self.generator, self.params, self.step))
+        self.running.append(self._update(batch))
         self.step += 1
 
     def look(self, held: Held) -> None:
         """Take note of the held-out episodes: a row of the curve, the best weights, whether it is time to stop."""
-        _check_finite(held.nll, "held-out loss", self.step - 1)
+        losses = self._losses_since_last_look()
+        _check_finite(held.nll, "held-out loss", self.step)
         outcome = self.outcome
-        outcome.curve.append((self.step, *_means(self.running), held.nll, held.value, held.accuracy))
-        self.running = []
+        outcome.curve.append((self.step, *_means(losses), held.nll, held.value, held.accuracy))
         if outcome.best is None or held.nll < outcome.best.nll:
             outcome.best, outcome.best_step = held, self.step
             self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
@@ -89,37 +95,63 @@ class TrainingRun:
             self.step >= self.params.steps or without_better >= self.params.patience * self.params.evaluate_every
         )
 
+    def _update(self, batch: Batch) -> Tensor:
+        """Take one optimizer step; returns this process's part of the batch's negative log-likelihood and value loss, (2,)."""
+        params, length = self.params, batch.mask.shape[1]
+        rows = distributed.own_rows(len(batch.mask))
+        counted, valued = (_share(mask, rows) for mask in (batch.mask, batch.value_mask))
+        _skip(self.generator, rows.start * length)
+        with autocast(self.precision, self.device):
+            terms = self.losses(rows_on(batch, rows, self.device), self.generator)
+        _skip(self.generator, (len(batch.mask) - rows.stop) * length)
+        nll, value = negative_log_likelihood(terms) * counted, terms["value"] * valued
+        self.optimizer.zero_grad(set_to_none=True)
+        # The gradient of the whole batch's loss is the processes' sum, and what they are given is the mean.
+        (distributed.count() * (nll + params.value_weight * value)).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), params.max_grad_norm)
+        self.optimizer.step()
+        return torch.stack([nll.detach(), value.detach()])
+
+    def _losses_since_last_look(self) -> list[tuple[float, float]]:
+        """Negative log-likelihood and value loss of each step, all finite.
+
+        They are not asked for at every step: the processor would wait for the device, and each process for the others.
+        """
+        losses = [tuple(row) for row in distributed.total(torch.stack(self.running)).tolist()]
+        for step, (nll, value) in enumerate(losses, self.step - len(losses) + 1):
+            _check_finite(nll + self.params.value_weight * value, "loss", step)
+        self.running = []
+        return losses
+
+
+def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
+    """Rows of a batch on a device. The copy to a CUDA device is from pinned memory, so that nothing waits for it."""
+    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    own = {name: tensor[rows] for name, tensor in tensors.items() if tensor is not None}
+    if device.type == "cuda":
+        own = {name: tensor.pin_memory() for name, tensor in own.items()}
+    return replace(batch, **{name: tensor.to(device, non_blocking=True) for name, tensor in own.items()})
+
 
 def negative_log_likelihood(terms: dict[str, Tensor]) -> Tensor:
     """The sum of a model's loss terms but for the value's, in nats a step."""
     return sum(term for name, term in terms.items() if name != "value")
 
 
-def _update(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    generator: torch.Generator,
-    params: TrainingParams,
-    step: int,
-) -> tuple[float, float]:
-    """One optimizer step; returns its negative log-likelihood and its value loss."""
-    with autocast(resolve_precision(params.precision)):
-        terms, _ = model.losses(batch, generator)
-    nll, value = negative_log_likelihood(terms), terms["value"]
-    loss = nll + params.value_weight * value
-    _check_finite(loss.item(), "loss", step)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
-    optimizer.step()
-    return float(nll.detach()), float(value.detach())
+def _share(mask: Tensor, rows: slice) -> float:
+    """The part of the steps that count which lies in these rows."""
+    return int(mask[rows].sum()) / max(1, int(mask.sum()))
+
+
+def _skip(generator: torch.Generator, numbers: int) -> None:
+    """Leave out what the rows of other processes draw, one number a step, so that each row's draws are those of one process."""
+    torch.rand(numbers, generator=generator)
 
 
 def _check_finite(loss: float, name: str, step: int) -> None:
     if not math.isfinite(loss):
         raise DataError(
-            f"training: expected a finite {name}, got {loss} at step {step + 1}; a smaller learning_rate may help"
+            f"training: expected a finite {name}, got {loss} at step {step}; a smaller learning_rate may help"
         )
 
 

@@ -1,0 +1,67 @@
+"""What a step of our decoder costs without its environment, on one thread: by step of the episode, and by context."""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ours.decoder_playing import PRECISION, work_per_step
+from understudy.policy import Policy, build_model, load_policy, save_policy
+from understudy.policy_actor import load_actor
+
+WARM_UP = 10
+
+
+def with_context(policy: Policy, context: int) -> Policy:
+    """The same policy looking back on `context` steps; no weight depends on that number."""
+    config = policy.config | {"context": context}
+    model = build_model(policy.family, config, policy.spec, policy.normalisation, "decoder")
+    model.load_state_dict(policy.model.state_dict())
+    return replace(policy, model=model, config=config)
+
+
+def microseconds(policy: Policy, rows: int, steps: int) -> list[float]:
+    """Time of each step of one episode, for one row."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_policy(policy, Path(folder))
+        actor = load_actor(Path(folder), precision=PRECISION)
+    observations = np.random.default_rng(0).normal(size=(rows, policy.spec.state_dim)).astype(np.float32)
+    times = []
+    for counted in (WARM_UP, steps):
+        actor.start(rows)
+        actor.reset(np.arange(rows), np.arange(rows))
+        times = []
+        for _ in range(counted):
+            begun = time.perf_counter()
+            actor.act(observations)
+            times.append(1e6 * (time.perf_counter() - begun) / rows)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--length", type=int, required=True, help="steps of the long episode")
+    parser.add_argument("--window", type=int, required=True, help="steps of it that make one point")
+    parser.add_argument("--contexts", type=int, nargs="+", required=True)
+    parser.add_argument("--steps", type=int, required=True, help="steps played with each context")
+    given = parser.parse_args()
+    policy = load_policy(Path("models/decoder"))
+    times = microseconds(policy, given.rows, given.length)
+    starts = range(0, given.length, given.window)
+    by_step = [[start, statistics.median(times[start : start + given.window])] for start in starts]
+    by_context = [
+        [context, statistics.median(microseconds(with_context(policy, context), given.rows, given.steps))]
+        for context in given.contexts
+    ]
+    figures = {"by_step": by_step, "by_context": by_context, "first": by_step[0][1], "last": by_step[-1][1]}
+    print(json.dumps(figures | work_per_step(load_actor(Path("models/decoder"), precision=PRECISION), given.rows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Our decoder plays whole episodes on one thread, then the bare environment replays their actions: steps a second of both."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from understudy.environments.make import make_environment
+from understudy.environments.play import play
+from understudy.episode import Episode
+from understudy.policy_actor import PolicyActor, load_actor
+from understudy.training.precision import resolve_precision
+
+FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
+PRECISION = resolve_precision("auto", torch.device("cpu"))
+
+
+def replay(environment, episodes: list[Episode]) -> float:
+    """Seconds that one environment takes for the same episodes when all actions are known."""
+    begun = time.perf_counter()
+    for episode in episodes:
+        environment.reset(seed=episode.seed)
+        for action in episode.actions.tolist():
+            environment.step(action)
+    return time.perf_counter() - begun
+
+
+def work_per_step(actor: PolicyActor, rows: int) -> dict[str, float]:
+    """Floating-point operations of a row's step, and the bytes of keys and values that it has to read."""
+    actor.start(rows)
+    actor.reset(np.arange(rows), np.arange(rows))
+    with FlopCounterMode(display=False) as counter:
+        actor.act(np.zeros((rows, actor.policy.spec.state_dim), dtype=np.float32))
+    config = actor.policy.config
+    numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * config["embed_dim"]
+    return {
+        "flops_per_step": counter.get_total_flops() / rows,
+        "bytes_per_step": getattr(torch, PRECISION).itemsize * numbers,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--episodes", type=int, required=True)
+    given = parser.parse_args()
+    actor = load_actor(Path("models/decoder"), precision=PRECISION)
+    spec = actor.policy.spec
+    environments = [make_environment(spec.environment_id, spec.kwargs) for _ in range(given.rows)]
+    seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)
+    play(actor, environments, seeds[:1])
+    begun = time.perf_counter()
+    episodes = play(actor, environments, seeds)
+    seconds = time.perf_counter() - begun
+    steps = sum(episode.length for episode in episodes)
+    figures = {
+        "steps_per_second": steps / seconds,
+        "bare_steps_per_second": steps / replay(environments[0], episodes),
+    }
+    print(json.dumps(figures | work_per_step(actor, given.rows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Our decoder in training: demonstrated steps learned from a second, loader included.
+
+Only steps that the loss counts are counted: neither padding nor a chunk's first step, which is there to be seen by the others.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from understudy.params import load_params
+from understudy.policy import build_model
+from understudy.sequences.batch import Batch
+from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.store import open_sequences
+from understudy.training.run import TrainingRun
+
+WARM_UP = 5
+
+
+class WatchedDataset:
+    """A dataset that remembers how long its batches took and how many steps count in them."""
+
+    def __init__(self, dataset: SequenceDataset) -> None:
+        self.dataset = dataset
+        self.forget()
+
+    def forget(self) -> None:
+        self.seconds = self.counted = self.batch_bytes = 0.0
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        batches = self.dataset.shuffled(seed, epoch)
+        while True:
+            begun = time.perf_counter()
+            batch = next(batches, None)
+            self.seconds += time.perf_counter() - begun
+            if batch is None:
+                return
+            self.counted += float(batch.mask.sum())
+            self.batch_bytes += sum(tensor.nbytes for tensor in vars(batch).values() if tensor is not None)
+            yield batch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--length", type=int, required=True)
+    parser.add_argument("--batches", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
+    given = parser.parse_args()
+    params = load_params(Path("params.yaml"))
+    policy, sequences = params.policy("decoder"), open_sequences(Path("data/processed/sequences"), "train")
+    torch.set_num_threads(given.threads)
+    config = policy.config(bool(sequences.view.hidden))
+    model = build_model(policy.family, config, sequences.spec, sequences.normalisation, "decoder")
+    dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows))
+    run = TrainingRun(model, dataset, params.training.model_copy(update={"precision": given.precision}))
+    for _ in range(WARM_UP):
+        run.advance()
+    dataset.forget()
+    begun = time.perf_counter()
+    for _ in range(given.batches):
+        run.advance()
+    seconds = time.perf_counter() - begun
+    counted, loading, size = dataset.counted, dataset.seconds, dataset.batch_bytes
+    with FlopCounterMode(display=False) as counter:
+        run.advance()
+    figures = {
+        "steps_per_second": counted / seconds,
+        "positions_per_second": given.batches * given.rows * given.length / seconds,
+        "loader_share": loading / seconds,
+        "loader_steps_per_second": counted / loading,
+        "flops_per_step": counter.get_total_flops() * given.batches / counted,
+        "bytes_per_step": 2 * size / counted,  # read and written
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

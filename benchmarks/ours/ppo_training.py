@@ -1,0 +1,23 @@
+"""Our PPO expert with the hyperparameters of params.yaml: environment steps a second, making everything included."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from understudy.demonstrators.sb3 import train_expert
+from understudy.params import load_params
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, required=True, help="a multiple of a rollout's steps")
+    steps = parser.parse_args().steps
+    params = load_params(Path("params.yaml"))
+    begun = time.perf_counter()
+    train_expert(params.environment, params.expert.model_copy(update={"total_steps": steps}))
+    print(json.dumps({"steps_per_second": steps / (time.perf_counter() - begun)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Our decoder's episodes recorded by processes, as the stages do it: environment steps a second, their start included."""
+
+import argparse
+import json
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.ours.decoder_playing import PRECISION
+from understudy.policy import load_policy
+from understudy.policy_actor import load_actor
+from understudy.rollouts.record import Plan, record
+
+DECODER, FIRST_SEED = Path("models/decoder"), 3_200_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--episodes", type=int, required=True)
+    parser.add_argument("--block-size", type=int, required=True)
+    given = parser.parse_args()
+    spec = load_policy(DECODER).spec
+    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, DECODER, precision=PRECISION))
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        episodes = record(
+            plan,
+            range(FIRST_SEED, FIRST_SEED + given.episodes),
+            block_size=given.block_size,
+            workers=given.workers,
+            title=f"{given.workers} workers",
+            blocks_folder=Path(folder),
+        )
+        seconds = time.perf_counter() - begun
+    print(json.dumps({"steps_per_second": sum(episode.length for episode in episodes) / seconds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""peers.json as a Markdown table: markdown(content, names)."""
+
+COLUMNS = ("the work", "ours", "theirs", "ratio [quartiles]", "rounds", "floor, and ours against it")
+
+
+def markdown(content: dict, names: list[str]) -> str:
+    """A heading, the machine, and one row a comparison of the named groups, failed ones included."""
+    machine = content["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["peers"].items())
+    lines = [
+        "# Ours against the peers",
+        "",
+        f"{machine['cores']} cores of {machine['processor']}; Python {machine['python']}; the peers: {versions}.",
+        "Medians over rounds in which the programs take turns. A ratio above 1 means that ours is faster; it is the median",
+        "of the rounds' own ratios. The floor is what the machine, measured in the same run, could do at best.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+    ]
+    for name in names:
+        group = content["groups"].get(name, {"rows": []})
+        lines += [_row(row, group) for row in group["rows"]]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: dict, group: dict) -> str:
+    if "error" in row:
+        return f"| {row['work']} | failed: {row['error'].replace('|', '/')} |{' |' * (len(COLUMNS) - 2)}"
+    unit, ratio, floor = row["unit"], row["ratio"], row["floor"]
+    sign = "≥ " if row["at_least"] else ""
+    cells = [
+        row["work"] + (" (quick)" if group["quick"] else ""),
+        f"{row['ours']['who']}: {number(row['ours']['median'])} {unit}",
+        f"{row['theirs']['who']}: {sign}{number(row['theirs']['median'])} {unit}",
+        f"{sign}{ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]",
+        str(group["rounds"]),
+        f"{floor['what']}: {number(floor['value'])} {unit}; ours {floor['ours']:.2f} times that",
+    ]
+    if "note" in row:
+        note = row["note"]
+        cells[0] += (
+            f" ({note['what'].replace('_', ' ')}: {100 * note['ours']:.1f} % of a step, theirs {100 * note['theirs']:.1f} %)"
+        )
+    return f"| {' | '.join(cells)} |"
+
+
+def number(value: float) -> str:
+    """Three digits at least, thousands apart: 0.0123, 4.56, 123, 45,678."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

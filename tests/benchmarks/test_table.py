@@ -1,0 +1,55 @@
+"""The table of the comparisons, character by character."""
+
+import pytest
+
+from benchmarks.table import markdown, number
+
+MACHINE = {"cores": 2, "processor": "a processor", "python": "3.11.7", "peers": {"torch": "2.13.0"}}
+ROW = {
+    "work": "playing",
+    "unit": "steps/s",
+    "ours": {"who": "understudy", "median": 12345.6},
+    "theirs": {"who": "a peer", "median": 617.0},
+    "ratio": {"median": 20.01, "low": 19.0, "high": 21.5},
+    "at_least": False,
+    "floor": {"what": "bare environment", "value": 40000.0, "ours": 0.3086},
+}
+
+
+def last_line(row, quick=False):
+    group = {"rows": [row], "rounds": 5, "quick": quick}
+    return markdown({"machine": MACHINE, "groups": {"group": group}}, ["group"]).splitlines()[-1]
+
+
+def test_a_row_names_the_work_who_did_it_the_ratio_with_its_spread_and_the_floor():
+    assert last_line(ROW) == (
+        "| playing | understudy: 12,346 steps/s | a peer: 617 steps/s | 20.01 [19.00, 21.50] | 5 |"
+        " bare environment: 40,000 steps/s; ours 0.31 times that |"
+    )
+
+
+def test_a_peer_that_never_got_there_gives_a_lower_bound():
+    cells = last_line(ROW | {"at_least": True}).split(" | ")
+    assert cells[2:4] == ["a peer: ≥ 617 steps/s", "≥ 20.01 [19.00, 21.50]"]
+
+
+def test_a_quick_measurement_says_so():
+    assert last_line(ROW, quick=True).startswith("| playing (quick) |")
+
+
+def test_a_note_gives_both_shares_in_percent():
+    note = {"what": "loader_share", "ours": 0.0312, "theirs": 0.2}
+    row = last_line(ROW | {"note": note})
+    assert row.startswith("| playing (loader share: 3.1 % of a step, theirs 20.0 %) |")
+
+
+def test_a_failed_comparison_stays_in_the_table_with_its_reason():
+    row = {"work": "playing", "error": "a peer: expected figures, got exit code 1 of `a | b`"}
+    assert last_line(row) == "| playing | failed: a peer: expected figures, got exit code 1 of `a / b` | | | | |"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.01234, "0.0123"), (4.561, "4.56"), (99.94, "99.9"), (123.4, "123"), (45678.9, "45,679")]
+)
+def test_numbers_keep_three_digits(value, text):
+    assert number(value) == text

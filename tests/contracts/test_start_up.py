@@ -1,0 +1,54 @@
+"""What a stage does not need it does not import: seconds at the start of every run.
+
+`python -X importtime` names each module as it is imported; `--help` ends a program before its work.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.imports import ROOT
+
+HEAVY = {
+    "torch",
+    "stable_baselines3",
+    "gymnasium",
+    "pyarrow",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "pandas",
+}
+NEEDED = {
+    "train_expert": {"torch", "stable_baselines3", "gymnasium"},
+    "record_rollouts": {"torch", "gymnasium", "pyarrow"},
+    "build_sequences": {"pyarrow"},
+    "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
+    "train_policy": {"torch", "pyarrow"},
+    "evaluate_references": {"torch", "gymnasium", "pyarrow"},
+    "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
+    "compare": {"pyarrow", "scipy", "matplotlib"},
+}
+
+
+def imported_packages(program: str) -> set[str]:
+    """Top-level packages that the program imports before its work begins."""
+    command = [sys.executable, "-X", "importtime", f"pipeline/{program}.py", "--help"]
+    result = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": "src"}, capture_output=True, text=True, check=True
+    )
+    lines = [line for line in result.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
+
+
+def test_every_program_is_listed():
+    assert sorted(NEEDED) == sorted(path.stem for path in (ROOT / "pipeline").glob("*.py"))
+
+
+@pytest.mark.parametrize("program", NEEDED)
+def test_a_stage_imports_no_heavy_package_that_it_does_not_need(program):
+    imported = imported_packages(program)
+    assert "understudy" in imported
+    assert imported & HEAVY <= NEEDED[program]

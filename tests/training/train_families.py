@@ -1,0 +1,42 @@
+"""Trains every family on toy sequences and writes curves and weights; torchrun starts it with several processes.
+
+    python -m tests.training.train_families FOLDER
+
+It writes FOLDER/RANK.npz. Episodes are cut by the clock and rows end early, so that the processes' rows differ in what counts.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.builders import CHOICES, VECTORS
+from tests.toys import tiny_policy
+from tests.training.test_device import FAMILIES, toy_sequences
+from tests.training.test_loop import parameters
+from understudy.training import distributed
+from understudy.training.loop import train
+
+# Batches of one chunk leave a process without rows; those of seven divide unevenly, and an epoch's last one holds fewer.
+CASES = [(family, spec, 7) for family in FAMILIES for spec in (CHOICES, VECTORS)] + [("hierarchical", CHOICES, 1)]
+
+
+def main(folder: Path) -> None:
+    # Some gradients are longer than what is allowed and some are not: neither Adam nor clipping hides one of a wrong length.
+    params = parameters(steps=12, evaluate_every=4, chunk_length=16, max_grad_norm=2.0, value_weight=0.5)
+    results = {}
+    with distributed.process_group("cpu"):
+        for family, spec, batch_size in CASES:
+            model = tiny_policy(family, spec).model.train()
+            model.action_dropout = 0.5  # the perceptron has no use for it
+            training, held_out = toy_sequences(spec, 0), toy_sequences(spec, 1)
+            outcome = train(model, training, held_out, params.model_copy(update={"batch_size": batch_size}), "toy")
+            case = f"{family} {spec.environment_id} {batch_size}"
+            results[f"{case} curve"] = np.asarray(outcome.curve)
+            results[f"{case} weights"] = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
+        np.savez(folder / f"{distributed.rank()}.npz", **results)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
