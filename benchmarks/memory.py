@@ -3,7 +3,8 @@
 Run from the root of the repository: python benchmarks/memory.py
 Writes benchmarks/results/memory.json and benchmarks/figures/memory.png.
 A step is forward, loss and backward of the default decoder on 4 rows, float32, one thread. Each point is a process of its own:
-its memory is the process's peak resident size less what it was before the first step, its time the median of some steps.
+its memory is the process's peak resident size less what it was before the first step, its time the median of some steps, in
+processor time.
 `one band` attends over whole rows under a mask, as if nothing were cut into bands; beyond 512 steps it is left out.
 """
 
@@ -25,7 +26,7 @@ ROWS, STATE_DIM, ACTIONS, CONTEXT, STEPS_TIMED = 4, 8, 4, 20, 5
 LENGTHS = (64, 128, 256, 512, 1024, 2048)
 LONGEST = {"bands": 2048, "bands, checkpointing": 2048, "one band": 512}
 FOLDER = Path(__file__).parent
-COLUMNS = {"memory": "peak memory of a training step, MiB", "time": "time of a training step, ms"}
+COLUMNS = {"memory": "peak memory of a training step, MiB", "time": "processor time of a training step, ms"}
 TICKS = {"memory": (10, 30, 100, 300, 1000), "time": (30, 100, 300, 1000)}
 
 
@@ -50,9 +51,9 @@ def measure(kind: str, length: int) -> dict[str, float]:
     model = ActionTransformer(*sizes, context=CONTEXT, gradient_checkpointing="checkpointing" in kind)
 
     def step(batch: Batch) -> float:
-        begun = time.perf_counter()
+        begun = time.process_time()
         sum(model.losses(batch, torch.Generator())[0].values()).backward()
-        return 1e3 * (time.perf_counter() - begun)
+        return 1e3 * (time.process_time() - begun)
 
     step(draw_batch(2))  # what the first step alone takes is not of its length
     batch, before = draw_batch(length), peak_memory()
