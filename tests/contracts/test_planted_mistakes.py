@@ -23,7 +23,7 @@ from understudy.evaluation.score import Judged
 from understudy.losses import action_losses
 from understudy.models import action_transformer, hierarchical
 from understudy.models.mlp import MultilayerPerceptron
-from understudy.nn import trunk
+from understudy.nn import attention
 from understudy.nn.cache import Cache, PlayState
 from understudy.nn.embeddings import ActionEmbedding
 from understudy.policy_actor import PolicyActor
@@ -267,8 +267,8 @@ MISTAKES = [
     Mistake("actions are embedded a step early", leak, exchange(ActionEmbedding, "forward", a_step_early)),
     Mistake("an action comes before its state", leak, exchange(action_transformer, "interleave", actions_first)),
     Mistake("the option's token chooses it", choice, exchange(hierarchical, "STATE", lambda _: 1)),
-    Mistake("attention looks both ways", future, exchange(trunk, "window_mask", both_ways)),
-    Mistake("attention looks one token ahead", future, exchange(trunk, "window_mask", one_too_many)),
+    Mistake("attention looks both ways", future, exchange(attention, "window_mask", both_ways)),
+    Mistake("attention looks one token ahead", future, exchange(attention, "window_mask", one_too_many)),
     Mistake("differences look ahead", future, exchange(action_transformer, "previous_states", the_following)),
     Mistake("differences look ahead under an option", future, exchange(hierarchical, "previous_states", the_following)),
     Mistake("no row forgets", forget, exchange(PlayState, "reset", nothing)),

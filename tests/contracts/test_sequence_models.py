@@ -2,7 +2,7 @@
 
 The slow reference for playing is `forward` over each whole episode. Which steps may matter for a prediction follows from
 the window alone: a layer looks `context - 1` steps back, so L layers look back L * (context - 1), and state differences
-one step more.
+one step more. So do actions in the multi-agent family, whose state tokens carry the last action; it has one agent here.
 """
 
 import itertools
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from understudy.models.action_transformer import ActionTransformer
 from understudy.models.hierarchical import HierarchicalTransformer
+from understudy.models.multi_agent import MultiAgentTransformer
 from understudy.sequences.batch import Batch
 from understudy.utils.masking import create_padding_mask
 
@@ -33,15 +34,19 @@ class Case:
         return self.family is HierarchicalTransformer
 
     @property
+    def multi_agent(self) -> bool:
+        return self.family is MultiAgentTransformer
+
+    @property
     def look_back(self) -> int:
         return NUM_LAYERS * (self.context - 1)
 
     def __str__(self) -> str:
-        kind = "discrete" if self.discrete else "continuous"
-        return f"{self.family.__name__}-{kind}-{'differences' if self.differences else 'plain'}-{self.context}"
+        kind, sees = "discrete" if self.discrete else "continuous", "differences" if self.differences else "plain"
+        return f"{self.family.__name__}-{kind}-{sees}-{self.context}"
 
 
-FAMILIES = (ActionTransformer, HierarchicalTransformer)
+FAMILIES = (ActionTransformer, HierarchicalTransformer, MultiAgentTransformer)
 CASES = [Case(*values) for values in itertools.product(FAMILIES, (True, False), (False, True), (1, 3, 20))]
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_kind = pytest.mark.parametrize("case", [case for case in CASES if case.differences and case.context == 3], ids=str)
@@ -49,9 +54,9 @@ each_kind = pytest.mark.parametrize("case", [case for case in CASES if case.diff
 
 def build(case: Case) -> nn.Module:
     torch.manual_seed(0)
-    options = {"num_options": NUM_OPTIONS} if case.hierarchical else {}
-    sizes = (STATE_DIM, ACTION_DIM, 16, NUM_LAYERS, 2, 32, MAX_SEQ_LEN, case.discrete)
-    return case.family(*sizes, context=case.context, state_differences=case.differences, **options).eval()
+    count = () if case.family is ActionTransformer else (NUM_OPTIONS if case.hierarchical else 1,)
+    sizes = (STATE_DIM, ACTION_DIM, 16, NUM_LAYERS, 2, 32, MAX_SEQ_LEN, case.discrete, *count)
+    return case.family(*sizes, context=case.context, state_differences=case.differences).eval()
 
 
 def draw_actions(case: Case, *shape: int) -> Tensor:
@@ -64,16 +69,24 @@ def draw_rows(case: Case, rows: int, steps: int) -> tuple[Tensor, Tensor, Tensor
     return states, actions, torch.randint(NUM_OPTIONS, (rows, steps))
 
 
-def run_forward(
-    case: Case, model: nn.Module, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
-) -> Tensor:
+def outputs_of(case: Case, model: nn.Module, *rows: Tensor) -> tuple[Tensor, ...]:
+    states, actions, _, seq_lens = rows
+    if case.hierarchical:
+        return model(*rows)
+    if case.multi_agent:
+        agent = torch.zeros(len(states), 1, dtype=torch.int64)
+        return model(states[:, None], agent, actions[:, None], seq_lens[:, None], agent == 0)
+    return model(states, actions, seq_lens)
+
+
+def run_forward(case: Case, model: nn.Module, *rows: Tensor) -> Tensor:
     """All of a model's outputs side by side, (B, T, anything)."""
-    outputs = model(states, actions, options, seq_lens) if case.hierarchical else model(states, actions, seq_lens)
-    return torch.cat([output.reshape(*states.shape[:2], -1) for output in outputs], dim=-1)
+    outputs = outputs_of(case, model, *rows)
+    return torch.cat([output.reshape(*rows[0].shape[:2], -1) for output in outputs], dim=-1)
 
 
-def full_pass(case: Case, model: nn.Module, states: Tensor, actions: Tensor, options: Tensor) -> Tensor:
-    return run_forward(case, model, states, actions, options, torch.full((len(states),), states.shape[1]))
+def full_pass(case: Case, model: nn.Module, *rows: Tensor) -> Tensor:
+    return run_forward(case, model, *rows, torch.full((len(rows[0]),), rows[0].shape[1]))
 
 
 # Playing step by step
@@ -116,10 +129,9 @@ def play_side_by_side(model: nn.Module, queues: list[list[ForcedEpisode]]) -> No
 
 def whole_episode_preds(case: Case, model: nn.Module, episode: ForcedEpisode) -> Tensor:
     """Action predictions (T, A) of one full pass, under the options that were followed."""
-    states, actions, seq_lens = episode.states[None], episode.actions[None], torch.tensor([len(episode.states)])
-    if case.hierarchical:
-        return model(states, actions, torch.tensor([episode.options]), seq_lens)[1][0]
-    return model(states, actions, seq_lens)[0][0]
+    rows = (episode.states[None], episode.actions[None], torch.tensor([episode.options]))
+    outputs = outputs_of(case, model, *rows, torch.tensor([len(episode.states)]))
+    return outputs[1 if case.hierarchical else 0].view(len(episode.states), ACTION_DIM)
 
 
 @each_case
@@ -129,9 +141,8 @@ def test_playing_step_by_step_predicts_what_the_full_pass_predicts(case: Case) -
     episodes = [episode for queue in queues for episode in queue]
     play_side_by_side(model, queues)
     for episode in episodes:
-        torch.testing.assert_close(
-            torch.stack(episode.preds), whole_episode_preds(case, model, episode), atol=1e-5, rtol=0
-        )
+        expected = whole_episode_preds(case, model, episode)
+        torch.testing.assert_close(torch.stack(episode.preds), expected, atol=1e-5, rtol=0)
 
 
 @each_kind
@@ -188,7 +199,7 @@ def test_predictions_depend_on_earlier_action_vectors_of_the_window_alone(case: 
     model, (states, actions, options) = build(case), draw_rows(case, 1, 12)
     actions.requires_grad_()
     outputs = full_pass(case, model, states, actions, options)
-    assert gradient_pattern(outputs, actions) == steps_back(1, case.look_back, 12)
+    assert gradient_pattern(outputs, actions) == steps_back(1, case.look_back + case.multi_agent, 12)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.discrete], ids=str)
@@ -201,7 +212,7 @@ def test_predictions_depend_on_earlier_choices_of_the_window_alone(case: Case) -
         changed = actions.clone()
         changed[:, u] = 1 - changed[:, u]
         differs[:, u] = (full_pass(case, model, states, changed, options) != outputs)[0].any(dim=-1)
-    assert differs.tolist() == steps_back(1, case.look_back, 12)
+    assert differs.tolist() == steps_back(1, case.look_back + case.multi_agent, 12)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.discrete], ids=str)
@@ -259,27 +270,31 @@ def with_other_padding(case: Case, batch: Batch) -> Batch:
 def test_padding_leaves_the_predictions_at_real_steps_alone(case: Case) -> None:
     model, batch = build(case), draw_batch(case)
     other, real = with_other_padding(case, batch), create_padding_mask(batch.seq_lens, 9)
-    before, after = (
-        run_forward(case, model, rows.states, rows.actions, rows.options, rows.seq_lens) for rows in (batch, other)
-    )
-    assert not torch.equal(before[~real], after[~real])
+    inputs = [(rows.states, rows.actions, rows.options, rows.seq_lens) for rows in (batch, other)]
+    before, after = (run_forward(case, model, *rows) for rows in inputs)
+    assert torch.equal(before[~real], after[~real]) == case.multi_agent  # which does not read what means nothing
     assert torch.equal(before[real], after[real])
 
 
-def losses_and_gradients(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    terms, _ = model.losses(batch, torch.Generator())
+def of_one_agent(batch: Batch) -> Batch:
+    """The same rows with an axis of agents behind the first."""
+    agent = torch.zeros_like(batch.seq_lens)[:, None]
+    with_agents = {name: None if values is None else values[:, None] for name, values in vars(batch).items()}
+    return Batch(**with_agents | {"agent_ids": agent, "agent_mask": agent == 0})
+
+
+def losses_and_gradients(case: Case, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    terms, _ = model.losses(of_one_agent(batch) if case.multi_agent else batch, torch.Generator())
     model.zero_grad()
     sum(terms.values()).backward()
-    return terms | {
-        name: weights.grad.clone() for name, weights in model.named_parameters() if weights.grad is not None
-    }
+    learning = {name: weights.grad for name, weights in model.named_parameters() if weights.grad is not None}
+    return terms | {name: gradient.clone() for name, gradient in learning.items()}
 
 
 @each_case
 def test_padding_leaves_the_losses_and_their_gradients_alone(case: Case) -> None:
     model, batch = build(case), draw_batch(case)
-    before = losses_and_gradients(model, batch)
-    after = losses_and_gradients(model, with_other_padding(case, batch))
+    before, after = (losses_and_gradients(case, model, rows) for rows in (batch, with_other_padding(case, batch)))
     assert before.keys() == after.keys()
     for name in before:
         assert torch.equal(before[name], after[name]), name

@@ -135,3 +135,29 @@ def test_a_mask_of_another_shape_is_refused_by_every_loss() -> None:
         gaussian_nll(LOGITS, LOGITS, LOGITS, wrong)
     with pytest.raises(ValueError, match=r"\(1, 3\), got \(1, 2\)"):
         mean_squared_error(torch.zeros(1, 3), torch.zeros(1, 3), wrong)
+
+
+def test_the_loss_of_action_vectors_is_a_choice() -> None:
+    mean, log_std, targets = torch.randn(3, 1, 3, 2, generator=torch.Generator().manual_seed(1))
+    squared = ActionPredictionLoss(False, "mse").action_loss(mean, log_std, targets, MASK)
+    assert squared == ActionPredictionLoss(False).continuous_action_loss(mean, targets, MASK)
+    assert squared != ActionPredictionLoss(False, "nll").action_loss(mean, log_std, targets, MASK)
+    with pytest.raises(ValueError, match="continuous_loss: expected one of nll, mse, got 'mae'"):
+        ActionPredictionLoss(False, "mae")
+
+
+def test_agents_are_averaged_like_rows() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits, vectors = torch.randn(2, 2, 3, 4, 5, generator=generator)
+    choices, mask = torch.randint(5, (2, 3, 4), generator=generator), torch.rand(2, 3, 4, generator=generator) < 0.6
+    discrete, continuous = ActionPredictionLoss(True), ActionPredictionLoss(False)
+    torch.testing.assert_close(
+        discrete.discrete_action_loss(logits, choices, mask),
+        discrete.discrete_action_loss(logits.flatten(0, 1), choices.flatten(0, 1), mask.flatten(0, 1)),
+    )
+    torch.testing.assert_close(
+        continuous.action_loss(logits, vectors, vectors, mask),
+        continuous.action_loss(*(each.flatten(0, 1) for each in (logits, vectors, vectors, mask))),
+    )
+    values, returns = logits[..., 0], vectors[..., 0]
+    torch.testing.assert_close(discrete.value_loss(values, returns, mask), (values - returns).square()[mask].mean())

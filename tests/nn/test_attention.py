@@ -18,6 +18,7 @@ from understudy.nn.attention import (
     as_bias,
     rotary_angles,
     rotate,
+    visible,
     window_bands,
     window_mask,
 )
@@ -199,3 +200,38 @@ def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_head
 def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: int) -> None:
     with pytest.raises(ValueError, match=f"num_kv_heads: expected a divisor of num_heads = 4, got {num_kv_heads}"):
         WindowedAttention(16, 4, num_kv_heads)
+
+
+def test_tokens_that_do_not_exist_are_seen_by_themselves_alone() -> None:
+    real = torch.tensor([[T, T, T], [F, T, F]])
+    assert visible(torch.tensor([0, 0, 1]), 2, real)[:, 0].tolist() == [
+        [[T, F, F], [T, T, F], [T, T, T]],
+        [[T, F, F], [F, T, F], [F, T, T]],
+    ]
+
+
+@torch.no_grad()
+def test_a_long_row_in_bands_leaves_out_the_tokens_that_do_not_exist() -> None:
+    torch.manual_seed(6)
+    steps, real = torch.arange(101).repeat_interleave(2), torch.rand(2, 202) < 0.6
+    layer, x = WindowedAttention(16, 2), torch.randn(2, 202, 16)
+    seen = window_mask(steps, 20) & real[:, None, None] | torch.eye(202, dtype=torch.bool)
+    out = layer(x, rotary_angles(steps, 8), window_bands(steps, 20, real))
+    torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, seen), atol=1e-5, rtol=0)
+    other = torch.where(real[..., None], x, 100 * torch.randn(x.shape))
+    changed = layer(other, rotary_angles(steps, 8), window_bands(steps, 20, real))
+    assert torch.equal(changed[real], out[real])
+    assert not torch.equal(changed[~real], out[~real])
+
+
+@torch.no_grad()
+def test_weights_are_what_the_values_are_mixed_by() -> None:
+    torch.manual_seed(7)
+    layer, x, steps = WindowedAttention(16, 2), torch.randn(2, 10, 16), torch.arange(5).repeat_interleave(2)
+    rotation, allowed = rotary_angles(steps, 8), window_mask(steps, 3)
+    weights = layer.weights(x, rotation, as_bias(allowed))
+    assert ((weights > 0) == allowed).all()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 10))
+    value = functional.linear(x, layer.qkv.weight[32:]).unflatten(-1, (2, 8)).transpose(1, 2)
+    mixed = functional.linear((weights @ value).transpose(1, 2).flatten(2), layer.out.weight)
+    torch.testing.assert_close(layer(x, rotation, window_bands(steps, 3)), mixed, atol=1e-6, rtol=0)

@@ -123,3 +123,42 @@ def test_a_play_state_without_a_cache_resets_and_keeps_its_memory() -> None:
     state.keep(torch.tensor([1]))
     assert state.num_rows == 1
     assert state.memory["count"].tolist() == [0]
+
+
+def test_tokens_of_one_step_see_each_other_in_order_where_that_is_asked_for() -> None:
+    cache = small_cache(2)
+    assert allowed_in_pass(cache, [0, 0], [0, 0]).tolist() == [[[T, T, F, F, F, F]] * 2] * 2
+    _, allowed = cache.begin_pass(torch.tensor([[1, 1], [-1, 1]]), in_order=True)
+    assert allowed[0, 0].tolist() == [[T, T, T, F, F, F], [T, T, T, T, F, F]]
+    assert allowed[1, 0].tolist() == [[T, T, T, F, T, T], [T, T, F, T, F, F]]
+
+
+def grouped_state() -> PlayState:
+    """Three environments of two agents each."""
+    state = PlayState(6, {"action": torch.arange(1, 7)}, small_cache(3), 2, torch.tensor([0, 1] * 3))
+    state.cache.step = torch.tensor([8, 9, 10])
+    return state
+
+
+def test_agents_of_an_environment_begin_again_together() -> None:
+    state = grouped_state()
+    state.reset(torch.tensor([0, 1, 4, 5]))
+    assert state.cache.step.tolist() == [0, 9, 0]
+    assert state.memory["action"].tolist() == [0, 0, 3, 4, 0, 0]
+    assert state.agent_ids.tolist() == [0, 1] * 3
+
+
+def test_agents_of_an_environment_stay_together() -> None:
+    state = grouped_state()
+    state.agent_ids = torch.arange(6)
+    state.keep(torch.tensor([4, 5, 0, 1]))
+    assert state.cache.step.tolist() == [10, 8]
+    assert state.agent_ids.tolist() == [4, 5, 0, 1]
+    assert state.memory["action"].tolist() == [5, 6, 1, 2]
+
+
+@pytest.mark.parametrize("rows", [[0], [0, 2], [1, 0], [1, 2], [0, 1, 2]])
+def test_a_part_of_an_environments_agents_can_neither_begin_nor_stay(rows: list[int]) -> None:
+    for change in (grouped_state().reset, grouped_state().keep):
+        with pytest.raises(ValueError, match="rows: expected all 2 agents of each environment in order, got"):
+            change(torch.tensor(rows))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from understudy.nn.heads import ActionHead, ValueHead, multilayer_perceptron, split_prediction
+from understudy.nn.heads import ActionHead, ValueHead, multilayer_perceptron
 
 
 @pytest.mark.parametrize(("name", "activation"), [("relu", torch.relu), ("tanh", torch.tanh)])
@@ -47,15 +47,24 @@ def test_a_gaussian_has_means_first_and_log_deviations_after() -> None:
 
 
 def test_log_deviations_stay_within_their_range() -> None:
-    mean, log_std = split_prediction(torch.tensor([-9.0, 9.0, -9.0, 9.0]), discrete_actions=False)
+    mean, log_std = ActionHead(1, 2, discrete_actions=False).split(torch.tensor([-9.0, 9.0, -9.0, 9.0]))
     assert mean.tolist() == [-9.0, 9.0]
     assert log_std.tolist() == [-5.0, 2.0]
 
 
 def test_logits_are_not_clamped() -> None:
-    logits, log_std = split_prediction(torch.tensor([-9.0, 9.0]), discrete_actions=True)
+    logits, log_std = ActionHead(1, 2, discrete_actions=True).split(torch.tensor([-9.0, 9.0]))
     assert logits.tolist() == [-9.0, 9.0]
     assert log_std is None
+
+
+@torch.no_grad()
+def test_means_by_squared_error_have_no_deviation_of_their_own() -> None:
+    head, hidden = ActionHead(4, 3, discrete_actions=False, continuous_loss="mse"), torch.randn(2, 5, 4)
+    mean, log_std = head(hidden)
+    assert head.predict.weight.shape == (3, 4)
+    torch.testing.assert_close(mean, hidden @ head.predict.weight.T + head.predict.bias)
+    assert log_std.exp().tolist() == torch.zeros(2, 5, 3).tolist()
 
 
 @torch.no_grad()

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from understudy.nn.cache import PlayState
-from understudy.nn.rows import advance_to_state, check_rows, last_states, no_actions
+from understudy.nn.rows import (
+    advance_to_state,
+    bounds_tensor,
+    check_bounds,
+    check_rows,
+    check_sizes,
+    last_states,
+    no_actions,
+)
 from understudy.nn.trunk import Trunk
 
 STATES, CHOICES = torch.zeros(2, 4, 3), torch.zeros(2, 4, dtype=torch.int64)
@@ -69,3 +77,26 @@ def test_last_action_and_present_state_as_one_pass_give_the_full_pass(context: i
     expected = trunk(stream, torch.arange(7).repeat_interleave(2))[:, 0::2]
     torch.testing.assert_close(torch.stack(hidden, dim=1), expected, atol=1e-5, rtol=0)
     assert state.cache.step.tolist() == [7]
+
+
+def test_sizes_of_nothing_are_refused_by_name() -> None:
+    check_sizes(state_dim=1, action_dim=32_000)
+    with pytest.raises(ValueError, match="action_dim: expected at least 1, got 0"):
+        check_sizes(state_dim=1, action_dim=0)
+
+
+def test_bounds_of_every_entry_are_asked_for() -> None:
+    assert bounds_tensor(None, 2) is None
+    assert bounds_tensor(([-1, 0], [1, 2.5]), 2).tolist() == [[-1.0, 0.0], [1.0, 2.5]]
+    with pytest.raises(ValueError, match="action_bounds: expected 2 numbers each, got 2 and 1"):
+        bounds_tensor(([-1.0, 0.0], [1.0]), 2)
+
+
+@pytest.mark.parametrize("value", [2.6, -0.1, float("nan")])
+def test_an_action_outside_its_bounds_is_refused_where_it_counts(value: float) -> None:
+    bounds, actions = torch.tensor([[-1.0, 0.0], [1.0, 2.5]]), torch.zeros(1, 3, 2)
+    actions[0, 0], actions[0, 2, 1] = torch.tensor([-1.0, 2.5]), value
+    check_bounds(actions, torch.tensor([[True, True, False]]), bounds)
+    check_bounds(actions, torch.ones(1, 3, dtype=torch.bool), None)
+    with pytest.raises(ValueError, match=f"actions: expected entry 1 from 0 to 2.5, got {value:g}"):
+        check_bounds(actions, torch.ones(1, 3, dtype=torch.bool), bounds)

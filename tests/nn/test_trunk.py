@@ -76,3 +76,31 @@ def test_a_new_cache_has_the_trunks_sizes() -> None:
 def test_a_context_of_no_step_is_refused() -> None:
     with pytest.raises(ValueError, match="context: expected at least 1 step, got 0"):
         Trunk(embed_dim=16, num_layers=1, num_heads=2, hidden_dim=32, context=0)
+
+
+@torch.no_grad()
+def test_tokens_that_do_not_exist_change_nothing_for_the_others() -> None:
+    trunk, tokens, steps = small_trunk(num_layers=3, context=4), torch.randn(2, 11, 16), torch.arange(11)
+    real = torch.ones(2, 11, dtype=torch.bool)
+    assert torch.equal(trunk(tokens, steps, real), trunk(tokens, steps))
+    real[0, [2, 5]] = False
+    hidden, others = trunk(tokens, steps, real), torch.where(real[..., None], tokens, -3 * tokens)
+    assert torch.equal(trunk(others, steps, real)[real], hidden[real])
+    assert not torch.equal(hidden[0], trunk(tokens, steps)[0])
+
+
+def test_recomputed_activations_give_the_same_gradients_and_are_not_kept() -> None:
+    tokens, steps, kept, gradients = torch.randn(2, 11, 16), torch.arange(11), [], []
+    for gradient_checkpointing in (False, True):
+        trunk = small_trunk(num_layers=3, context=4)
+        trunk.gradient_checkpointing = gradient_checkpointing
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda saved, sizes=sizes: sizes.append(saved.numel()) or saved, lambda saved: saved
+        ):
+            hidden = trunk(tokens, steps)
+        hidden.square().sum().backward()
+        kept.append(sum(sizes))
+        gradients.append([hidden, *(weights.grad for weights in trunk.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+    assert kept[1] < 0.2 * kept[0]

@@ -1,6 +1,6 @@
 """Losses of predicted actions and values, averaged over the real steps alone.
 
-B rows, T steps, A action.
+B rows, T steps, A action. Rows may have further axes in front, such as agents.
 """
 
 import math
@@ -10,10 +10,12 @@ from torch.nn import functional
 
 from understudy.losses.masking import masked_mean
 
+CONTINUOUS_LOSSES = ("nll", "mse")
+
 
 def cross_entropy_by_step(logits: Tensor, targets: Tensor) -> Tensor:
     """-log softmax(logits)[target] in nats, (B, T); logits (B, T, A), targets (B, T) int64."""
-    losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+    losses = functional.cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="none")
     return losses.view(targets.shape)
 
 
@@ -32,12 +34,18 @@ def mean_squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Te
 class ActionPredictionLoss:
     """The losses of a model that predicts actions and values; mask (B, T) bool is true at the steps that count.
 
+    `continuous_loss` says what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, or "mse".
+
     Raises:
-        ValueError: a discrete loss is asked of continuous actions, or the other way round.
+        ValueError: a discrete loss is asked of continuous actions, or the other way round, or an unknown loss.
     """
 
-    def __init__(self, discrete_actions: bool) -> None:
-        self.discrete_actions = discrete_actions
+    def __init__(self, discrete_actions: bool, continuous_loss: str = "nll") -> None:
+        if continuous_loss not in CONTINUOUS_LOSSES:
+            raise ValueError(
+                f"continuous_loss: expected one of {', '.join(CONTINUOUS_LOSSES)}, got {continuous_loss!r}"
+            )
+        self.discrete_actions, self.continuous_loss = discrete_actions, continuous_loss
 
     def discrete_action_loss(self, preds: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Cross entropy of logits (B, T, A) and choices (B, T) int64."""
@@ -56,10 +64,10 @@ class ActionPredictionLoss:
         return masked_mean((preds - targets).square().mean(-1), mask)
 
     def action_loss(self, preds: Tensor, log_std: Tensor | None, targets: Tensor, mask: Tensor) -> Tensor:
-        """The negative log-likelihood of either kind of action."""
+        """The loss of either kind of action: a negative log-likelihood unless `continuous_loss` is "mse"."""
         if self.discrete_actions:
             return self.discrete_action_loss(preds, targets, mask)
-        return self.continuous_action_loss(preds, targets, mask, log_std)
+        return self.continuous_action_loss(preds, targets, mask, log_std if self.continuous_loss == "nll" else None)
 
     def value_loss(self, values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error of values (B, T)."""

@@ -7,6 +7,7 @@ Tokens: s_0 a_0 s_1 a_1 ... The action at step t is predicted from the token of 
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,22 @@ from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
-from understudy.nn.rows import advance_to_state, check_arguments, check_entries, check_rows, last_states, no_actions
+from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.rows import (
+    ActionBounds,
+    advance_to_state,
+    bounds_tensor,
+    check_arguments,
+    check_bounds,
+    check_entries,
+    check_rows,
+    check_sizes,
+    last_states,
+    no_actions,
+)
 from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
+from understudy.utils.masking import create_padding_mask
 
 STATE, ACTION = 0, 1
 TOKENS_PER_STEP = 2
@@ -36,6 +50,9 @@ class ActionTransformer(nn.Module):
         state_differences: whether a state's token also carries the change since the step before.
         action_dropout: chance that a past action is hidden in a training batch.
         difference_scale: usual size (S,) of a state's change in a step; None for one.
+        continuous_loss: of action vectors, "nll" with a learned, state-dependent standard deviation, or "mse".
+        action_bounds: lowest and highest action vector, (A,) each, against which `forward` checks; None where not known.
+        gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
 
     Raises:
         ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
@@ -57,8 +74,12 @@ class ActionTransformer(nn.Module):
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
+        continuous_loss: Literal["nll", "mse"] = "nll",
+        action_bounds: ActionBounds | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        check_sizes(state_dim=state_dim, action_dim=action_dim)
         check_arguments(max_seq_len, context, action_dropout)
         self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
@@ -71,10 +92,12 @@ class ActionTransformer(nn.Module):
             hidden_dim,
             context=max_seq_len if context is None else context,
             num_kv_heads=num_kv_heads,
+            gradient_checkpointing=gradient_checkpointing,
         )
-        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
+        self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
 
     def forward(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Action predictions (B, T, A), logits or means, and values (B, T).
@@ -84,13 +107,16 @@ class ActionTransformer(nn.Module):
             seq_lens: (B,) int64, steps of each row that are real; what is predicted after them means nothing.
 
         Raises:
-            ValueError: shapes disagree, T exceeds max_seq_len, or a length is not from 1 to T.
+            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, or an action does not exist.
         """
-        check_rows(states, actions, seq_lens, self.max_seq_len)
-        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
-        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
+        self._check(states, actions, seq_lens)
         hidden = self._hidden(states, actions, None)
         return self.action_head(hidden)[0], self.value_head(hidden)
+
+    def attention_maps(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> AttentionMaps:
+        """What attends to what in `forward`."""
+        self._check(states, actions, seq_lens)
+        return attention_maps(self.trunk, *self._tokens(states, actions, None), ("state", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide."""
@@ -123,10 +149,17 @@ class ActionTransformer(nn.Module):
         """Take note of the executed actions (B,) or (B, A)."""
         state.memory["action"] = actions.clone()
 
+    def _check(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> None:
+        check_rows(states, actions, seq_lens, self.max_seq_len)
+        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
+        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
+        check_bounds(actions, create_padding_mask(seq_lens, states.shape[1]), self.action_bounds)
+
+    def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+        return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, hide)])
+
     def _hidden(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> Tensor:
-        state_tokens = self.embed_state(states, previous_states(states))
-        tokens, steps = interleave([state_tokens, self.embed_action(actions, hide)])
-        return pick(self.trunk(tokens, steps), STATE, TOKENS_PER_STEP)
+        return pick(self.trunk(*self._tokens(states, actions, hide)), STATE, TOKENS_PER_STEP)
 
 
 FAMILY = ActionTransformer

@@ -12,6 +12,7 @@ falls below one half.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +22,24 @@ from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_
 from understudy.losses.masking import masked_mean
 from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionHead, ValueHead, split_prediction
+from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
-from understudy.nn.rows import advance_to_state, check_arguments, check_entries, check_rows, last_states, no_actions
+from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.rows import (
+    ActionBounds,
+    advance_to_state,
+    bounds_tensor,
+    check_arguments,
+    check_bounds,
+    check_entries,
+    check_rows,
+    check_sizes,
+    last_states,
+    no_actions,
+)
 from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
+from understudy.utils.masking import create_padding_mask
 
 STATE, OPTION, ACTION = 0, 1, 2
 TOKENS_PER_STEP = 3
@@ -37,7 +51,9 @@ class HierarchicalTransformer(nn.Module):
 
     Args:
         state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
-            num_kv_heads, state_differences, action_dropout, difference_scale: as in ActionTransformer. num_options: O.
+            num_kv_heads, state_differences, action_dropout, difference_scale, continuous_loss, action_bounds,
+            gradient_checkpointing: as in ActionTransformer.
+        num_options: O.
 
     Raises:
         ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
@@ -60,8 +76,12 @@ class HierarchicalTransformer(nn.Module):
         state_differences: bool = False,
         action_dropout: float = 0.0,
         difference_scale: Sequence[float] | None = None,
+        continuous_loss: Literal["nll", "mse"] = "nll",
+        action_bounds: ActionBounds | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        check_sizes(state_dim=state_dim, action_dim=action_dim, num_options=num_options)
         check_arguments(max_seq_len, context, action_dropout)
         self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
         self.max_seq_len, self.num_options, self.action_dropout = max_seq_len, num_options, action_dropout
@@ -75,14 +95,16 @@ class HierarchicalTransformer(nn.Module):
             hidden_dim,
             context=max_seq_len if context is None else context,
             num_kv_heads=num_kv_heads,
+            gradient_checkpointing=gradient_checkpointing,
         )
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
         self.action_heads = nn.ModuleList(
-            [ActionHead(embed_dim, action_dim, discrete_actions) for _ in range(num_options)]
+            [ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss) for _ in range(num_options)]
         )
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
+        self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
 
     def forward(
         self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
@@ -94,21 +116,17 @@ class HierarchicalTransformer(nn.Module):
             options: (B,) int64, held throughout, or (B, T). seq_lens: (B,) int64, steps of each row that are real.
 
         Raises:
-            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, or an option not from 0 to O - 1.
+            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, an action does not exist, or an
+                option is not from 0 to O - 1.
         """
-        check_rows(states, actions, seq_lens, self.max_seq_len)
-        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
-        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
-        batch, length = states.shape[:2]
-        if options.shape not in ((batch,), (batch, length)):
-            raise ValueError(f"options: expected shape ({batch},) or ({batch}, {length}), got {tuple(options.shape)}")
-        held = options[:, None].expand(batch, length) if options.ndim == 1 else options
-        if held.numel() and not (0 <= int(held.min()) and int(held.max()) < self.num_options):
-            raise ValueError(
-                f"options: expected from 0 to {self.num_options - 1}, got {int(held.min())} to {int(held.max())}"
-            )
+        held = self._check(states, actions, options, seq_lens)
         high, low = self._hidden(states, actions, held, None)
         return self.option_head(high), self._act_under(low, held)[0], self.termination_head(high)[..., 0]
+
+    def attention_maps(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
+        """What attends to what in `forward`."""
+        held = self._check(states, actions, options, seq_lens)
+        return attention_maps(self.trunk, *self._tokens(states, actions, held, None), ("state", "option", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
@@ -169,21 +187,40 @@ class HierarchicalTransformer(nn.Module):
         """Take note of the executed actions (B,) or (B, A)."""
         state.memory["action"] = actions.clone()
 
+    def _check(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> Tensor:
+        """The option at each step (B, T); ValueError where the arguments of `forward` do not belong together."""
+        check_rows(states, actions, seq_lens, self.max_seq_len)
+        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
+        check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
+        batch, length = states.shape[:2]
+        check_bounds(actions, create_padding_mask(seq_lens, length), self.action_bounds)
+        if options.shape not in ((batch,), (batch, length)):
+            raise ValueError(f"options: expected shape ({batch},) or ({batch}, {length}), got {tuple(options.shape)}")
+        if options.numel() and not (0 <= int(options.min()) and int(options.max()) < self.num_options):
+            raise ValueError(
+                f"options: expected from 0 to {self.num_options - 1}, got {int(options.min())} to {int(options.max())}"
+            )
+        return options[:, None].expand(batch, length) if options.ndim == 1 else options
+
+    def _tokens(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+        state_tokens = self.embed_state(states, previous_states(states))
+        return interleave([state_tokens, self.embed_option(options), self.embed_action(actions, hide)])
+
     def _hidden(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
         """Hidden states of the high and of the low level, (B, T, D) each."""
-        modalities = [
-            self.embed_state(states, previous_states(states)),
-            self.embed_option(options),
-            self.embed_action(actions, hide),
-        ]
-        hidden = self.trunk(*interleave(modalities))
+        hidden = self.trunk(*self._tokens(states, actions, options, hide))
         return pick(hidden, STATE, TOKENS_PER_STEP), pick(hidden, OPTION, TOKENS_PER_STEP)
 
     def _act_under(self, low: Tensor, options: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The prediction (..., A) of the action head of each option (...), from low (..., D)."""
-        outputs = torch.stack([head.predict(low) for head in self.action_heads], dim=-2)  # (..., O, A)
-        index = options[..., None, None].expand(*options.shape, 1, outputs.shape[-1])
-        return split_prediction(outputs.gather(-2, index).squeeze(-2), self.discrete_actions)
+        """The prediction (..., A) of the action head of each option (...), from low (..., D).
+
+        One head after the other, since outputs of all options side by side, (..., O, A), can be large.
+        """
+        first, *others = self.action_heads
+        output = first.predict(low)
+        for option, head in enumerate(others, start=1):
+            output = torch.where((options == option)[..., None], head.predict(low), output)
+        return first.split(output)
 
 
 FAMILY = HierarchicalTransformer

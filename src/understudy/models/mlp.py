@@ -3,6 +3,8 @@
 B rows, T steps, S state, A action.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -17,11 +19,18 @@ class MultilayerPerceptron(nn.Module):
 
     Args:
         state_dim: S. action_dim: choices, or entries of an action vector. hidden_dim, num_layers: of the hidden layers.
-        discrete_actions: whether actions are choices.
+        discrete_actions: whether actions are choices. continuous_loss: as in ActionTransformer.
     """
 
     def __init__(
-        self, state_dim: int, action_dim: int, hidden_dim: int, num_layers: int, discrete_actions: bool
+        self,
+        state_dim: int,
+        action_dim: int,
+        hidden_dim: int,
+        num_layers: int,
+        discrete_actions: bool,
+        *,
+        continuous_loss: Literal["nll", "mse"] = "nll",
     ) -> None:
         super().__init__()
         if num_layers < 1 or hidden_dim < 1:
@@ -29,9 +38,9 @@ class MultilayerPerceptron(nn.Module):
         if num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
         self.body = multilayer_perceptron([state_dim] + [hidden_dim] * num_layers, "relu")
-        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions)
+        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(hidden_dim)
-        self.loss = ActionPredictionLoss(discrete_actions)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """Action predictions (..., A), logits or means, and values (...) for states (..., S)."""

@@ -4,6 +4,7 @@ B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H w
 
 rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of these steps are turned
 window_mask(steps, window)       -- which token may see which in a full pass
+visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
 window_bands(steps, window)      -- a full pass cut into bands of queries and the keys within their reach
 WindowedAttention                -- the layer
@@ -46,6 +47,17 @@ def window_mask(steps: Tensor, window: int) -> Tensor:
     return causal & (steps[:, None] - steps[None, :] < window)
 
 
+def visible(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
+    """The window's mask (L, L), or (B, 1, L, L) where `real` (B, L) bool marks the tokens that exist.
+
+    A token that does not exist is seen by no other. It sees itself, since a softmax over nothing is NaN.
+    """
+    allowed = window_mask(steps, window)
+    if real is None:
+        return allowed
+    return allowed & real[:, None, None] | torch.eye(len(steps), dtype=torch.bool, device=steps.device)
+
+
 def as_bias(allowed: Tensor) -> Tensor:
     """Float32 of the mask's shape: zero where true, -inf where false."""
     return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, -torch.inf)
@@ -60,16 +72,19 @@ class Band:
     bias: Tensor
 
 
-def window_bands(steps: Tensor, window: int) -> list[Band]:
-    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic."""
+def window_bands(steps: Tensor, window: int, real: Tensor | None = None) -> list[Band]:
+    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic.
+
+    `real` (B, L) bool marks the tokens that exist, None where all do.
+    """
     length = len(steps)
     reach = int(torch.searchsorted(steps, steps[:1] + window))  # tokens in a window, all steps having equally many
     size = max(reach, SMALLEST_BAND)
     bands = []
     for start in range(0, length, size):
         first, end = max(0, start - reach), min(start + size, length)
-        allowed = window_mask(steps[first:end], window)[start - first :]
-        bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed)))
+        allowed = visible(steps[first:end], window, None if real is None else real[:, first:end])
+        bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed[..., start - first :, :])))
     return bands
 
 
@@ -96,12 +111,7 @@ class WindowedAttention(nn.Module):
 
     def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
-        dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
-        heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
-        of_heads = tuple(part[..., None, :] for part in rotation)
-        turned = rotate(heads[:, :, :num_turned], of_heads).to(dtype).transpose(1, 2)
-        query, key = turned[:, : self.num_heads], turned[:, self.num_heads :]
-        value = heads[:, :, num_turned:].transpose(1, 2)
+        query, key, value = self._split(x, rotation)
         if cache is not None:
             key, value = cache.extend(key, value)  # each (B, G, R, K)
         mixed = [
@@ -109,15 +119,32 @@ class WindowedAttention(nn.Module):
         ]
         return self.out(torch.cat(mixed, dim=2).transpose(1, 2).flatten(2))
 
+    def weights(self, x: Tensor, rotation: Rotation, bias: Tensor) -> Tensor:
+        """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
+        query, key, _ = self._split(x, rotation)
+        return torch.softmax(scaled_scores(query, key, bias), dim=-1)
+
+    def _split(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, H, L, K) and keys (B, G, L, K), turned to their steps, and values (B, G, L, K) of tokens (B, L, D)."""
+        dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
+        heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
+        of_heads = tuple(part[..., None, :] for part in rotation)
+        turned = rotate(heads[:, :, :num_turned], of_heads).to(dtype).transpose(1, 2)
+        return turned[:, : self.num_heads], turned[:, self.num_heads :], heads[:, :, num_turned:].transpose(1, 2)
+
+
+def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
+    """query key^T / sqrt(K) + bias, (B, H, Q, N) float32; queries that share keys (B, G, N, K) are multiplied together."""
+    shared = query.reshape(len(query), key.shape[1], -1, query.shape[-1])  # (B, G, H / G * Q, K)
+    products = torch.matmul(shared, key.transpose(-1, -2)).view(*query.shape[:3], key.shape[2])
+    return torch.add(bias, products, alpha=query.shape[-1] ** -0.5)
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """softmax(query key^T / sqrt(K) + bias) value, (B, H, Q, K), in the values' dtype, with the softmax in float32.
 
-    Queries (B, H, Q, K) that share keys and values (B, G, N, K) are multiplied by them together. Written out: with a mask in
-    bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
+    Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
-    shared = query.reshape(len(query), key.shape[1], -1, query.shape[-1])  # (B, G, H / G * Q, K)
-    products = torch.matmul(shared, key.transpose(-1, -2))
-    scores = torch.add(bias, products.view(*query.shape[:3], -1), alpha=query.shape[-1] ** -0.5)  # (B, H, Q, N)
-    weights = torch.softmax(scores, dim=-1).to(value.dtype)
-    return torch.matmul(weights.view(products.shape), value).view(query.shape)
+    scores = scaled_scores(query, key, bias)
+    shared = torch.softmax(scores, dim=-1).to(value.dtype).view(len(query), value.shape[1], -1, value.shape[2])
+    return torch.matmul(shared, value).view(query.shape)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from understudy.utils.masking import create_causal_mask
+
 EMPTY = -1
 
 
@@ -60,11 +62,12 @@ class Cache:
         self.step = torch.zeros(num_rows, dtype=torch.int64)
         self._next_slot = 0
 
-    def begin_pass(self, steps: Tensor) -> tuple[list[LayerCache], Tensor]:
+    def begin_pass(self, steps: Tensor, in_order: bool = False) -> tuple[list[LayerCache], Tensor]:
         """Take the next slots for tokens of `steps` (B, L), -1 for a token that does not exist (no action before step 0).
 
         Returns the layers' caches and the mask (B, 1, L, R), true where a token may see a slot. A token that does not exist
-        sees everything, since a softmax over nothing is NaN, and is seen by none.
+        sees everything, since a softmax over nothing is NaN, and is seen by none. Where a pass has several tokens of one
+        step, `in_order` keeps each from seeing those after it.
         """
         length = steps.shape[1]
         if self._next_slot + length > self.num_slots:
@@ -76,6 +79,8 @@ class Cache:
         self.slot_steps[:, slots] = steps
         seen, seeing = self.slot_steps[:, None, :], steps[:, :, None]
         allowed = (seen >= 0) & (seen <= seeing) & (seen > seeing - self.context) | (seeing < 0)
+        if in_order:
+            allowed[:, :, slots] &= create_causal_mask(length).to(steps.device)
         layers = [LayerCache(keys, values, slots) for keys, values in zip(self.keys, self.values, strict=True)]
         return layers, allowed[:, None]
 
@@ -92,21 +97,41 @@ class Cache:
 
 @dataclass
 class PlayState:
-    """Memory of B rows at play time: tensors (B, ...) by name, zero at an episode's start, and the cache where there is one."""
+    """Memory of B rows at play time: tensors (B, ...) by name, zero at an episode's start, and the cache where there is one.
+
+    Each `group` of rows that follow one another are the agents of one environment and share a row of the cache; they begin
+    and leave together. `agent_ids` (B,) int64 says which agent a row is, None in families without agents.
+    """
 
     num_rows: int
     memory: dict[str, Tensor] = field(default_factory=dict)
     cache: Cache | None = None
+    group: int = 1
+    agent_ids: Tensor | None = None
 
     def reset(self, rows: Tensor) -> None:
         """Begin new episodes in `rows` (R,) int64; tensors are exchanged, not written to, since callers may hold them."""
         self.memory = {name: values.index_fill(0, rows, 0) for name, values in self.memory.items()}
         if self.cache is not None:
-            self.cache.reset(rows)
+            self.cache.reset(self._cache_rows(rows))
 
     def keep(self, rows: Tensor) -> None:
         """Go on with `rows` alone, in that order."""
         self.num_rows = len(rows)
         self.memory = {name: values[rows] for name, values in self.memory.items()}
+        if self.agent_ids is not None:
+            self.agent_ids = self.agent_ids[rows]
         if self.cache is not None:
-            self.cache.keep(rows)
+            self.cache.keep(self._cache_rows(rows))
+
+    def _cache_rows(self, rows: Tensor) -> Tensor:
+        """The cache's rows of `rows`; ValueError where they are not the whole of some groups."""
+        if self.group == 1:
+            return rows
+        groups = rows[:: self.group] // self.group
+        whole = (groups[:, None] * self.group + torch.arange(self.group, device=rows.device)).flatten()
+        if not torch.equal(whole, rows):
+            raise ValueError(
+                f"rows: expected all {self.group} agents of each environment in order, got {rows.tolist()}"
+            )
+        return groups

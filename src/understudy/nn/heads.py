@@ -24,24 +24,28 @@ def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:
 
 
 class ActionHead(nn.Module):
-    """Logits over choices, or mean and state-dependent log standard deviation of a Gaussian over action vectors."""
+    """Logits over choices, or mean and state-dependent log standard deviation of a Gaussian over action vectors.
 
-    def __init__(self, width: int, action_dim: int, discrete_actions: bool) -> None:
+    Where `continuous_loss` is "mse" nothing says how far an action may lie from its mean: the standard deviation is zero.
+    """
+
+    def __init__(self, width: int, action_dim: int, discrete_actions: bool, continuous_loss: str = "nll") -> None:
         super().__init__()
-        self.discrete_actions = discrete_actions
-        self.predict = nn.Linear(width, action_dim if discrete_actions else 2 * action_dim)
+        self.discrete_actions, self.gaussian = discrete_actions, continuous_loss == "nll"
+        self.predict = nn.Linear(width, 2 * action_dim if self.gaussian and not discrete_actions else action_dim)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Predictions (..., A), and log standard deviations (..., A) where actions are continuous, else None."""
-        return split_prediction(self.predict(hidden), self.discrete_actions)
+        return self.split(self.predict(hidden))
 
-
-def split_prediction(output: Tensor, discrete_actions: bool) -> tuple[Tensor, Tensor | None]:
-    """An action layer's output as (logits, None) or (mean, log standard deviation)."""
-    if discrete_actions:
-        return output, None
-    mean, log_std = output.chunk(2, dim=-1)
-    return mean, log_std.clamp(*LOG_STD_RANGE)
+    def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What `predict` gives as (logits, None) or (mean, log standard deviation)."""
+        if self.discrete_actions:
+            return output, None
+        if not self.gaussian:
+            return output, torch.full_like(output, -torch.inf)
+        mean, log_std = output.chunk(2, dim=-1)
+        return mean, log_std.clamp(*LOG_STD_RANGE)
 
 
 class ValueHead(nn.Module):

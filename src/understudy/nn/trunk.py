@@ -5,8 +5,9 @@ B rows, L tokens, D width.
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from understudy.nn.attention import Band, Rotation, WindowedAttention, as_bias, rotary_angles, window_bands
+from understudy.nn.attention import Band, Rotation, WindowedAttention, as_bias, rotary_angles, visible, window_bands
 from understudy.nn.cache import Cache, LayerCache
 from understudy.nn.heads import MOST_LAYERS
 
@@ -31,7 +32,8 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """Blocks over a stream of tokens, each of which belongs to an environment step and sees the last `context` steps.
 
-    `forward` passes over whole rows, `advance` over the newest tokens alone; both give the same hidden states.
+    `forward` passes over whole rows, `advance` over the newest tokens alone; both give the same hidden states. With
+    `gradient_checkpointing` a training pass keeps each block's input alone and computes the rest once more for the gradients.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Trunk(nn.Module):
         hidden_dim: int,
         context: int,
         num_kv_heads: int | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if context < 1:
@@ -53,6 +56,7 @@ class Trunk(nn.Module):
         if embed_dim < 1 or hidden_dim < 1:
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
+        self.gradient_checkpointing = gradient_checkpointing
         self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(embed_dim)
 
@@ -61,17 +65,36 @@ class Trunk(nn.Module):
         """Width of an attention head."""
         return self.embed_dim // self.num_heads
 
-    def forward(self, tokens: Tensor, steps: Tensor) -> Tensor:
-        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each step having equally many."""
-        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context)
+    def forward(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each step having equally many.
+
+        `real` (B, L) bool marks the tokens that exist, None where all do.
+        """
+        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
         x = tokens
         for block in self.blocks:
-            x = block(x, rotation, bands)
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, rotation, bands, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x = block(x, rotation, bands)
         return self.norm(x)
 
-    def advance(self, tokens: Tensor, steps: Tensor, cache: Cache) -> Tensor:
-        """Hidden state (B, D) of the last of the newest tokens (B, L, D) of steps (B, L), all of which join the cache."""
-        layers, allowed = cache.begin_pass(steps)
+    def attention_maps(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> list[Tensor]:
+        """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
+        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
+        bias = as_bias(visible(steps, self.context, real))
+        x, maps = tokens, []
+        for block in self.blocks:
+            maps.append(block.attention.weights(block.attention_norm(x), rotation, bias))
+            x = block(x, rotation, bands)
+        return maps
+
+    def advance(self, tokens: Tensor, steps: Tensor, cache: Cache, in_order: bool = False) -> Tensor:
+        """Hidden state (B, D) of the last of the newest tokens (B, L, D) of steps (B, L), all of which join the cache.
+
+        `in_order` is for several tokens of one step, of which each sees those before it alone.
+        """
+        layers, allowed = cache.begin_pass(steps, in_order)
         rotation, bias = rotary_angles(steps, self.head_dim), as_bias(allowed)
         length = tokens.shape[1]
         all_tokens = [Band(slice(0, length), slice(None), bias)]

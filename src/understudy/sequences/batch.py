@@ -17,6 +17,9 @@ class Batch:
     mask (B, T) bool: steps that count in the losses. Padding does not; nor does the first step of a chunk cut from the
         middle of an episode, whose predecessor the model cannot see.
     value_mask (B, T) bool: steps whose return is known. Those of a truncated episode are not: its return stops too early.
+    agent_ids (B, N) int64 and agent_mask (B, N) bool: which of at most N agents there are. All else then has an axis of agents
+        behind that of rows: states (B, N, T, S), seq_lens (B, N), mask (B, N, T), false for absent agents, ... None for
+        sequences of a single agent.
     options (B, T) int64; terminations (B, T) bool, true where the option before has ended and another begins, and at an
         episode's first step. None for sequences without options.
     """
@@ -30,3 +33,5 @@ class Batch:
     value_mask: Tensor
     options: Tensor | None = None
     terminations: Tensor | None = None
+    agent_ids: Tensor | None = None
+    agent_mask: Tensor | None = None

@@ -1,0 +1,208 @@
+"""What holds between the agents of the multi-agent family.
+
+The slow reference for playing is `forward` over whole episodes with the actions that were taken. Agents decide in their order:
+the prediction for agent i at step t may depend on the states of all agents up to t, on all actions before t, and at t
+on the actions of the agents before i.
+"""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from understudy.models.multi_agent import MultiAgentTransformer
+
+STATE_DIM, ACTION_DIM, AGENTS, STEPS = 3, 2, 3, 9
+IDS = torch.tensor([0, 1, 2])
+PRESENT = torch.tensor([[True, True, True], [True, False, True]])
+LENGTHS = torch.tensor([[4, 9, 7], [6, 0, 2]])  # of an absent agent it means nothing
+
+each_kind = pytest.mark.parametrize("discrete", [True, False], ids=["discrete", "continuous"])
+each_context = pytest.mark.parametrize("context", [1, 3, 20])
+
+
+def build(discrete: bool, context: int = 20, **options) -> MultiAgentTransformer:
+    torch.manual_seed(0)
+    sizes = (STATE_DIM, ACTION_DIM, 16, 2, 2, 32, 30, discrete, 4)
+    return MultiAgentTransformer(*sizes, context=context, state_differences=True, **options).eval()
+
+
+def draw_actions(discrete: bool, *shape: int) -> Tensor:
+    return torch.randint(ACTION_DIM, shape) if discrete else torch.randn(*shape, ACTION_DIM)
+
+
+def draw_rows(discrete: bool, rows: int = 2) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(rows, AGENTS, STEPS, STATE_DIM), draw_actions(discrete, rows, AGENTS, STEPS)
+
+
+def full_pass(
+    model: MultiAgentTransformer,
+    states: Tensor,
+    actions: Tensor,
+    lengths: Tensor | None = None,
+    present: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    rows, agents = states.shape[:2]
+    lengths = torch.full((rows, agents), STEPS) if lengths is None else lengths
+    present = torch.ones(rows, agents, dtype=torch.bool) if present is None else present
+    return model(states, IDS[:agents].expand(rows, agents), actions, lengths, present)
+
+
+def exists(lengths: Tensor = LENGTHS, present: Tensor = PRESENT) -> Tensor:
+    """Where somebody is, (B, N, T)."""
+    return present[..., None] & (torch.arange(STEPS) < lengths[..., None])
+
+
+# Playing
+
+
+def play(
+    model: MultiAgentTransformer, state, states: Tensor, actions: Tensor, there: Tensor, steps: int = STEPS
+) -> Tensor:
+    """Predictions (B, N, T, A) while agents take the given actions; `there` (B, N, T) says who is there."""
+    group, preds = state.group, []
+    for t in range(steps):
+        state.memory["absent"] = ~there[:, :, t].flatten()
+        taken = iter(actions[:, :, t].flatten(0, 1).unflatten(0, (-1, group)).unbind(1))
+        pred, log_std = model.step(state, states[:, :, t].flatten(0, 1), lambda *_, taken=taken: next(taken))
+        assert (log_std is None) == model.discrete_actions
+        model.acted(state, actions[:, :, t].flatten(0, 1))
+        preds.append(pred.unflatten(0, states.shape[:2]))
+    return torch.stack(preds, dim=2)
+
+
+@pytest.mark.parametrize("attends", [True, False], ids=["together", "apart"])
+@each_kind
+@each_context
+@torch.no_grad()
+def test_playing_agent_by_agent_predicts_what_the_full_pass_predicts(
+    discrete: bool, context: int, attends: bool
+) -> None:
+    model, (states, actions) = build(discrete, context, attend_between_agents=attends), draw_rows(discrete)
+    expected = full_pass(model, states, actions, LENGTHS, PRESENT)[0]
+    played = play(model, model.new_state(2 * AGENTS, AGENTS), states, actions, exists())
+    torch.testing.assert_close(played[exists()], expected[exists()], atol=1e-5, rtol=0)
+
+
+@each_kind
+@torch.no_grad()
+def test_environments_begin_again_and_change_places(discrete: bool) -> None:
+    model, (states, actions), everybody = build(discrete, 3), draw_rows(discrete, 3), torch.ones(3, AGENTS, STEPS) > 0
+    expected, state = full_pass(model, states, actions)[0], model.new_state(3 * AGENTS, AGENTS)
+    play(model, state, states.flip(0), actions.flip(0), everybody, steps=4)
+    state.reset(torch.tensor([0, 1, 2, 6, 7, 8]))
+    state.keep(torch.tensor([6, 7, 8, 0, 1, 2]))
+    torch.testing.assert_close(
+        play(model, state, states[:2], actions[:2], everybody[:2]), expected[:2], atol=1e-5, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_without_a_say_every_agent_sees_the_likeliest_actions_of_those_before() -> None:
+    model, (states, _), state = build(True), draw_rows(True), build(True).new_state(2 * AGENTS, AGENTS)
+    actions = torch.zeros(2, AGENTS, STEPS, dtype=torch.int64)
+    for t in range(STEPS):
+        preds, _ = model.step(state, states[:, :, t].flatten(0, 1))
+        actions[:, :, t] = preds.argmax(-1).view(2, AGENTS)
+        model.acted(state, actions[:, :, t].flatten())
+    assert torch.equal(full_pass(model, states, actions)[0].argmax(-1), actions)
+    assert 0 < actions.float().mean() < 1
+
+
+# What a prediction may depend on
+
+
+def may_matter(of_actions: bool) -> Tensor:
+    """[i, t, j, u], whether agent j's state or action at step u may matter to the prediction for agent i at step t."""
+    pattern = torch.zeros(AGENTS, STEPS, AGENTS, STEPS, dtype=torch.bool)
+    for i, t, j, u in itertools.product(range(AGENTS), range(STEPS), range(AGENTS), range(STEPS)):
+        pattern[i, t, j, u] = u < t or (u == t and (j < i or not of_actions))
+    return pattern
+
+
+def gradient_pattern(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """[i, t, j, u], whether outputs (1, N, T, ...) of agent i at t have a gradient in the inputs of agent j at u."""
+    weights = torch.randn(outputs.shape[-1], generator=torch.Generator().manual_seed(3))
+    scalars = (outputs[0] @ weights).flatten()
+    gradients = [torch.autograd.grad(scalar, inputs, retain_graph=True)[0][0] for scalar in scalars]
+    return (torch.stack(gradients) != 0).any(dim=-1).unflatten(0, (AGENTS, STEPS))
+
+
+def side_by_side(outputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    preds, values, hidden = outputs
+    return torch.cat([preds, values[..., None], hidden], dim=-1)
+
+
+@each_kind
+def test_everybodys_states_up_to_the_step_matter(discrete: bool) -> None:
+    model, (states, actions) = build(discrete), draw_rows(discrete, 1)
+    states.requires_grad_()
+    assert torch.equal(gradient_pattern(side_by_side(full_pass(model, states, actions)), states), may_matter(False))
+
+
+def test_action_vectors_matter_to_agents_after_and_to_later_steps_alone() -> None:
+    model, (states, actions) = build(False), draw_rows(False, 1)
+    actions.requires_grad_()
+    assert torch.equal(gradient_pattern(side_by_side(full_pass(model, states, actions)), actions), may_matter(True))
+
+
+@torch.no_grad()
+def test_choices_matter_to_agents_after_and_to_later_steps_alone() -> None:
+    model, (states, actions) = build(True), draw_rows(True, 1)
+    outputs, differs = side_by_side(full_pass(model, states, actions)), torch.zeros_like(may_matter(True))
+    for j, u in itertools.product(range(AGENTS), range(STEPS)):
+        changed = actions.clone()
+        changed[:, j, u] = 1 - changed[:, j, u]
+        differs[:, :, j, u] = (side_by_side(full_pass(model, states, changed)) != outputs)[0].any(dim=-1)
+    assert torch.equal(differs, may_matter(True))
+
+
+@each_kind
+def test_apart_an_agents_own_states_and_actions_matter_alone(discrete: bool) -> None:
+    model, (states, actions) = build(discrete, attend_between_agents=False), draw_rows(discrete, 1)
+    own = torch.eye(AGENTS, dtype=torch.bool)[:, None, :, None]
+    inputs = [states.requires_grad_()] if discrete else [states.requires_grad_(), actions.requires_grad_()]
+    outputs = side_by_side(full_pass(model, states, actions))
+    for each, of_actions in zip(inputs, (False, True), strict=False):
+        assert torch.equal(gradient_pattern(outputs, each), may_matter(of_actions) & own)
+
+
+# Absent agents
+
+
+@pytest.mark.parametrize("attends", [True, False], ids=["together", "apart"])
+@each_kind
+@torch.no_grad()
+def test_whatever_stands_where_nobody_is_changes_nothing(discrete: bool, attends: bool) -> None:
+    model, (states, actions), real = build(discrete, attend_between_agents=attends), draw_rows(discrete), exists()
+    nonsense = torch.full_like(actions, -5) if discrete else torch.full_like(actions, torch.nan)
+    others = torch.where(real[..., None], states, torch.nan)
+    other_actions = torch.where(real if discrete else real[..., None], actions, nonsense)
+    before = full_pass(model, states, actions, LENGTHS, PRESENT)
+    after = full_pass(model, others, other_actions, LENGTHS, PRESENT)
+    for one, other in zip(before, after, strict=True):
+        assert torch.equal(one, other)
+        assert other.isfinite().all()
+
+
+@each_kind
+@torch.no_grad()
+def test_an_absent_agent_may_as_well_be_left_out(discrete: bool) -> None:
+    model, (states, actions), staying = build(discrete), draw_rows(discrete), torch.tensor([0, 2])
+    with_absent = full_pass(model, states, actions, LENGTHS, PRESENT)
+    lengths, present = LENGTHS[1:, staying], PRESENT[1:, staying]
+    without = model(states[1:, staying], IDS[None, staying], actions[1:, staying], lengths, present)
+    real = exists()[1:, staying]
+    for one, other in zip(with_absent, without, strict=True):
+        torch.testing.assert_close(one[1:, staying][real], other[real], atol=1e-5, rtol=0)
+
+
+@each_kind
+@torch.no_grad()
+def test_an_agent_that_is_there_matters(discrete: bool) -> None:
+    model, (states, actions) = build(discrete), draw_rows(discrete)
+    everybody, fewer = full_pass(model, states, actions)[0], full_pass(model, states, actions, present=PRESENT)[0]
+    assert torch.equal(everybody[0], fewer[0])
+    assert (everybody[1, [0, 2]] != fewer[1, [0, 2]]).any(dim=-1).all()

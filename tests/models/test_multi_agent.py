@@ -1,0 +1,177 @@
+"""The multi-agent family: shapes, errors and losses, these against the formulas of a softmax and a Gaussian.
+
+What an agent may see and how it plays stand in tests/contracts/test_agents.py.
+"""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from understudy.models.multi_agent import MultiAgentTransformer
+from understudy.sequences.batch import Batch
+from understudy.utils.masking import create_padding_mask
+
+IDS, PRESENT = torch.tensor([[0, 1, 2], [3, 1, 0]]), torch.tensor([[True, True, True], [True, False, True]])
+LENGTHS = torch.tensor([[6, 2, 1], [4, 0, 6]])
+
+
+def build(discrete: bool = True, **options) -> MultiAgentTransformer:
+    torch.manual_seed(0)
+    return MultiAgentTransformer(3, 2, 16, 2, 2, 32, 12, discrete, 4, **options).eval()
+
+
+def draw_rows(discrete: bool = True) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(2, 3, 6, 3), torch.randint(2, (2, 3, 6)) if discrete else torch.randn(2, 3, 6, 2)
+
+
+def draw_batch(discrete: bool = True) -> Batch:
+    (states, actions), (_, labels) = draw_rows(discrete), draw_rows(discrete)
+    mask = PRESENT[..., None] & create_padding_mask(LENGTHS.clamp(min=1).flatten(), 6).view(2, 3, 6)
+    known = mask & torch.tensor([[[True]], [[False]]])
+    returns_to_go = torch.randn(2, 3, 6)
+    ids = torch.where(PRESENT, IDS, -1)
+    return Batch(
+        states, actions, labels.flip(1), returns_to_go, LENGTHS, mask, known, agent_ids=ids, agent_mask=PRESENT
+    )
+
+
+def full_pass(model: MultiAgentTransformer, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    return model(batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask)
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.no_grad()
+def test_actions_values_and_hidden_states_have_a_row_agent_and_step_each(discrete: bool) -> None:
+    preds, values, hidden = full_pass(build(discrete), draw_batch(discrete))
+    assert preds.shape == (2, 3, 6, 2)
+    assert values.shape == (2, 3, 6)
+    assert hidden.shape == (2, 3, 6, 16)
+
+
+@torch.no_grad()
+def test_predictions_come_from_the_hidden_states() -> None:
+    model = build()
+    preds, values, hidden = full_pass(model, draw_batch())
+    assert torch.equal(model.action_head(hidden)[0], preds)
+    assert torch.equal(model.value_head(hidden), values)
+
+
+@torch.no_grad()
+def test_who_an_agent_is_matters() -> None:
+    model, batch = build(), draw_batch()
+    others = replace(batch, agent_ids=batch.agent_ids.flip(1))
+    assert not torch.equal(full_pass(model, batch)[0], full_pass(model, others)[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seq_lens": torch.zeros(2, 3, dtype=torch.int64)}, "seq_lens: expected lengths from 1 to 6, got 0 to 0"),
+        ({"seq_lens": torch.full((2, 3), 7)}, "seq_lens: expected lengths from 1 to 6, got 7 to 7"),
+        ({"agent_ids": torch.full((2, 3), 4)}, "agent_ids: expected from 0 to 3, got 4 to 4"),
+        ({"states": torch.zeros(2, 5, 6, 3)}, "states: expected at most max_num_agents = 4 agents, got 5"),
+        ({"states": torch.zeros(2, 3, 6, 7)}, r"states: expected 3 entries a step"),
+        ({"actions": torch.full((2, 3, 6), 2)}, "actions: expected from 0 to 1, got 0 to 2"),
+        ({"actions": torch.zeros(2, 3, 6)}, "actions: expected whole numbers, got torch.float32"),
+        ({"actions": torch.zeros(2, 3, 6, 2)}, "actions: expected one choice a step"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        full_pass(build(), replace(draw_batch(), **changes))
+
+
+def test_no_agents_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_num_agents: expected at least 1, got 0"):
+        MultiAgentTransformer(3, 2, 16, 2, 2, 32, 12, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "agents", "message"),
+    [
+        (7, 3, "num_rows: expected a multiple of 3 agents an environment, got 7"),
+        (10, 5, "num_agents: expected from 1 to max_num_agents = 4, got 5"),
+        (3, 0, "num_agents: expected from 1 to max_num_agents = 4, got 0"),
+    ],
+)
+def test_rows_that_are_not_environments_of_agents_are_refused(rows: int, agents: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build().new_state(rows, agents)
+
+
+def test_as_many_agents_play_as_there_may_be_unless_told_otherwise() -> None:
+    assert build().new_state(8).group == 4
+    assert build().new_state(8, 2).agent_ids.tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize("attends", [True, False])
+@torch.no_grad()
+def test_losses_of_choices_compare_labels_and_known_returns(attends: bool) -> None:
+    model, batch = build(attend_between_agents=attends), draw_batch()
+    terms, preds = model.losses(batch, torch.Generator())
+    expected, values, _ = full_pass(model, batch)
+    chosen = preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
+    assert torch.equal(preds, expected)
+    assert terms.keys() == {"action", "value"}
+    assert int(batch.mask.sum()) == 6 + 2 + 1 + 4 + 6
+    torch.testing.assert_close(terms["action"], -chosen[batch.mask].mean())
+    torch.testing.assert_close(terms["value"], (values - batch.returns_to_go)[batch.value_mask].square().mean())
+
+
+@torch.no_grad()
+def test_losses_of_action_vectors_are_those_of_a_gaussian() -> None:
+    model, batch = build(False), draw_batch(False)
+    mean, log_std = model.action_head(full_pass(model, batch)[2])
+    squares = ((batch.labels - mean) / log_std.exp()).square()
+    densities = (-0.5 * squares - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+    terms, _ = model.losses(batch, torch.Generator())
+    torch.testing.assert_close(terms["action"], -densities[batch.mask].mean())
+
+
+def test_absent_agents_give_no_gradient() -> None:
+    model, batch = build(), draw_batch()
+    batch = replace(batch, states=batch.states.requires_grad_())
+    sum(model.losses(batch, torch.Generator())[0].values()).backward()
+    assert torch.equal((batch.states.grad != 0).any(-1), batch.mask)
+
+
+@torch.no_grad()
+def test_where_every_action_is_hidden_none_matters() -> None:
+    model, batch = build(action_dropout=1.0).train(), draw_batch()
+    other = replace(batch, actions=1 - batch.actions)
+    hidden = model.losses(batch, torch.Generator())[1]
+    assert torch.equal(hidden, model.losses(other, torch.Generator())[1])
+    assert not torch.equal(hidden, model.eval().losses(batch, torch.Generator())[1])
+
+
+def test_a_batch_without_agents_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch: expected agent_ids and agent_mask, got none"):
+        build().losses(replace(draw_batch(), agent_ids=None), torch.Generator())
+
+
+@torch.no_grad()
+def test_the_next_agent_sees_what_was_chosen() -> None:
+    model, (states, _) = build(False), draw_rows(False)
+    seen = [
+        model.step(model.new_state(6, 3), states[:, :, 0].flatten(0, 1), lambda mean, _, add=add: mean + add)[0]
+        for add in (0.0, 1.0)
+    ]
+    differs = (seen[0] != seen[1]).any(-1).view(2, 3)
+    assert differs.tolist() == [[False, True, True]] * 2
+
+
+def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
+    batch = draw_batch()
+    arguments = (batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask)
+    maps = build().attention_maps(*arguments)
+    names = ["state 0", "state 1", "state 2", "deciding 0", "deciding 1", "deciding 2"]
+    assert maps.modalities == tuple(names * 6)
+    assert [layer.shape for layer in maps.layers] == [(2, 2, 36, 36)] * 2
+    assert (maps.layers[0][1, :, 2:, 1] == 0).all()  # the absent agent
+    apart = build(attend_between_agents=False).attention_maps(*arguments)
+    assert apart.modalities == ("state 0", "deciding 0") * 6
+    assert apart.layers[0].shape == (6, 2, 12, 12)
