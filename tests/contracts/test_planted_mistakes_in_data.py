@@ -30,7 +30,7 @@ from understudy.options.discovery import OptionModel
 from understudy.rollouts.parquet import read_recording
 from understudy.sequences import build, dataset, splits
 from understudy.sequences.dataset import Chunks, SequenceDataset
-from understudy.sequences.normalise import Normalisation
+from understudy.sequences.normalise import Normalisation, ScaleSums
 from understudy.sequences.store import open_sequences
 
 EPISODES = random_episodes(CHOICES, LENGTHS, truncated=[1, 3])
@@ -165,10 +165,10 @@ def a_seed_late(begin):
     return wrong
 
 
-def of_all_episodes(_):
-    states = np.concatenate([episode.observations for episode in FAR_AWAY])
-    scales = Normalisation.of(states, states[:, 0], np.zeros(len(states), bool))
-    return lambda *_: scales
+def of_all_episodes(measure):
+    sums, states = ScaleSums(3), np.concatenate([episode.observations for episode in FAR_AWAY])
+    sums.add(states, states[:, 0], np.zeros(len(states), bool))
+    return lambda _: measure(sums)
 
 
 def training_on_all(split):
@@ -268,7 +268,7 @@ MISTAKES = [
     Mistake("seeds are not checked", overlapping_seeds_are_refused, without_a_check_of_seeds),
     Mistake("evaluation plays demonstrated seeds", own_seeds, evaluating_on_demonstrations),
     Mistake("an episode plays another seed than it says", own_seeds, exchange(_Row, "begin", a_seed_late)),
-    Mistake("scales are of held-out episodes too", scales, exchange(build.Normalisation, "of", of_all_episodes)),
+    Mistake("scales are of held-out episodes too", scales, exchange(ScaleSums, "normalisation", of_all_episodes)),
     Mistake("held-out episodes train", apart, exchange(splits, "split_episodes", training_on_all)),
     Mistake("a chunk's lead counts again", once, exchange(dataset, "gather", without_leads)),
     Mistake("an epoch lacks its last batch", once, exchange(SequenceDataset, "_batches", without_the_last_batch)),
