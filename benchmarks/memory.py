@@ -29,7 +29,7 @@ COLUMNS = {"memory": "peak memory of a training step, MiB", "time": "time of a t
 TICKS = {"memory": (10, 30, 100, 300, 1000), "time": (30, 100, 300, 1000)}
 
 
-def one_band(steps, window, real=None):
+def one_band(steps, window, tokens_per_step, real=None):
     everything = slice(0, len(steps))
     return [attention.Band(everything, everything, attention.as_bias(attention.visible(steps, window, real)))]
 

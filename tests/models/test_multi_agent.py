@@ -175,3 +175,21 @@ def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
     apart = build(attend_between_agents=False).attention_maps(*arguments)
     assert apart.modalities == ("state 0", "deciding 0") * 6
     assert apart.layers[0].shape == (6, 2, 12, 12)
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_training_and_playing_stay_on_the_models_device_and_wait_for_nothing(discrete: bool) -> None:
+    meta = torch.device("meta")  # where to mix devices is an error, and so is to read a value
+    model = build(discrete, action_dropout=0.5).train().to(meta)
+    fields = {name: None if values is None else values.to(meta) for name, values in vars(draw_batch(discrete)).items()}
+    terms, _ = model.losses(Batch(**fields), torch.Generator())
+    sum(terms.values()).backward()
+    assert all(weights.grad.device == meta for weights in model.parameters())
+    with torch.inference_mode():
+        with meta:
+            state, states = model.new_state(6, 3), torch.zeros(6, 3)
+        on_cpu = torch.zeros(2, dtype=torch.int64) if discrete else torch.zeros(2, 2)
+        for _ in range(2):
+            preds, _ = model.step(state, states, lambda *_: on_cpu)
+            model.acted(state, preds.argmax(-1) if discrete else preds)
+        assert preds.device == meta

@@ -118,7 +118,7 @@ def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
     layer, x = WindowedAttention(16, 2), torch.randn(3, 10, 16)
     steps = torch.arange(5).repeat_interleave(2)
     allowed = window_mask(steps, window)
-    out = layer(x, rotary_angles(steps, 8), window_bands(steps, window))
+    out = layer(x, rotary_angles(steps, 8), window_bands(steps, window, 2))
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, allowed), atol=1e-5, rtol=0)
 
 
@@ -128,7 +128,7 @@ def test_a_long_row_in_bands_is_attended_to_as_a_whole(tokens_per_step: int, win
     torch.manual_seed(5)
     steps = (7 + torch.arange(101)).repeat_interleave(tokens_per_step)
     layer, x = WindowedAttention(16, 2), torch.randn(2, len(steps), 16)
-    bands = window_bands(steps, window)
+    bands = window_bands(steps, window, tokens_per_step)
     assert len(bands) > 1 or window == 500
     expected = attend_as_torch_does(layer, x, steps, window_mask(steps, window))
     torch.testing.assert_close(layer(x, rotary_angles(steps, 8), bands), expected, atol=1e-5, rtol=0)
@@ -136,13 +136,13 @@ def test_a_long_row_in_bands_is_attended_to_as_a_whole(tokens_per_step: int, win
 
 def test_scores_grow_with_the_row_and_not_with_its_square() -> None:
     def scores(num_steps: int) -> int:
-        return sum(band.bias.numel() for band in window_bands(torch.arange(num_steps), SMALLEST_BAND))
+        return sum(band.bias.numel() for band in window_bands(torch.arange(num_steps), SMALLEST_BAND, 1))
 
     assert scores(64 * SMALLEST_BAND) < 2.1 * scores(32 * SMALLEST_BAND)
 
 
 def test_bands_cover_every_query_once_in_order() -> None:
-    bands = window_bands(torch.arange(5 * SMALLEST_BAND + 3), 10)
+    bands = window_bands(torch.arange(5 * SMALLEST_BAND + 3), 10, 1)
     assert [row for band in bands for row in range(band.queries.start, band.queries.stop)] == list(
         range(5 * SMALLEST_BAND + 3)
     )
@@ -180,28 +180,6 @@ def test_a_width_that_the_heads_cannot_share_in_pairs_is_refused() -> None:
         WindowedAttention(20, 4)
 
 
-@pytest.mark.parametrize("num_kv_heads", [1, 2])
-@torch.no_grad()
-def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_heads: int) -> None:
-    torch.manual_seed(6)
-    shared, full, x = WindowedAttention(16, 4, num_kv_heads), WindowedAttention(16, 4), torch.randn(2, 9, 16)
-    queries, keys, values = shared.qkv.weight.split([16, 4 * num_kv_heads, 4 * num_kv_heads])
-    repeated = [
-        part.unflatten(0, (-1, 4)).repeat_interleave(4 // num_kv_heads, dim=0).flatten(0, 1) for part in (keys, values)
-    ]
-    full.qkv.weight.copy_(torch.cat([queries, *repeated]))
-    full.out.weight.copy_(shared.out.weight)
-    steps = torch.arange(9)
-    given = rotary_angles(steps, 4), window_bands(steps, 3)
-    torch.testing.assert_close(shared(x, *given), full(x, *given), atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("num_kv_heads", [0, 3, 8])
-def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: int) -> None:
-    with pytest.raises(ValueError, match=f"num_kv_heads: expected a divisor of num_heads = 4, got {num_kv_heads}"):
-        WindowedAttention(16, 4, num_kv_heads)
-
-
 def test_tokens_that_do_not_exist_are_seen_by_themselves_alone() -> None:
     real = torch.tensor([[T, T, T], [F, T, F]])
     assert visible(torch.tensor([0, 0, 1]), 2, real)[:, 0].tolist() == [
@@ -216,10 +194,10 @@ def test_a_long_row_in_bands_leaves_out_the_tokens_that_do_not_exist() -> None:
     steps, real = torch.arange(101).repeat_interleave(2), torch.rand(2, 202) < 0.6
     layer, x = WindowedAttention(16, 2), torch.randn(2, 202, 16)
     seen = window_mask(steps, 20) & real[:, None, None] | torch.eye(202, dtype=torch.bool)
-    out = layer(x, rotary_angles(steps, 8), window_bands(steps, 20, real))
+    out = layer(x, rotary_angles(steps, 8), window_bands(steps, 20, 2, real))
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, seen), atol=1e-5, rtol=0)
     other = torch.where(real[..., None], x, 100 * torch.randn(x.shape))
-    changed = layer(other, rotary_angles(steps, 8), window_bands(steps, 20, real))
+    changed = layer(other, rotary_angles(steps, 8), window_bands(steps, 20, 2, real))
     assert torch.equal(changed[real], out[real])
     assert not torch.equal(changed[~real], out[~real])
 
@@ -234,4 +212,26 @@ def test_weights_are_what_the_values_are_mixed_by() -> None:
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 10))
     value = functional.linear(x, layer.qkv.weight[32:]).unflatten(-1, (2, 8)).transpose(1, 2)
     mixed = functional.linear((weights @ value).transpose(1, 2).flatten(2), layer.out.weight)
-    torch.testing.assert_close(layer(x, rotation, window_bands(steps, 3)), mixed, atol=1e-6, rtol=0)
+    torch.testing.assert_close(layer(x, rotation, window_bands(steps, 3, 2)), mixed, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 2])
+@torch.no_grad()
+def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_heads: int) -> None:
+    torch.manual_seed(6)
+    shared, full, x = WindowedAttention(16, 4, num_kv_heads), WindowedAttention(16, 4), torch.randn(2, 9, 16)
+    queries, keys, values = shared.qkv.weight.split([16, 4 * num_kv_heads, 4 * num_kv_heads])
+    repeated = [
+        part.unflatten(0, (-1, 4)).repeat_interleave(4 // num_kv_heads, dim=0).flatten(0, 1) for part in (keys, values)
+    ]
+    full.qkv.weight.copy_(torch.cat([queries, *repeated]))
+    full.out.weight.copy_(shared.out.weight)
+    steps = torch.arange(9)
+    given = rotary_angles(steps, 4), window_bands(steps, 3, 1)
+    torch.testing.assert_close(shared(x, *given), full(x, *given), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("num_kv_heads", [0, 3, 8])
+def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: int) -> None:
+    with pytest.raises(ValueError, match=f"num_kv_heads: expected a divisor of num_heads = 4, got {num_kv_heads}"):
+        WindowedAttention(16, 4, num_kv_heads)

@@ -74,7 +74,7 @@ def test_last_action_and_present_state_as_one_pass_give_the_full_pass(context: i
     earlier = torch.cat([before_the_first, action_tokens[:, :-1]], dim=1)
     hidden = [advance_to_state(trunk, state, earlier[:, t], state_tokens[:, t]) for t in range(7)]
     stream = torch.stack([state_tokens, action_tokens], dim=2).flatten(1, 2)
-    expected = trunk(stream, torch.arange(7).repeat_interleave(2))[:, 0::2]
+    expected = trunk(stream, torch.arange(7).repeat_interleave(2), 2)[:, 0::2]
     torch.testing.assert_close(torch.stack(hidden, dim=1), expected, atol=1e-5, rtol=0)
     assert state.cache.step.tolist() == [7]
 

@@ -25,7 +25,7 @@ def test_a_trunk_without_layers_is_refused() -> None:
 def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     torch.manual_seed(2)
     block, x = Block(16, 2, 32), torch.randn(2, 5, 16)
-    rotation, bands = rotary_angles(torch.arange(5), 8), window_bands(torch.arange(5), 3)
+    rotation, bands = rotary_angles(torch.arange(5), 8), window_bands(torch.arange(5), 3, 1)
     attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bands)
     first, second = block.feed_forward[0], block.feed_forward[2]
     widened = functional.gelu(functional.layer_norm(attended, (16,)) @ first.weight.T + first.bias)
@@ -39,32 +39,34 @@ def test_advancing_token_by_token_gives_the_full_pass(context: int, num_kv_heads
     trunk, tokens = small_trunk(3, context, num_kv_heads), torch.randn(2, 11, 16)
     cache = trunk.new_cache(2, tokens_per_step=1)
     advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)]
-    torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11), 1), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 def test_matrices_in_bfloat16_give_nearly_the_same_and_keep_a_cache_of_that_kind() -> None:
     trunk, tokens = small_trunk(num_layers=3, context=4), torch.randn(2, 11, 16)
-    exact = trunk(tokens, torch.arange(11))
+    exact = trunk(tokens, torch.arange(11), 1)
     trunk.multiply_in(torch.bfloat16)
     cache = trunk.new_cache(2, tokens_per_step=1)
     assert cache.keys.dtype == cache.values.dtype == torch.bfloat16
     advanced = torch.stack([trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)], dim=1)
     assert advanced.dtype == torch.float32
     torch.testing.assert_close(advanced, exact, atol=0.06, rtol=0)
-    torch.testing.assert_close(advanced, trunk(tokens, torch.arange(11)), atol=0.03, rtol=0)
+    torch.testing.assert_close(advanced, trunk(tokens, torch.arange(11), 1), atol=0.03, rtol=0)
 
 
 @torch.no_grad()
 def test_hidden_states_do_not_depend_on_where_the_steps_begin() -> None:
     trunk, tokens = small_trunk(num_layers=2, context=3), torch.randn(1, 8, 16)
-    torch.testing.assert_close(trunk(tokens, torch.arange(8) + 300), trunk(tokens, torch.arange(8)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        trunk(tokens, torch.arange(8) + 300, 1), trunk(tokens, torch.arange(8), 1), atol=1e-4, rtol=0
+    )
 
 
 def test_layers_look_back_over_one_context_each() -> None:
     trunk = small_trunk(num_layers=3, context=2)
     tokens = torch.randn(1, 8, 16, requires_grad=True)
-    trunk(tokens, torch.arange(8))[0, 6, 0].backward()
+    trunk(tokens, torch.arange(8), 1)[0, 6, 0].backward()
     assert (tokens.grad[0] != 0).any(dim=-1).tolist() == [False, False, False, True, True, True, True, False]
 
 
@@ -82,11 +84,11 @@ def test_a_context_of_no_step_is_refused() -> None:
 def test_tokens_that_do_not_exist_change_nothing_for_the_others() -> None:
     trunk, tokens, steps = small_trunk(num_layers=3, context=4), torch.randn(2, 11, 16), torch.arange(11)
     real = torch.ones(2, 11, dtype=torch.bool)
-    assert torch.equal(trunk(tokens, steps, real), trunk(tokens, steps))
+    assert torch.equal(trunk(tokens, steps, 1, real), trunk(tokens, steps, 1))
     real[0, [2, 5]] = False
-    hidden, others = trunk(tokens, steps, real), torch.where(real[..., None], tokens, -3 * tokens)
-    assert torch.equal(trunk(others, steps, real)[real], hidden[real])
-    assert not torch.equal(hidden[0], trunk(tokens, steps)[0])
+    hidden, others = trunk(tokens, steps, 1, real), torch.where(real[..., None], tokens, -3 * tokens)
+    assert torch.equal(trunk(others, steps, 1, real)[real], hidden[real])
+    assert not torch.equal(hidden[0], trunk(tokens, steps, 1)[0])
 
 
 def test_recomputed_activations_give_the_same_gradients_and_are_not_kept() -> None:
@@ -98,7 +100,7 @@ def test_recomputed_activations_give_the_same_gradients_and_are_not_kept() -> No
         with torch.autograd.graph.saved_tensors_hooks(
             lambda saved, sizes=sizes: sizes.append(saved.numel()) or saved, lambda saved: saved
         ):
-            hidden = trunk(tokens, steps)
+            hidden = trunk(tokens, steps, 1)
         hidden.square().sum().backward()
         kept.append(sum(sizes))
         gradients.append([hidden, *(weights.grad for weights in trunk.parameters())])

@@ -60,7 +60,9 @@ def test_rows_of_a_batch_are_cut_and_moved_whole(spec):
     batch = next(SequenceDataset(toy_sequences(spec, 0), 16, 8).in_order())
     own = rows_on(batch, slice(2, 5), torch.device("cpu"))
     moved = rows_on(batch, slice(2, 5), META)
-    for field in fields(batch):
+    there = [field for field in fields(batch) if getattr(batch, field.name) is not None]
+    assert len(there) == 9
+    for field in there:
         assert torch.equal(getattr(own, field.name), getattr(batch, field.name)[2:5]), field.name
         assert getattr(moved, field.name).device == META
         assert getattr(moved, field.name).shape == getattr(own, field.name).shape

@@ -116,7 +116,8 @@ class ActionTransformer(nn.Module):
     def attention_maps(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> AttentionMaps:
         """What attends to what in `forward`."""
         self._check(states, actions, seq_lens)
-        return attention_maps(self.trunk, *self._tokens(states, actions, None), ("state", "action"))
+        tokens, steps, _ = self._tokens(states, actions, None)
+        return attention_maps(self.trunk, tokens, steps, ("state", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide."""
@@ -155,7 +156,7 @@ class ActionTransformer(nn.Module):
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
         check_bounds(actions, create_padding_mask(seq_lens, states.shape[1]), self.action_bounds)
 
-    def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor, int]:
         return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, hide)])
 
     def _hidden(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> Tensor:

@@ -126,7 +126,8 @@ class HierarchicalTransformer(nn.Module):
     def attention_maps(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
         """What attends to what in `forward`."""
         held = self._check(states, actions, options, seq_lens)
-        return attention_maps(self.trunk, *self._tokens(states, actions, held, None), ("state", "option", "action"))
+        tokens, steps, _ = self._tokens(states, actions, held, None)
+        return attention_maps(self.trunk, tokens, steps, ("state", "option", "action"))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
@@ -202,7 +203,9 @@ class HierarchicalTransformer(nn.Module):
             )
         return options[:, None].expand(batch, length) if options.ndim == 1 else options
 
-    def _tokens(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _tokens(
+        self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None
+    ) -> tuple[Tensor, Tensor, int]:
         state_tokens = self.embed_state(states, previous_states(states))
         return interleave([state_tokens, self.embed_option(options), self.embed_action(actions, hide)])
 

@@ -230,14 +230,14 @@ class MultiAgentTransformer(nn.Module):
         of_agents = self.embed_state(states, previous) + self.embed_agent(agent_ids)[:, :, None]  # (B, N, T, D)
         state_tokens = of_agents + self.embed_action(*own_last_actions(actions, hide))
         deciding = of_agents + self.deciding + self.embed_action(*earlier_actions(actions, real, hide))
-        tokens, steps = interleave([*state_tokens.unbind(1), *deciding.unbind(1)])
+        tokens, steps, _ = interleave([*state_tokens.unbind(1), *deciding.unbind(1)])
         return tokens, steps, torch.cat([real, real], dim=1)
 
     def _hidden(self, states: Tensor, agent_ids: Tensor, actions: Tensor, real: Tensor, hide: Tensor | None) -> Tensor:
         """Hidden states (B, N, T, D) of the deciding tokens."""
         tokens, steps, exists = self._tokens(states, agent_ids, actions, real, hide)
         rows, count, length = exists.shape
-        hidden = self.trunk(tokens, steps, None if exists.all() else exists.transpose(1, 2).flatten(1))
+        hidden = self.trunk(tokens, steps, count, exists.transpose(1, 2).flatten(1))
         deciding = hidden.view(rows, length, count, -1)[:, :, count // 2 :].transpose(1, 2)
         return deciding.reshape(*real.shape, -1)
 

@@ -6,7 +6,7 @@ rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of thes
 window_mask(steps, window)       -- which token may see which in a full pass
 visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
-window_bands(steps, window)      -- a full pass cut into bands of queries and the keys within their reach
+window_bands(steps, window, ...) -- a full pass cut into bands of queries and the keys within their reach
 WindowedAttention                -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
@@ -72,13 +72,13 @@ class Band:
     bias: Tensor
 
 
-def window_bands(steps: Tensor, window: int, real: Tensor | None = None) -> list[Band]:
+def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor | None = None) -> list[Band]:
     """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic.
 
     `real` (B, L) bool marks the tokens that exist, None where all do.
     """
     length = len(steps)
-    reach = int(torch.searchsorted(steps, steps[:1] + window))  # tokens in a window, all steps having equally many
+    reach = window * tokens_per_step
     size = max(reach, SMALLEST_BAND)
     bands = []
     for start in range(0, length, size):
@@ -125,7 +125,7 @@ class WindowedAttention(nn.Module):
         return torch.softmax(scaled_scores(query, key, bias), dim=-1)
 
     def _split(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, H, L, K) and keys (B, G, L, K), turned to their steps, and values (B, G, L, K) of tokens (B, L, D)."""
+        """Queries (B, H, L, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
         dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
         heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
         of_heads = tuple(part[..., None, :] for part in rotation)
@@ -134,9 +134,12 @@ class WindowedAttention(nn.Module):
 
 
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """query key^T / sqrt(K) + bias, (B, H, Q, N) float32; queries that share keys (B, G, N, K) are multiplied together."""
+    """query key^T / sqrt(K) + bias, float32, (B, H, Q, N).
+
+    Queries (B, H, Q, K) that share keys (B, G, N, K) are multiplied by them together.
+    """
     shared = query.reshape(len(query), key.shape[1], -1, query.shape[-1])  # (B, G, H / G * Q, K)
-    products = torch.matmul(shared, key.transpose(-1, -2)).view(*query.shape[:3], key.shape[2])
+    products = torch.matmul(shared, key.transpose(-1, -2)).view(*query.shape[:3], -1)
     return torch.add(bias, products, alpha=query.shape[-1] ** -0.5)
 
 
@@ -145,6 +148,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
 
     Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
-    scores = scaled_scores(query, key, bias)
-    shared = torch.softmax(scores, dim=-1).to(value.dtype).view(len(query), value.shape[1], -1, value.shape[2])
+    weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype)
+    shared = weights.view(len(query), key.shape[1], -1, key.shape[2])
     return torch.matmul(shared, value).view(query.shape)

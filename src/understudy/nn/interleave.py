@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 
-def interleave(modalities: list[Tensor]) -> tuple[Tensor, Tensor]:
+def interleave(modalities: list[Tensor]) -> tuple[Tensor, Tensor, int]:
     """Lay M aligned modalities (B, T, D) out as s_0 a_0 s_1 a_1 ...
 
-    Returns the tokens (B, T * M, D) and the step (T * M,) int64 of each.
+    Returns the tokens (B, T * M, D), the step (T * M,) int64 of each, and M.
     """
     stacked = torch.stack(modalities, dim=2)  # (B, T, M, D)
     batch, length, count, width = stacked.shape
     steps = torch.arange(length, device=stacked.device).repeat_interleave(count)
-    return stacked.reshape(batch, length * count, width), steps
+    return stacked.reshape(batch, length * count, width), steps, count
 
 
 def pick(hidden: Tensor, modality: int, tokens_per_step: int) -> Tensor:

@@ -28,5 +28,5 @@ def attention_maps(
     trunk: Trunk, tokens: Tensor, steps: Tensor, modalities: tuple[str, ...], real: Tensor | None = None
 ) -> AttentionMaps:
     """The maps of a pass over tokens (B, L, D), whose steps have these modalities each; memory is quadratic in L."""
-    layers = trunk.attention_maps(tokens, steps, real)
+    layers = trunk.attention_maps(tokens, steps, len(modalities), real)
     return AttentionMaps(layers, steps, modalities * (len(steps) // len(modalities)))

@@ -65,12 +65,13 @@ class Trunk(nn.Module):
         """Width of an attention head."""
         return self.embed_dim // self.num_heads
 
-    def forward(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each step having equally many.
+    def forward(self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
 
         `real` (B, L) bool marks the tokens that exist, None where all do.
         """
-        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
+        rotation = rotary_angles(steps, self.head_dim)
+        bands = window_bands(steps, self.context, tokens_per_step, real)
         x = tokens
         for block in self.blocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
@@ -79,9 +80,12 @@ class Trunk(nn.Module):
                 x = block(x, rotation, bands)
         return self.norm(x)
 
-    def attention_maps(self, tokens: Tensor, steps: Tensor, real: Tensor | None = None) -> list[Tensor]:
+    def attention_maps(
+        self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None
+    ) -> list[Tensor]:
         """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
-        rotation, bands = rotary_angles(steps, self.head_dim), window_bands(steps, self.context, real)
+        rotation = rotary_angles(steps, self.head_dim)
+        bands = window_bands(steps, self.context, tokens_per_step, real)
         bias = as_bias(visible(steps, self.context, real))
         x, maps = tokens, []
         for block in self.blocks:
