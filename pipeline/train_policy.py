@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from understudy.errors import ParameterError
 from understudy.options.labels import with_labels
 from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
@@ -35,18 +34,8 @@ def train_policy(params: Params, name: str, device: torch.device) -> None:
         check_files(OPTIONS / "options.json")
         training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
         provenance["options"] = sha256(OPTIONS / "options.json")
-        if config.get("num_options", training.num_options) != training.num_options:
-            raise ParameterError(
-                f"policies.{name}.num_options: expected options.count = {training.num_options}, got {config['num_options']}"
-            )
     torch.manual_seed(params.training.seed)
     model = build_model(policy.family, config, training.spec, training.normalisation, f"policies.{name}")
-    if hasattr(model, "num_options") and training.options is None:
-        raise ParameterError(
-            f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
-        )
-    if hasattr(model, "max_num_agents"):
-        raise ParameterError(f"policies.{name}.family: expected a family of one agent, got {policy.family}")
     work_done = [params.training.model_dump(), policy.family, config, device.type, count()]
     with first_goes_first():  # it deletes the checkpoints of other work
         checkpoint = checkpoint_folder(f"train_policy@{name}", work_done, provenance)
