@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from understudy.models.multi_agent import MultiAgentTransformer
+from understudy.sequences.batch import Batch
 
 STATE_DIM, ACTION_DIM, AGENTS, STEPS = 3, 2, 3, 9
 IDS = torch.tensor([0, 1, 2])
@@ -206,3 +207,33 @@ def test_an_agent_that_is_there_matters(discrete: bool) -> None:
     everybody, fewer = full_pass(model, states, actions)[0], full_pass(model, states, actions, present=PRESENT)[0]
     assert torch.equal(everybody[0], fewer[0])
     assert (everybody[1, [0, 2]] != fewer[1, [0, 2]]).any(dim=-1).all()
+
+
+# Learning
+
+
+def learn_to_follow(attends: bool) -> Tensor:
+    """Accuracy of two agents, (2,), after training: the first acts by its own state, the second by the first one's.
+
+    What the first has done is all that the second needs; its own states say nothing.
+    """
+    torch.manual_seed(5)
+    model = MultiAgentTransformer(1, 2, 16, 1, 2, 32, 4, True, 2, context=2, attend_between_agents=attends)
+    optimizer, ids = torch.optim.AdamW(model.parameters(), lr=1e-2), IDS[:2].expand(64, 2)
+    present, mask, lengths = ids >= 0, torch.ones(64, 2, 4, dtype=torch.bool), torch.full((64, 2), 4)
+    for _ in range(60):
+        states = torch.randn(64, 2, 4, 1)
+        actions = (states[:, :1, :, 0] > 0).long().expand(64, 2, 4)
+        batch = Batch(states, actions, actions, torch.zeros(64, 2, 4), lengths, mask, mask, None, None, ids, present)
+        terms, preds = model.losses(batch, torch.Generator())
+        optimizer.zero_grad()
+        terms["action"].backward()
+        optimizer.step()
+    return (preds.argmax(-1) == actions).float().mean(dim=(0, 2))
+
+
+def test_an_agent_learns_to_follow_another_where_it_sees_it() -> None:
+    assert (learn_to_follow(attends=True) > 0.95).all()
+    own, others = learn_to_follow(attends=False)
+    assert own > 0.95
+    assert others < 0.65

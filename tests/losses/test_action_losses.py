@@ -161,3 +161,13 @@ def test_agents_are_averaged_like_rows() -> None:
     )
     values, returns = logits[..., 0], vectors[..., 0]
     torch.testing.assert_close(discrete.value_loss(values, returns, mask), (values - returns).square()[mask].mean())
+
+
+def test_targets_of_another_shape_are_refused_rather_than_stretched() -> None:
+    square, mask = torch.zeros(3, 3, 3), torch.ones(3, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"targets: expected shape \(3, 3, 3\), got \(3, 3\)"):
+        ActionPredictionLoss(False).continuous_action_loss(square, square[0], mask)
+    with pytest.raises(ValueError, match=r"targets: expected shape \(3, 3\), got \(3,\)"):
+        ActionPredictionLoss(False).value_loss(square[0], square[0, 0], mask)
+    with pytest.raises(ValueError, match=r"targets: expected shape \(3, 3\), got \(9,\)"):
+        ActionPredictionLoss(True).discrete_action_loss(square, torch.zeros(9, dtype=torch.int64), mask)

@@ -5,7 +5,7 @@ B rows, T steps, A action. Rows may have further axes in front, such as agents.
 
 import math
 
-from torch import Tensor
+from torch import Size, Tensor
 from torch.nn import functional
 
 from understudy.losses.masking import masked_mean
@@ -37,7 +37,8 @@ class ActionPredictionLoss:
     `continuous_loss` says what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, or "mse".
 
     Raises:
-        ValueError: a discrete loss is asked of continuous actions, or the other way round, or an unknown loss.
+        ValueError: a discrete loss is asked of continuous actions, or the other way round, an unknown loss, or targets of
+            another shape than the predictions, which would be stretched to it.
     """
 
     def __init__(self, discrete_actions: bool, continuous_loss: str = "nll") -> None:
@@ -51,6 +52,7 @@ class ActionPredictionLoss:
         """Cross entropy of logits (B, T, A) and choices (B, T) int64."""
         if not self.discrete_actions:
             raise ValueError("discrete_action_loss: expected discrete_actions=True, got False")
+        _check_shape(targets, preds.shape[:-1])
         return masked_mean(cross_entropy_by_step(preds, targets), mask)
 
     def continuous_action_loss(
@@ -59,6 +61,7 @@ class ActionPredictionLoss:
         """Squared error of means (B, T, A), averaged over dimensions; with `log_std` the Gaussian's negative log-likelihood."""
         if self.discrete_actions:
             raise ValueError("continuous_action_loss: expected discrete_actions=False, got True")
+        _check_shape(targets, preds.shape)
         if log_std is not None:
             return gaussian_nll(preds, log_std, targets, mask)
         return masked_mean((preds - targets).square().mean(-1), mask)
@@ -71,4 +74,10 @@ class ActionPredictionLoss:
 
     def value_loss(self, values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error of values (B, T)."""
+        _check_shape(targets, values.shape)
         return mean_squared_error(values, targets, mask)
+
+
+def _check_shape(targets: Tensor, expected: Size) -> None:
+    if targets.shape != expected:
+        raise ValueError(f"targets: expected shape {tuple(expected)}, got {tuple(targets.shape)}")
