@@ -235,3 +235,9 @@ def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_head
 def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: int) -> None:
     with pytest.raises(ValueError, match=f"num_kv_heads: expected a divisor of num_heads = 4, got {num_kv_heads}"):
         WindowedAttention(16, 4, num_kv_heads)
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 4])
+def test_no_rows_at_all_are_attended_to_as_well(num_kv_heads: int) -> None:
+    layer, steps = WindowedAttention(16, 4, num_kv_heads), torch.arange(5)
+    assert layer(torch.zeros(0, 5, 16), rotary_angles(steps, 4), window_bands(steps, 3, 1)).shape == (0, 5, 16)

@@ -138,8 +138,10 @@ def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
 
     Queries (B, H, Q, K) that share keys (B, G, N, K) are multiplied by them together.
     """
-    shared = query.reshape(len(query), key.shape[1], -1, query.shape[-1])  # (B, G, H / G * Q, K)
-    products = torch.matmul(shared, key.transpose(-1, -2)).view(*query.shape[:3], -1)
+    batch, heads, queries, width = query.shape
+    groups, length = key.shape[1:3]
+    shared = query.reshape(batch, groups, heads // groups * queries, width)
+    products = torch.matmul(shared, key.transpose(-1, -2)).view(batch, heads, queries, length)
     return torch.add(bias, products, alpha=query.shape[-1] ** -0.5)
 
 
@@ -149,5 +151,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
     weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype)
-    shared = weights.view(len(query), key.shape[1], -1, key.shape[2])
+    batch, heads, queries, length = weights.shape
+    groups = value.shape[1]
+    shared = weights.view(batch, groups, heads // groups * queries, length)
     return torch.matmul(shared, value).view(query.shape)
