@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from understudy.errors import ParameterError
 from understudy.options.labels import with_labels
 from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
@@ -12,11 +11,10 @@ from understudy.sequences.store import open_sequences
 from understudy.stage import run_policy_stage
 from understudy.training.distributed import count, first_goes_first, process_group, rank
 from understudy.training.loop import train
-from understudy.training.run import CURVE_COLUMNS
+from understudy.training.run import write_outcome
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
-from understudy.utils.csvfile import write_csv
-from understudy.utils.jsonfile import sha256, write_json
+from understudy.utils.jsonfile import sha256
 from understudy.utils.provenance import check_files
 
 SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
@@ -36,16 +34,8 @@ def train_policy(params: Params, name: str, device: torch.device) -> None:
         check_files(OPTIONS / "options.json")
         training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
         provenance["options"] = sha256(OPTIONS / "options.json")
-        if config.get("num_options", training.num_options) != training.num_options:
-            raise ParameterError(
-                f"policies.{name}.num_options: expected options.count = {training.num_options}, got {config['num_options']}"
-            )
     torch.manual_seed(params.training.seed)
     model = build_model(policy.family, config, training.spec, training.normalisation, f"policies.{name}")
-    if hasattr(model, "num_options") and training.options is None:
-        raise ParameterError(
-            f"policies.{name}.learns_from: expected options for {policy.family}, got {policy.learns_from}"
-        )
     work_done = [params.training.model_dump(), policy.family, config, device.type, count()]
     with first_goes_first():  # it deletes the checkpoints of other work
         checkpoint = checkpoint_folder(f"train_policy@{name}", work_done, provenance)
@@ -57,11 +47,7 @@ def train_policy(params: Params, name: str, device: torch.device) -> None:
     )
     with replace_folder(Path("models") / name) as folder:
         save_policy(trained, folder)
-        write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
-        write_json(
-            folder / "held_out.json",
-            {"action_accuracy": outcome.best.accuracy, "nll": outcome.best.nll, "step": outcome.best_step},
-        )
+        write_outcome(outcome, folder)
     remove_checkpoints(f"train_policy@{name}")
 
 

@@ -3,7 +3,8 @@
 CHOICES, VECTORS                 -- specs of an environment with three choices, and with vectors of two entries
 random_episodes(spec, lengths)   -- episodes with different numbers everywhere
 written_recording, written_store -- the same on disk
-by_hand, in_random_states        -- sequences in memory
+by_hand, in_random_states        -- sequences of given numbers
+with_columns(sequences, ...)     -- others in their place
 two_rules(spec, seed)            -- demonstrations in which the step is known where one rule follows another
 refused(kind, *parts)            -- the block must fail with one line that holds the parts
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
@@ -13,8 +14,9 @@ import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -23,9 +25,10 @@ from ruamel.yaml import YAML
 
 from understudy.environments.view import ObservationView
 from understudy.episode import NO_OPTION, Episode
-from understudy.rollouts.parquet import read_recording, write_recording
+from understudy.rollouts.parquet import open_recording, write_recording
 from understudy.sequences.build import write_sequences
 from understudy.sequences.normalise import Normalisation
+from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 
@@ -112,7 +115,7 @@ def written_store(
     store = folder / "sequences"
     store.mkdir()
     splits = {"train": training, "validation": np.asarray(held_out)}
-    write_sequences(store, raw, read_recording(raw), ObservationView(spec.components, hidden), splits)
+    write_sequences(store, open_recording(raw), ObservationView(spec.components, hidden), splits)
     return store
 
 
@@ -122,24 +125,41 @@ def by_hand(
     labels: np.ndarray,
     lengths: Sequence[int],
     *,
+    actions: np.ndarray | None = None,
+    returns_to_go: np.ndarray | None = None,
     truncated: Sequence[int] = (),
     **others,
 ) -> Sequences:
-    """Sequences in memory whose scales change nothing; `others` replaces any field."""
+    """Sequences in a file without a name whose scales change nothing; the actions are the labels; `others` replaces any field."""
+    states, numbers = np.asarray(states), np.arange(len(lengths))
+    executed = np.reshape(labels if actions is None else actions, (len(states), -1))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "train.arrow"
+        episodes = {"episode": numbers, "seed": numbers, "length": lengths, "truncated": np.isin(numbers, truncated)}
+        SplitWriter(path, spec, states.shape[1], episodes).write(
+            state_action=np.concatenate([states, executed], axis=1),
+            label=labels,
+            return_to_go=np.zeros(len(states)) if returns_to_go is None else returns_to_go,
+        )
+        steps = map_split(path, spec, states.shape[1])
     fields_of_sequences = {
         "spec": spec,
         "view": ObservationView(spec.components, ()),
-        "normalisation": Normalisation.none(spec.state_dim),
-        "states": np.asarray(states, dtype=np.float32),
-        "actions": np.asarray(labels, dtype=np.float32),
-        "labels": np.asarray(labels, dtype=np.float32),
-        "returns_to_go": np.zeros(len(states), dtype=np.float32),
-        "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        "truncated": np.isin(np.arange(len(lengths)), truncated),
-        "seeds": np.arange(len(lengths)),
+        "normalisation": Normalisation.none(states.shape[1]),
+        "steps": steps,
+        "offsets": steps.offsets,
+        "truncated": steps.truncated,
+        "seeds": steps.seeds,
         "sha256": "0" * 64,
     }
     return Sequences(**fields_of_sequences | others)
+
+
+def with_columns(sequences: Sequences, **columns: np.ndarray) -> Sequences:
+    """The same sequences with other states, labels, actions or returns_to_go."""
+    kept = {name: getattr(sequences, name) for name in ("states", "labels", "actions", "returns_to_go")}
+    other = by_hand(sequences.spec, lengths=np.diff(sequences.offsets), **kept | columns)
+    return replace(sequences, steps=other.steps)
 
 
 def in_random_states(spec: EnvironmentSpec, labels: np.ndarray, lengths: Sequence[int], seed: int = 0) -> Sequences:

@@ -32,7 +32,7 @@ from understudy.validation import describe
 
 FORMAT_VERSION = 1
 FARTHEST = 1e8
-GIVEN = ("self", "state_dim", "action_dim", "discrete_actions", "difference_scale")
+GIVEN = ("self", "state_dim", "action_dim", "discrete_actions", "difference_scale", "action_bounds")
 
 
 def build_model(
@@ -61,6 +61,7 @@ def build_model(
         "action_dim": spec.action_dim,
         "discrete_actions": spec.discrete_actions,
         "difference_scale": normalisation.difference_std,
+        "action_bounds": None if spec.discrete_actions else (spec.action_low, spec.action_high),
     }
     checked = create_model(family, __config__=ConfigDict(extra="forbid", strict=True), **arguments)
     try:

@@ -23,14 +23,14 @@ from tests.contracts.test_planted_mistakes import FOUND, Mistake, exchange
 from tests.sequences.test_dataset import LENGTHS, counting, times_counted
 from tests.toys import CountingActor, CountingEnvironment
 from understudy import params as parameters
-from understudy.environments.play import _Row, play
+from understudy.environments.play import _Log, _Rows, play
 from understudy.errors import ParameterError
 from understudy.options import labels as option_labels
 from understudy.options.discovery import OptionModel
 from understudy.rollouts.parquet import read_recording
 from understudy.sequences import build, dataset, splits
 from understudy.sequences.dataset import Chunks, SequenceDataset
-from understudy.sequences.normalise import Normalisation
+from understudy.sequences.normalise import Normalisation, ScaleSums
 from understudy.sequences.store import open_sequences
 
 EPISODES = random_episodes(CHOICES, LENGTHS, truncated=[1, 3])
@@ -158,17 +158,20 @@ def evaluating_on_demonstrations(patch):
 
 
 def a_seed_late(begin):
-    def wrong(row, seed):
-        begin(row, seed + 1)
-        row.seed = seed
+    def wrong(rows, free):
+        waiting, taken = rows.waiting, []
+        rows.waiting = (taken.append(seed + 1) or seed + 1 for seed in waiting)
+        begin(rows, free)
+        rows.waiting = waiting
+        rows.seeds[np.isin(rows.seeds, taken)] -= 1
 
     return wrong
 
 
-def of_all_episodes(_):
-    states = np.concatenate([episode.observations for episode in FAR_AWAY])
-    scales = Normalisation.of(states, states[:, 0], np.zeros(len(states), bool))
-    return lambda *_: scales
+def of_all_episodes(measure):
+    sums, states = ScaleSums(3), np.concatenate([episode.observations for episode in FAR_AWAY])
+    sums.add(states, states[:, 0], np.zeros(len(states), bool))
+    return lambda _: measure(sums)
 
 
 def training_on_all(split):
@@ -209,23 +212,22 @@ def all_truncated(gather):
     return lambda store, *others: gather(replace(store, truncated=np.ones_like(store.truncated)), *others)
 
 
-def one_flag(finish):
-    return lambda row, terminated, truncated: finish(row, terminated or truncated, False)
-
-
-def a_step_short(finish):
-    def wrong(row, *flags):
-        row.steps = row.steps[:-1]
-        return finish(row, *flags)
+def one_flag(step):
+    def wrong(rows, actions):
+        rewards, ended = step(rows, actions)
+        return rewards, {row: (any(flags), False) for row, flags in ended.items()}
 
     return wrong
 
 
-def seeing_what_follows(finish):
-    def wrong(row, *flags):
-        seen = [step[0] for step in row.steps[1:]] + [row.observation]
-        row.steps = [(observation, *step[1:]) for observation, step in zip(seen, row.steps, strict=True)]
-        return finish(row, *flags)
+def a_step_short(cut):
+    return lambda log, row: {name: column[:-1] for name, column in cut(log, row).items()}
+
+
+def seeing_what_follows(cut):
+    def wrong(log, row):
+        columns = cut(log, row)
+        return columns | {"observations": np.roll(columns["observations"], -1, axis=0)}
 
     return wrong
 
@@ -267,8 +269,8 @@ apart, to_come = no_episode_is_on_both_sides, returns_are_those_still_to_come
 MISTAKES = [
     Mistake("seeds are not checked", overlapping_seeds_are_refused, without_a_check_of_seeds),
     Mistake("evaluation plays demonstrated seeds", own_seeds, evaluating_on_demonstrations),
-    Mistake("an episode plays another seed than it says", own_seeds, exchange(_Row, "begin", a_seed_late)),
-    Mistake("scales are of held-out episodes too", scales, exchange(build.Normalisation, "of", of_all_episodes)),
+    Mistake("an episode plays another seed than it says", own_seeds, exchange(_Rows, "begin", a_seed_late)),
+    Mistake("scales are of held-out episodes too", scales, exchange(ScaleSums, "normalisation", of_all_episodes)),
     Mistake("held-out episodes train", apart, exchange(splits, "split_episodes", training_on_all)),
     Mistake("a chunk's lead counts again", once, exchange(dataset, "gather", without_leads)),
     Mistake("an epoch lacks its last batch", once, exchange(SequenceDataset, "_batches", without_the_last_batch)),
@@ -276,9 +278,9 @@ MISTAKES = [
     Mistake("batches lack an episode's last step", once, exchange(SequenceDataset, "_cut", without_the_last_step)),
     Mistake("truncation is forgotten", clock, exchange(dataset, "gather", no_truncation)),
     Mistake("termination counts as truncation", clock, exchange(dataset, "gather", all_truncated)),
-    Mistake("both flags are merged into one", clock, exchange(_Row, "_finish", one_flag)),
-    Mistake("an episode lacks its last step", whole, exchange(_Row, "_finish", a_step_short)),
-    Mistake("observations are a step late", whole, exchange(_Row, "_finish", seeing_what_follows)),
+    Mistake("both flags are merged into one", clock, exchange(_Rows, "step", one_flag)),
+    Mistake("an episode lacks its last step", whole, exchange(_Log, "cut", a_step_short)),
+    Mistake("observations are a step late", whole, exchange(_Log, "cut", seeing_what_follows)),
     Mistake("labels are written a step late", labels, exchange(option_labels, "write_labels", a_step_late)),
     Mistake("options end a step early", labels, exchange(OptionModel, "label", a_step_early)),
     Mistake("returns are of the past", to_come, exchange(build, "returns_to_go", from_each_start)),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from understudy.nn.cache import Cache, LayerCache, PlayState
+from understudy.nn.cache import EMPTY, Cache, LayerCache, PlayState
 
 T, F = True, False
 
@@ -33,16 +33,16 @@ def test_an_empty_cache_holds_one_step_more_than_the_context() -> None:
     cache = small_cache(3)
     assert cache.num_slots == 6
     assert cache.keys.shape == cache.values.shape == (2, 3, 1, 6, 4)
-    assert cache.slot_steps.tolist() == [[-1] * 6] * 3
+    assert cache.slot_steps.tolist() == [[EMPTY] * 6] * 3
     assert cache.step.tolist() == [0, 0, 0]
 
 
 def test_masks_of_passes_of_the_last_action_and_the_present_state() -> None:
     cache = small_cache()
-    assert allowed_in_pass(cache, [-1, 0]).tolist() == [[[T, T, T, T, T, T], [F, T, F, F, F, F]]]
+    assert allowed_in_pass(cache, [-1, 0]).tolist() == [[[T, F, T, T, T, T], [F, T, F, F, F, F]]]
     assert allowed_in_pass(cache, [0, 1]).tolist() == [[[F, T, T, F, F, F], [F, T, T, T, F, F]]]
     assert allowed_in_pass(cache, [1, 2]).tolist() == [[[F, T, T, T, T, F], [F, F, F, T, T, T]]]
-    assert cache.slot_steps.tolist() == [[-1, 0, 0, 1, 1, 2]]
+    assert cache.slot_steps.tolist() == [[EMPTY, 0, 0, 1, 1, 2]]
 
 
 def test_the_ring_comes_round_to_its_first_slots() -> None:
@@ -69,7 +69,7 @@ def test_a_row_that_begins_again_sees_nothing_of_before_and_the_others_go_on() -
     cache.reset(torch.tensor([0]))
     assert cache.step.tolist() == [0, 1]
     allowed = allowed_in_pass(cache, [-1, 0], [0, 1])
-    assert allowed[0].tolist() == [[T, T, T, T, T, T], [F, F, F, T, F, F]]
+    assert allowed[0].tolist() == [[T, T, T, F, T, T], [F, F, F, T, F, F]]
     assert allowed[1].tolist() == [[F, T, T, F, F, F], [F, T, T, T, F, F]]
 
 
@@ -130,7 +130,7 @@ def test_tokens_of_one_step_see_each_other_in_order_where_that_is_asked_for() ->
     assert allowed_in_pass(cache, [0, 0], [0, 0]).tolist() == [[[T, T, F, F, F, F]] * 2] * 2
     _, allowed = cache.begin_pass(torch.tensor([[1, 1], [-1, 1]]), in_order=True)
     assert allowed[0, 0].tolist() == [[T, T, T, F, F, F], [T, T, T, T, F, F]]
-    assert allowed[1, 0].tolist() == [[T, T, T, F, T, T], [T, T, F, T, F, F]]
+    assert allowed[1, 0].tolist() == [[F, F, T, F, T, T], [T, T, F, T, F, F]]
 
 
 def grouped_state() -> PlayState:

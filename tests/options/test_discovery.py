@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import CHOICES, SPECS, VECTORS, in_random_states, refused, two_rules
+from tests.builders import CHOICES, SPECS, VECTORS, by_hand, in_random_states, refused, two_rules, with_columns
 from understudy.errors import DataError
 from understudy.options.discovery import find_options, step_features
 from understudy.params import OptionParams
@@ -57,7 +57,7 @@ def test_terminations_mark_switches_and_the_starts_of_episodes(spec):
 
 def test_options_explain_what_was_demonstrated_and_not_what_was_executed():
     sequences, rules = two_rules(VECTORS, seed=0)
-    noisy = replace(sequences, actions=np.random.default_rng(0).normal(size=sequences.actions.shape))
+    noisy = with_columns(sequences, actions=np.random.default_rng(0).normal(size=sequences.actions.shape))
     assert agreement(find_options(noisy, PARAMS).label(noisy)[0], rules) > 0.9
 
 
@@ -68,9 +68,7 @@ def test_an_episode_is_labelled_by_itself():
 
     def step(number: int):
         here = slice(number, number + 1)
-        return replace(
-            sequences, states=sequences.states[here], labels=sequences.labels[here], offsets=np.array([0, 1])
-        )
+        return by_hand(CHOICES, sequences.states[here], sequences.labels[here], [1])
 
     alone = [model.label(step(number))[0][0] for number in range(100)]
     assert model.label(single)[0][:100].tolist() == alone
@@ -95,7 +93,7 @@ def test_the_likeliest_of_several_fits_is_kept():
 def test_features_are_the_normalised_state_and_the_demonstrated_action():
     sequences, _ = two_rules(VECTORS, seed=0, episodes=1)
     scales = replace(sequences.normalisation, state_mean=(1.0, 2.0, 3.0), state_std=(2.0, 4.0, 8.0))
-    got = step_features(replace(sequences, normalisation=scales, actions=sequences.actions + 1))
+    got = step_features(with_columns(replace(sequences, normalisation=scales), actions=sequences.actions + 1))
     expected = (sequences.states.astype(np.float64) - [1.0, 2.0, 3.0]) / [2.0, 4.0, 8.0]
     assert got.dtype == np.float64
     np.testing.assert_allclose(got[:, :3], expected, atol=1e-6)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import CHOICES, VECTORS, in_random_states
+from tests.builders import CHOICES, VECTORS, in_random_states, with_columns
 from understudy.options.metrics import describe_usage, information_about_actions
 
 
@@ -82,14 +82,14 @@ def test_an_option_that_the_state_gives_away_is_worth_nothing():
     def given_away(seed: int):
         sequences = in_random_states(CHOICES, np.zeros(STEPS), [STEPS], seed)
         options = (sequences.states[:, 0] > 0).astype(np.int16)
-        return replace(sequences, labels=options.astype(np.float32), options=options, num_options=2)
+        return replace(with_columns(sequences, labels=options), options=options, num_options=2)
 
     assert abs(information_about_actions(given_away(0), given_away(1))) < 0.05
 
 
 def test_information_is_about_the_demonstrated_action():
     training, held_out = deciding_choices(0), deciding_choices(1)
-    executed = [replace(part, actions=np.zeros(STEPS, np.float32)) for part in (training, held_out)]
+    executed = [with_columns(part, actions=np.zeros(STEPS)) for part in (training, held_out)]
     assert information_about_actions(*executed) == information_about_actions(training, held_out)
 
 
@@ -102,11 +102,11 @@ def test_an_action_that_only_the_held_out_steps_hold_is_counted():
     training, held_out = deciding_choices(0), deciding_choices(1)
     labels = held_out.labels.copy()
     labels[:10] = 2
-    assert np.isfinite(information_about_actions(training, replace(held_out, labels=labels)))
+    assert np.isfinite(information_about_actions(training, with_columns(held_out, labels=labels)))
 
 
 def test_a_demonstrator_of_one_action_tells_nothing():
     training, held_out = (
-        replace(part, labels=np.zeros(STEPS, np.float32)) for part in (deciding_choices(0), deciding_choices(1))
+        with_columns(part, labels=np.zeros(STEPS)) for part in (deciding_choices(0), deciding_choices(1))
     )
     assert information_about_actions(training, held_out) == pytest.approx(0.0, abs=1e-6)

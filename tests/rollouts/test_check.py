@@ -1,4 +1,4 @@
-"""Every promise of a recording, broken once; the complaint names file, column and row."""
+"""Every promise of a recording, broken once; the complaint names file, column and row, however few rows are read at once."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,11 +7,18 @@ import pytest
 
 from tests.builders import CHOICES, VECTORS, random_episodes, refused, written_recording
 from understudy.errors import DataError
+from understudy.rollouts import table as one_file
 from understudy.rollouts.parquet import read_recording
 from understudy.spec import EnvironmentSpec
 
 LENGTHS = [4, 3, 2]
 NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.fixture(params=[one_file.ROWS_AT_ONCE, 2], ids=["at once", "two rows at once"], autouse=True)
+def rows_at_once(request, monkeypatch):
+    """Read all rows at once, and so few that what is wrong is in a later piece, and an episode in several."""
+    monkeypatch.setattr(one_file, "ROWS_AT_ONCE", request.param)
 
 
 def recorded(folder, spec=CHOICES):
@@ -27,7 +34,7 @@ def change(path, **columns) -> None:
         for row, value in values.items():
             changed[row] = value
         table = table.set_column(place, pa.field(name, kind), pa.array(changed, kind))
-    pq.write_table(table, path)
+    pq.write_table(table, path, row_group_size=3)
 
 
 def keep_rows(path, rows) -> None:

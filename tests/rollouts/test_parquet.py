@@ -6,14 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import CHOICES, SPECS, VECTORS, examples, random_episodes, refused, written_recording
+from tests.builders import (
+    CHOICES,
+    SPECS,
+    VECTORS,
+    assert_same_episode,
+    examples,
+    random_episodes,
+    refused,
+    written_recording,
+)
 from understudy.errors import DataError
-from understudy.rollouts.parquet import Recording, read_recording, write_recording
+from understudy.rollouts import parquet, table
+from understudy.rollouts.parquet import Recording, open_recording, read_recording, write_recording
 from understudy.rollouts.schema import METADATA_KEY
 
 FILES = ("steps.parquet", "episodes.parquet")
@@ -85,6 +96,53 @@ def test_both_end_flags_are_kept_apart(tmp_path):
     assert list(got) == flags
 
 
+@examples(60)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
+    rows_at_once=st.integers(1, 15),
+    row_group=st.integers(1, 15),
+)
+def test_pieces_are_whole_episodes_wherever_the_file_is_cut(tmp_path_factory, lengths, rows_at_once, row_group):
+    episodes = random_episodes(VECTORS, lengths, truncated=[1])
+    folder = written_recording(tmp_path_factory.mktemp("pieces") / "raw", VECTORS, episodes)
+    whole = read_recording(folder)
+    pq.write_table(pq.read_table(folder / FILES[0], partitioning=None), folder / FILES[0], row_group_size=row_group)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "ROWS_AT_ONCE", rows_at_once)
+        pieces = list(open_recording(folder).pieces())
+        assert_holds(read_recording(folder), episodes)
+    got = [episode for piece in pieces for episode in piece.as_episodes()]
+    for one, other in zip(got, whole.as_episodes(), strict=True):
+        assert_same_episode(one, other)
+    ends = np.cumsum(lengths)
+    # A piece is handed out with the read that ends its last episode.
+    reads = np.unique([int(np.searchsorted(rows_at_once * np.arange(1, 80), end)) for end in ends])
+    assert len(pieces) == len(reads)
+
+
+def test_pieces_take_little_of_the_memory_of_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "ROW_GROUP_STEPS", 5_000)
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 2_000)
+    monkeypatch.setattr(table, "BYTES_AT_ONCE", 2**14)
+    folder = written_recording(tmp_path / "raw", VECTORS, random_episodes(VECTORS, [1_000] * 100))
+    before = pa.total_allocated_bytes()
+    allocated = [pa.total_allocated_bytes() - before for _ in open_recording(folder).pieces()]
+    assert len(allocated) == 50
+    assert max(allocated) < (folder / FILES[0]).stat().st_size / 4
+
+
+@pytest.mark.parametrize(("limit", "row_groups"), [(1, [4, 3, 2]), (4, [4, 5]), (5, [7, 2]), (9, [9]), (100, [9])])
+def test_row_groups_end_with_episodes(tmp_path, monkeypatch, limit, row_groups):
+    monkeypatch.setattr(parquet, "ROW_GROUP_STEPS", limit)
+    episodes = random_episodes(CHOICES, [4, 3, 2])
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    write_recording(folder, CHOICES, "teacher", iter(episodes))
+    about = pq.read_metadata(folder / FILES[0])
+    assert [about.row_group(index).num_rows for index in range(about.num_row_groups)] == row_groups
+    assert_holds(read_recording(folder), episodes)
+
+
 @pytest.fixture
 def folder(tmp_path):
     return written_recording(tmp_path / "raw", CHOICES, random_episodes(CHOICES, [4, 3, 2]))
@@ -121,9 +179,9 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 def with_metadata(path, content) -> None:
     """Write the file anew with other metadata: bytes as they are, anything else as JSON."""
-    table = pq.read_table(path, partitioning=None)
+    whole = pq.read_table(path, partitioning=None)
     content = content if isinstance(content, bytes) else json.dumps(content).encode()
-    pq.write_table(table.replace_schema_metadata({METADATA_KEY: content}), path)
+    pq.write_table(whole.replace_schema_metadata({METADATA_KEY: content}), path)
 
 
 def metadata_of(path) -> dict:
@@ -132,8 +190,8 @@ def metadata_of(path) -> dict:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_without_our_metadata_is_refused(folder, name):
-    table = pq.read_table(folder / name, partitioning=None)
-    pq.write_table(table.replace_schema_metadata({"pandas": "{}"}), folder / name)
+    content = pq.read_table(folder / name, partitioning=None)
+    pq.write_table(content.replace_schema_metadata({"pandas": "{}"}), folder / name)
     with refused(DataError, str(folder / name), "expected a recording's metadata under 'understudy', got none"):
         read_recording(folder)
 

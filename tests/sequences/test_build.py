@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.builders import CHOICES, SPECS, VECTORS, random_episodes, written_store
+from understudy.rollouts import table
 from understudy.sequences.store import open_sequences
 
 LENGTHS = [4, 1, 6, 3]
@@ -26,22 +27,22 @@ def description_of(store) -> dict:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_file_is_state_action_state_action_from_end_to_end(tmp_path, spec):
     episodes = random_episodes(spec, LENGTHS)
-    table = arrow_table(written_store(tmp_path, spec, episodes, held_out=[1]) / "train.arrow")
+    arrow = arrow_table(written_store(tmp_path, spec, episodes, held_out=[1]) / "train.arrow")
     numbers = []
     for episode in (episodes[0], episodes[2], episodes[3]):
         for state, action in zip(episode.observations, episode.actions, strict=True):
             numbers += [*state.tolist(), *np.atleast_1d(action).tolist()]
-    buffer = table["sequence"].chunk(0).values.values.buffers()[1]
+    buffer = arrow["sequence"].chunk(0).values.field("state_action").values.buffers()[1]
     assert np.frombuffer(buffer, dtype=np.float32)[: len(numbers)].tolist() == numbers
-    assert table["sequence"].chunk(0).offsets.to_pylist() == [0, 4, 10, 13]
+    assert arrow["sequence"].chunk(0).offsets.to_pylist() == [0, 4, 10, 13]
 
 
 def test_a_row_is_an_episode(tmp_path):
     episodes = random_episodes(CHOICES, LENGTHS, truncated=[2])
-    table = arrow_table(written_store(tmp_path, CHOICES, episodes, held_out=[1]) / "train.arrow")
-    assert table["episode"].to_pylist() == [0, 2, 3]
-    assert table["seed"].to_pylist() == [100, 102, 103]
-    assert table["truncated"].to_pylist() == [False, True, False]
+    arrow = arrow_table(written_store(tmp_path, CHOICES, episodes, held_out=[1]) / "train.arrow")
+    assert arrow["episode"].to_pylist() == [0, 2, 3]
+    assert arrow["seed"].to_pylist() == [100, 102, 103]
+    assert arrow["truncated"].to_pylist() == [False, True, False]
 
 
 def test_an_episode_cut_off_as_it_ended_counts_as_truncated(tmp_path):
@@ -122,6 +123,18 @@ def test_the_description_holds_the_hashes_of_what_it_describes(tmp_path):
         assert got == hashlib.sha256((tmp_path / "raw" / name).read_bytes()).hexdigest()
     assert set(content["files"]) == {"train.arrow", "validation.arrow"}
     assert set(content["recording"]) == {"steps.parquet", "episodes.parquet"}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("rows_at_once", [1, 3, 6])
+def test_a_recording_read_in_pieces_gives_the_same_files(tmp_path, monkeypatch, spec, rows_at_once):
+    one = written_store(tmp_path / "one", spec, random_episodes(spec, LENGTHS), held_out=[1, 2])
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", rows_at_once)
+    other = written_store(tmp_path / "other", spec, random_episodes(spec, LENGTHS), held_out=[1, 2])
+    for name in ("train.arrow", "validation.arrow"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    for name, values in description_of(one)["normalisation"].items():
+        np.testing.assert_allclose(description_of(other)["normalisation"][name], values, rtol=1e-12)
 
 
 @pytest.mark.parametrize("spec", SPECS)

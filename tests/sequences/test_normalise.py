@@ -5,18 +5,27 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.builders import refused
-from understudy.sequences.normalise import Normalisation
+from tests.builders import examples, refused
+from understudy.sequences.normalise import Normalisation, ScaleSums
 
 STATES = np.array([[1.0, 7.0, 0.0], [3.0, 7.0, 0.0], [5.0, 7.0, 6.0]], dtype=np.float32)
 RETURNS = np.array([10.0, 20.0, 30.0])
 ONE_EPISODE = np.array([True, False, False])
 
 
+def measured(states: np.ndarray, returns: np.ndarray, starts: np.ndarray) -> Normalisation:
+    """The scales of some steps added at once."""
+    sums = ScaleSums(states.shape[1])
+    sums.add(states, returns, starts)
+    return sums.normalisation()
+
+
 @pytest.fixture
 def scales() -> Normalisation:
-    return Normalisation.of(STATES, RETURNS, ONE_EPISODE)
+    return measured(STATES, RETURNS, ONE_EPISODE)
 
 
 def test_means_and_deviations(scales):
@@ -32,12 +41,12 @@ def test_the_usual_change_of_a_component_in_its_own_scale(scales):
 
 
 def test_the_jump_from_one_episode_to_the_next_is_no_change():
-    scales = Normalisation.of(STATES, RETURNS, np.array([True, False, True]))
+    scales = measured(STATES, RETURNS, np.array([True, False, True]))
     np.testing.assert_allclose(scales.difference_std, [1.224744871391589, 1.0, 1.0], rtol=1e-12)
 
 
 def test_episodes_of_one_step_have_no_change():
-    assert Normalisation.of(STATES, RETURNS, np.ones(3, dtype=bool)).difference_std == (1.0, 1.0, 1.0)
+    assert measured(STATES, RETURNS, np.ones(3, dtype=bool)).difference_std == (1.0, 1.0, 1.0)
 
 
 def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
@@ -46,17 +55,43 @@ def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
 
 
 def test_a_return_that_never_changes_has_a_deviation_of_one():
-    assert Normalisation.of(STATES, np.full(3, 4.0), ONE_EPISODE).return_std == 1.0
+    assert measured(STATES, np.full(3, 4.0), ONE_EPISODE).return_std == 1.0
 
 
 def test_sums_are_taken_in_double_precision():
     # In float32 a running sum of 0.1 drifts away from the mean long before a million steps.
     states = np.random.default_rng(0).normal(1e4, 1.0, (200_000, 1)).astype(np.float32)
-    scales = Normalisation.of(states, states[:, 0], np.arange(200_000) == 0)
+    scales = measured(states, states[:, 0], np.arange(200_000) == 0)
     expected = states.astype(np.float64)
     np.testing.assert_allclose(scales.state_mean[0], expected.mean(), rtol=1e-12)
     np.testing.assert_allclose(scales.state_std[0], expected.std(), rtol=1e-9)
     np.testing.assert_allclose(scales.return_std, expected.std(), rtol=1e-9)
+
+
+@examples(60)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    piece=st.integers(1, 4),
+    centre=st.sampled_from([0.0, 1.0, -50.0]),
+    seed=st.integers(0, 1000),
+)
+def test_steps_added_in_pieces_give_the_scales_of_all(lengths, piece, centre, seed):
+    generator = np.random.default_rng(seed)
+    episodes = [generator.normal(centre, 2.0, (length, 3)).astype(np.float32) for length in lengths]
+    sums = ScaleSums(2)
+    for first in range(0, len(episodes), piece):
+        group = episodes[first : first + piece]
+        starts = np.concatenate([np.arange(len(each)) == 0 for each in group])
+        values = np.concatenate(group)
+        sums.add(values[:, :2], values[:, 2], starts)
+        sums.add(values[:0, :2], values[:0, 2], starts[:0])
+    got, values = sums.normalisation(), np.concatenate(episodes).astype(np.float64)
+    std = values.std(axis=0) if len(values) > 1 else np.ones(3)
+    changes = np.concatenate([np.diff(each[:, :2].astype(np.float64), axis=0) for each in episodes]) / std[:2]
+    np.testing.assert_allclose([*got.state_mean, got.return_mean], values.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose([*got.state_std, got.return_std], std, rtol=1e-12)
+    expected = np.sqrt(np.square(changes).mean(axis=0)) if len(changes) else np.ones(2)
+    np.testing.assert_allclose(got.difference_std, expected, rtol=1e-12)
 
 
 def test_normalised_values_have_mean_zero_and_deviation_one(scales):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +11,12 @@ import pytest
 
 from tests.builders import CHOICES, SPECS, VECTORS, random_episodes, refused, written_store
 from understudy.errors import DataError
-from understudy.sequences.store import SPLITS, map_arrow, open_sequences, split_schema
+from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.split_file import SplitWriter, map_arrow, split_schema
+from understudy.sequences.store import SPLITS, open_sequences
 
 LENGTHS = [4, 1, 6, 3]
+needs_smaps = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux says what is resident")
 PER_STEP = ("states", "actions", "labels", "returns_to_go")
 
 
@@ -66,6 +71,54 @@ def test_opening_takes_no_memory_for_the_steps(tmp_path):
     sequences = open_sequences(store, "train")
     assert pa.total_allocated_bytes() - before < 10_000
     assert sequences.states.nbytes == 600_000
+
+
+def resident_bytes(path) -> int:
+    """Bytes of a mapped file that are in this process's memory, by the kernel's own account."""
+    kilobytes, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            inside = line.endswith(f" {path}")
+        elif inside and line.startswith("Rss:"):
+            kilobytes += int(line.split()[1])
+    return 1024 * kilobytes
+
+
+def written_zeros(folder, lengths: np.ndarray) -> Path:
+    """A store whose training split has episodes of these lengths, and zeros for steps."""
+    store = written_store(folder, CHOICES, random_episodes(CHOICES, LENGTHS))
+    numbers = np.arange(len(lengths))
+    episodes = {"episode": numbers, "seed": numbers, "truncated": numbers < 0, "length": lengths}
+    SplitWriter(store / "train.arrow", CHOICES, 3, episodes)
+    return store
+
+
+@needs_smaps
+@pytest.mark.parametrize(("lengths", "column"), [([500_000] * 4, "states"), ([0] * 4_000_000, "offsets")])
+def test_opening_reads_neither_episodes_nor_steps(tmp_path, lengths, column):
+    path = written_zeros(tmp_path, np.asarray(lengths)) / "train.arrow"
+    sequences = open_sequences(path.parent, "train")
+    assert 0 < resident_bytes(path) < path.stat().st_size / 4
+    assert not getattr(sequences, column).any()
+    assert resident_bytes(path) > path.stat().st_size / 4
+
+
+@needs_smaps
+def test_batches_leave_the_steps_on_disk(tmp_path):
+    path = written_zeros(tmp_path, np.full(4, 500_000)) / "train.arrow"
+    sequences = open_sequences(path.parent, "train")
+    steps = sum(int(batch.mask.sum()) for batch in SequenceDataset(sequences, 10_000, 8).in_order())
+    assert steps == 2_000_000
+    assert resident_bytes(path) < path.stat().st_size / 4
+
+
+def test_a_file_that_was_cut_since_it_was_opened_is_refused(store):
+    path = store / "train.arrow"
+    dataset = SequenceDataset(open_sequences(store, "train"), 4, 2)
+    place = path.read_bytes().index(open_sequences(store, "train").labels[-3:].tobytes())
+    os.truncate(path, place)
+    with refused(DataError, f"{path}: expected ", " steps from byte ", "got 0 bytes"):
+        list(dataset.in_order())
 
 
 def test_two_openings_share_the_pages_of_the_file(store):
@@ -161,11 +214,11 @@ def change(store, **values) -> None:
     path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", ...])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", ...])
 def test_another_format_is_refused(store, version):
     change(store, format_version=version)
     got = None if version is ... else version
-    with refused(DataError, f"{store / 'store.json'}: expected format_version 1, got {got!r}"):
+    with refused(DataError, f"{store / 'store.json'}: expected format_version 2, got {got!r}"):
         open_sequences(store, "train")
 
 
@@ -209,21 +262,21 @@ def test_every_column_of_a_split_is_required():
     assert not any(field.nullable for field in split_schema(CHOICES, 3))
 
 
-def with_labels_of(table: pa.Table, lengths: list[int]) -> pa.Table:
-    """The table with labels in lists of other lengths."""
-    place, column = table.schema.get_field_index("label"), table["label"].chunk(0)
-    items = column.values[: sum(lengths)]
-    labels = pa.LargeListArray.from_arrays(pa.array(np.cumsum([0, *lengths])), items, type=column.type)
-    return table.set_column(place, table.schema.field("label"), labels)
-
-
-@pytest.mark.parametrize("lengths", [[2, 5, 3], [1, 6, 2]])
-def test_columns_of_different_lengths_are_refused(store, lengths):
+@pytest.mark.parametrize(
+    ("offsets", "sentence"),
+    [
+        ([0, 1, 7, 9], "column sequence: expected episodes from step 0 to 10, got 0 to 9"),
+        ([1, 1, 7, 10], "column sequence: expected episodes from step 0 to 10, got 1 to 10"),
+        ([0, 1, 7, 11], "expected a whole Arrow file"),
+    ],
+)
+def test_episodes_that_do_not_fill_the_steps_are_refused(store, offsets, sentence):
     path = store / "train.arrow"
-    with pa.OSFile(str(path)) as file:
-        table = pa.ipc.open_file(file).read_all()
-    written_arrow(path, with_labels_of(table, lengths))
-    with refused(DataError, str(path)):
+    content = path.read_bytes()
+    before = np.array([0, 1, 7, 10], dtype=np.int64).tobytes()
+    assert content.count(before) == 1
+    path.write_bytes(content.replace(before, np.array(offsets, dtype=np.int64).tobytes()))
+    with refused(DataError, f"{path}: {sentence}"):
         open_sequences(store, "train")
 
 

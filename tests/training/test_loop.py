@@ -4,13 +4,15 @@ The toy rule to imitate: action 1 where x > y, else 0. `Climber` has one weight 
 while the held-out episodes are best explained at a certain value: the best look comes before the last.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from understudy.environments.view import ObservationView
+from tests.builders import by_hand
 from understudy.errors import DataError
 from understudy.losses.masking import masked_mean
 from understudy.models.action_transformer import ActionTransformer
@@ -18,7 +20,6 @@ from understudy.models.mlp import MultilayerPerceptron
 from understudy.params import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
-from understudy.sequences.normalise import Normalisation
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 from understudy.training.loop import judge, train
@@ -43,19 +44,7 @@ def parameters(**changes) -> TrainingParams:
 
 
 def sequences(states: np.ndarray, actions: np.ndarray, lengths: list[int], spec: EnvironmentSpec = SPEC) -> Sequences:
-    return Sequences(
-        spec=spec,
-        view=ObservationView(spec.components, ()),
-        normalisation=Normalisation.none(2),
-        states=states.astype(np.float32),
-        actions=actions.astype(np.float32),
-        labels=actions.astype(np.float32),
-        returns_to_go=states.sum(axis=1, dtype=np.float32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        truncated=np.zeros(len(lengths), dtype=bool),
-        seeds=np.arange(len(lengths)),
-        sha256="",
-    )
+    return by_hand(spec, states, actions, lengths, returns_to_go=states.sum(axis=1))
 
 
 def toy_episodes(seed: int, lengths: list[int]) -> Sequences:
@@ -82,7 +71,7 @@ def train_transformer(params: TrainingParams) -> tuple[ActionTransformer, Outcom
 def test_a_perceptron_learns_a_simple_rule() -> None:
     model, outcome = train_mlp(parameters(steps=100, learning_rate=0.05, evaluate_every=20))
     assert outcome.best.accuracy > 0.95
-    states = torch.from_numpy(HELD_OUT.states)
+    states = torch.tensor(HELD_OUT.states)
     assert ((model(states)[0].argmax(-1) == 1) == (states[:, 0] > states[:, 1])).float().mean() > 0.95
     assert outcome.curve[-1][1] < 0.5 * outcome.curve[0][1]
 
@@ -253,8 +242,7 @@ def test_judging_counts_each_step_once(chunk_length: int, lead: int, batch_size:
 
 
 def test_judging_values_counts_each_step_whose_return_is_known_once() -> None:
-    held_out = known_steps()
-    held_out.truncated[1] = True  # the episode of steps 1 to 9
+    held_out = replace(known_steps(), truncated=np.arange(4) == 1)  # the episode of steps 1 to 9
     held = judge(Known(), SequenceDataset(held_out, 4, 3, lead=2))
     assert held.nll == pytest.approx(13.5)
     assert held.value == pytest.approx(10 * (378 - 45) / 19)

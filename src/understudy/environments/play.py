@@ -82,8 +82,10 @@ class _Log:
 class _Rows:
     """B environments and the episodes that are under way in them; a row without one holds its last observation."""
 
-    def __init__(self, environments: Sequence[gymnasium.Env], seeds: Sequence[int], actors: list[Actor]) -> None:
-        self.environments, self.actors = list(environments), actors
+    def __init__(
+        self, environments: Sequence[gymnasium.Env], seeds: Sequence[int], actors: list[Actor], chance: float
+    ) -> None:
+        self.environments, self.actors, self.chance = list(environments), actors, chance
         self.waiting = iter(seeds)
         self.seeds = np.full(len(environments), -1)
         self.noise: list[np.random.Generator | None] = [None] * len(environments)
@@ -98,9 +100,10 @@ class _Rows:
         begun = []
         for row, seed in zip(free, self.waiting):  # noqa: B905 -- either may run out first
             self.seeds[row] = seed
-            self.noise[row] = np.random.default_rng([seed, NOISE_STREAM])
-            # Not `seed` itself: the environment draws its initial state from the very same stream of numbers.
-            self.environments[row].action_space.seed(int(self.noise[row].integers(2**31)))
+            if self.chance > 0:
+                self.noise[row] = np.random.default_rng([seed, NOISE_STREAM])
+                # Not `seed` itself: the environment draws its initial state from the very same stream of numbers.
+                self.environments[row].action_space.seed(int(self.noise[row].integers(2**31)))
             self.observations[row] = self.environments[row].reset(seed=seed)[0]
             begun.append(row)
         self.active[free] = False
@@ -119,11 +122,13 @@ class _Rows:
         for actor in self.actors:
             actor.keep(rows)
 
-    def with_noise(self, actions: np.ndarray, chance: float) -> np.ndarray:
-        """The actions, each exchanged for a random one with this chance."""
+    def with_noise(self, actions: np.ndarray) -> np.ndarray:
+        """The actions, each exchanged for a random one with the given chance."""
+        if self.chance == 0:
+            return actions
         executed = actions.copy()
         for row in np.flatnonzero(self.active):
-            if self.noise[row].random() < chance:
+            if self.noise[row].random() < self.chance:
                 executed[row] = self.environments[row].action_space.sample()
         return executed
 
@@ -161,7 +166,7 @@ def play(
     if not len(seeds):
         return []
     actors = [actor] if demonstrator is None else [actor, demonstrator]
-    rows = _Rows(environments[: len(seeds)], seeds, actors)
+    rows = _Rows(environments[: len(seeds)], seeds, actors, noise)
     rows.begin(np.arange(len(rows.active)))
     finished: dict[int, Episode] = {}
     while rows.active.any():
@@ -169,7 +174,7 @@ def play(
         actions = actor.act(observations)
         demonstrated = actions if demonstrator is None else demonstrator.act(observations)
         options = actor.options()
-        executed = rows.with_noise(actions, noise) if noise > 0 else actions
+        executed = rows.with_noise(actions)
         rewards, ended = rows.step(executed)
         rows.log.add(
             observations=observations,

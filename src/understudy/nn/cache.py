@@ -19,7 +19,7 @@ from torch import Tensor
 
 from understudy.utils.masking import create_causal_mask
 
-EMPTY = -1
+EMPTY = -(10**9)  # further back than any context
 
 
 @dataclass
@@ -63,11 +63,11 @@ class Cache:
         self._next_slot = 0
 
     def begin_pass(self, steps: Tensor, in_order: bool = False) -> tuple[list[LayerCache], Tensor]:
-        """Take the next slots for tokens of `steps` (B, L), -1 for a token that does not exist (no action before step 0).
+        """Take the next slots for tokens of `steps` (B, L), below zero for a token that does not exist (no action before step 0).
 
         Returns the layers' caches and the mask (B, 1, L, R), true where a token may see a slot. A token that does not exist
-        sees everything, since a softmax over nothing is NaN, and is seen by none. Where a pass has several tokens of one
-        step, `in_order` keeps each from seeing those after it.
+        sees the empty slots, itself among them, since a softmax over nothing is NaN, and is seen by none that exists. Where a
+        pass has several tokens of one step, `in_order` keeps each from seeing those after it.
         """
         length = steps.shape[1]
         if self._next_slot + length > self.num_slots:
@@ -76,9 +76,10 @@ class Cache:
             )
         slots = slice(self._next_slot, self._next_slot + length)
         self._next_slot = (self._next_slot + length) % self.num_slots
+        steps = torch.where(steps < 0, EMPTY, steps)
         self.slot_steps[:, slots] = steps
-        seen, seeing = self.slot_steps[:, None, :], steps[:, :, None]
-        allowed = (seen >= 0) & (seen <= seeing) & (seen > seeing - self.context) | (seeing < 0)
+        age = steps[:, :, None] - self.slot_steps[:, None, :]
+        allowed = (age >= 0) & (age < self.context)
         if in_order:
             allowed[:, :, slots] &= create_causal_mask(length).to(steps.device)
         layers = [LayerCache(keys, values, slots) for keys, values in zip(self.keys, self.values, strict=True)]

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from understudy.errors import DataError
-from understudy.sequences.store import Sequences, map_arrow, write_arrow
+from understudy.sequences.split_file import map_arrow, write_arrow
+from understudy.sequences.store import Sequences
 from understudy.utils.jsonfile import read_json, sha256, write_json
 
 SCHEMA = pa.schema(
@@ -41,7 +42,7 @@ def with_labels(sequences: Sequences, folder: Path, split: str) -> Sequences:
             f"{description}: expected labels of the sequences {sequences.sha256[:12]},"
             f" got of {str(content.get('sequences'))[:12]}"
         )
-    batch = map_arrow(path, SCHEMA)
+    batch, _ = map_arrow(path, SCHEMA)
     if batch.num_rows != sequences.num_steps:
         raise DataError(f"{path}: expected {sequences.num_steps} labels, one a step, got {batch.num_rows}")
     options = batch.column("option").to_numpy()

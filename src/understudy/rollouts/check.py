@@ -1,4 +1,9 @@
-"""What a recording promises beyond its column types, checked row by row without a Python loop over rows."""
+"""What a recording promises beyond its column types, checked without a Python loop over rows.
+
+check_episodes -- the table of episodes by itself
+check_steps    -- some consecutive rows of the table of steps, which the table of episodes foretells
+check_returns  -- both tables together, for episodes whose steps are all there
+"""
 
 from pathlib import Path
 
@@ -6,64 +11,19 @@ import numpy as np
 
 from understudy.episode import NO_OPTION
 from understudy.errors import DataError
+from understudy.rollouts.table import Columns
 from understudy.spec import EnvironmentSpec
 
 
-def check_recording(
-    steps_file: Path,
-    episodes_file: Path,
-    spec: EnvironmentSpec,
-    steps: dict[str, np.ndarray],
-    episodes: dict[str, np.ndarray],
-) -> None:
-    """Check values, order and agreement of the two tables.
+def check_episodes(path: Path, episodes: Columns) -> None:
+    """Check the episodes by themselves.
 
     Raises:
-        DataError: NaN or infinity, an action outside its space, episodes not numbered 0, 1, ..., steps that are not sorted
-            and gapless, lengths or returns that disagree with the steps, or an episode without an end flag.
+        DataError: NaN or infinity, episodes not numbered 0, 1, ..., without a step, without an end flag, or of one seed.
     """
-    for name in ("observation", "reward", "action", "demonstrated_action"):
-        _check_rows(steps_file, name, np.isfinite(steps[name]), "a finite value", steps[name])
     for name in ("return", "final_observation"):
-        _check_rows(episodes_file, name, np.isfinite(episodes[name]), "a finite value", episodes[name])
-    for name in ("action", "demonstrated_action"):
-        _check_actions(steps_file, name, steps[name], spec)
-    _check_episodes(episodes_file, episodes)
-    _check_order(steps_file, steps, episodes["length"])
-    totals = np.zeros(len(episodes["length"]))
-    np.add.at(totals, steps["episode"], steps["reward"].astype(np.float64))
-    agree = np.isclose(totals, episodes["return"], rtol=1e-5, atol=1e-3)
-    _check_rows(episodes_file, "return", agree, "the sum of the episode's rewards", episodes["return"])
-
-
-def _check_rows(path: Path, column: str, valid: np.ndarray, expected: str, values: np.ndarray) -> None:
-    """Complain about the first row in which `valid`, of the shape of `values` or (rows,), is false."""
-    by_row = valid.reshape(len(valid), -1).all(axis=1) if len(valid) else np.ones(0, dtype=bool)
-    if not by_row.all():
-        row = int(np.flatnonzero(~by_row)[0])
-        raise DataError(f"{path}: column {column}, row {row}: expected {expected}, got {_on_one_line(values[row])}")
-
-
-def _on_one_line(value: np.ndarray) -> str:
-    return str(value).replace("\n", "")
-
-
-def _check_actions(path: Path, column: str, actions: np.ndarray, spec: EnvironmentSpec) -> None:
-    if spec.discrete_actions:
-        valid, expected = (actions >= 0) & (actions < spec.num_actions), f"an action from 0 to {spec.num_actions - 1}"
-    else:
-        low, high = np.asarray(spec.action_low, np.float32), np.asarray(spec.action_high, np.float32)
-        valid, expected = (
-            (actions >= low) & (actions <= high),
-            f"an action from {_on_one_line(low)} to {_on_one_line(high)}",
-        )
-    _check_rows(path, column, valid, expected, actions)
-
-
-def _check_episodes(path: Path, episodes: dict[str, np.ndarray]) -> None:
+        _check_finite(path, name, episodes[name])
     count = len(episodes["episode"])
-    if count == 0:
-        raise DataError(f"{path}: expected at least one episode, got none")
     numbered = episodes["episode"] == np.arange(count)
     _check_rows(path, "episode", numbered, "episodes numbered 0, 1, ... in order", episodes["episode"])
     _check_rows(path, "length", episodes["length"] >= 1, "at least one step", episodes["length"])
@@ -74,16 +34,67 @@ def _check_episodes(path: Path, episodes: dict[str, np.ndarray]) -> None:
     _check_rows(path, "seed", first_use, "a seed that no episode before it has", episodes["seed"])
 
 
-def _check_order(path: Path, steps: dict[str, np.ndarray], lengths: np.ndarray) -> None:
-    expected_rows = int(lengths.sum())
-    if len(steps["episode"]) != expected_rows:
-        raise DataError(
-            f"{path}: expected {expected_rows} rows, the sum of the episodes' lengths, got {len(steps['episode'])}"
+def check_steps(path: Path, spec: EnvironmentSpec, steps: Columns, first_row: int, offsets: np.ndarray) -> None:
+    """Check rows `first_row` and following of a file whose episode e has the rows offsets[e]:offsets[e + 1].
+
+    Raises:
+        DataError: NaN or infinity, an action outside its space, or rows that are not sorted and gapless.
+    """
+    for name in ("observation", "reward", "action", "demonstrated_action"):
+        _check_finite(path, name, steps[name], first_row)
+    for name in ("action", "demonstrated_action"):
+        _check_actions(path, name, steps[name], spec, first_row)
+    rows = np.arange(first_row, first_row + len(steps["episode"]))
+    first, last = np.searchsorted(offsets, rows[[0, -1]], side="right") - 1
+    episodes = np.arange(first, last + 1)
+    rows_of_each = np.diff(np.clip(offsets[first : last + 2], rows[0], rows[-1] + 1))
+    in_order = steps["episode"] == np.repeat(episodes, rows_of_each)
+    _check_rows(path, "episode", in_order, "rows sorted by episode, as many as its length", steps["episode"], first_row)
+    gapless = steps["step"] == rows - np.repeat(offsets[episodes], rows_of_each)
+    _check_rows(path, "step", gapless, "steps 0, 1, ... of each episode in order, each once", steps["step"], first_row)
+    _check_rows(path, "agent", steps["agent"] == 0, "agent 0, the only one", steps["agent"], first_row)
+    known = steps["option"] >= NO_OPTION
+    _check_rows(path, "option", known, f"an option or {NO_OPTION} for none", steps["option"], first_row)
+
+
+def check_returns(path: Path, rewards: np.ndarray, episodes: Columns) -> None:
+    """Hold the returns of consecutive episodes against the `rewards` of all their steps.
+
+    Raises:
+        DataError: they disagree by more than rounding.
+    """
+    starts = np.cumsum(episodes["length"], dtype=np.int64) - episodes["length"]
+    totals = np.add.reduceat(rewards.astype(np.float64), starts)
+    agree = np.isclose(totals, episodes["return"], rtol=1e-5, atol=1e-3)
+    first_row = int(episodes["episode"][0])
+    _check_rows(path, "return", agree, "the sum of the episode's rewards", episodes["return"], first_row)
+
+
+def _check_rows(
+    path: Path, column: str, valid: np.ndarray, expected: str, values: np.ndarray, first_row: int = 0
+) -> None:
+    """Complain about the first row in which `valid`, of the shape of `values` or (rows,), is false."""
+    if not valid.all():
+        row = int(np.flatnonzero(~valid.reshape(len(valid), -1).all(axis=1))[0])
+        got = _on_one_line(values[row])
+        raise DataError(f"{path}: column {column}, row {first_row + row}: expected {expected}, got {got}")
+
+
+def _on_one_line(value: np.ndarray) -> str:
+    return str(value).replace("\n", "")
+
+
+def _check_finite(path: Path, column: str, values: np.ndarray, first_row: int = 0) -> None:
+    _check_rows(path, column, np.isfinite(values), "a finite value", values, first_row)
+
+
+def _check_actions(path: Path, column: str, actions: np.ndarray, spec: EnvironmentSpec, first_row: int) -> None:
+    if spec.discrete_actions:
+        valid, expected = (actions >= 0) & (actions < spec.num_actions), f"an action from 0 to {spec.num_actions - 1}"
+    else:
+        low, high = np.asarray(spec.action_low, np.float32), np.asarray(spec.action_high, np.float32)
+        valid, expected = (
+            (actions >= low) & (actions <= high),
+            f"an action from {_on_one_line(low)} to {_on_one_line(high)}",
         )
-    starts = np.cumsum(lengths) - lengths
-    in_order = steps["episode"] == np.repeat(np.arange(len(lengths)), lengths)
-    _check_rows(path, "episode", in_order, "rows sorted by episode, as many as its length", steps["episode"])
-    gapless = steps["step"] == np.arange(expected_rows) - np.repeat(starts, lengths)
-    _check_rows(path, "step", gapless, "steps 0, 1, ... of each episode in order, each once", steps["step"])
-    _check_rows(path, "agent", steps["agent"] == 0, "agent 0, the only one", steps["agent"])
-    _check_rows(path, "option", steps["option"] >= NO_OPTION, f"an option or {NO_OPTION} for none", steps["option"])
+    _check_rows(path, column, valid, expected, actions, first_row)

@@ -1,13 +1,16 @@
 """Recordings on disk: writing them to the byte the same, reading them with every promise of the schema checked.
 
 Recording                        -- the columns in memory
-write_recording(folder, ...)     -- steps.parquet and episodes.parquet
-read_recording(folder)           -- Recording, or a DataError that names file, column and row
+write_recording(folder, ...)     -- steps.parquet and episodes.parquet, from episodes as they come
+open_recording(folder)           -- RecordingReader: the episodes, and their steps piece by piece in bounded memory
+read_recording(folder)           -- Recording: all pieces at once
+
+What is wrong with a file is a DataError that names file, column and row.
 """
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +20,12 @@ import pyarrow.parquet as pq
 
 from understudy.episode import Episode
 from understudy.errors import DataError
-from understudy.rollouts.check import check_recording
+from understudy.rollouts.check import check_episodes, check_returns, check_steps
 from understudy.rollouts.schema import METADATA_KEY, SCHEMA_VERSION, episodes_schema, metadata, steps_schema
+from understudy.rollouts.table import Columns, as_table, check_schema, joined, new_file, open_file, read_columns
 from understudy.spec import EnvironmentSpec
+
+ROW_GROUP_STEPS = 2**20  # a row group of steps.parquet ends with the episode that reaches them
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class Recording:
 
     spec: EnvironmentSpec
     demonstrator: str
-    steps: dict[str, np.ndarray]
-    episodes: dict[str, np.ndarray]
+    steps: Columns
+    episodes: Columns
 
     @property
     def offsets(self) -> np.ndarray:
@@ -59,31 +65,85 @@ class Recording:
         ]
 
 
-def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, episodes: Sequence[Episode]) -> None:
-    """Write `episodes`, numbered 0, 1, ... in the given order, to an existing folder."""
-    lengths = [episode.length for episode in episodes]
-    steps = {
-        "episode": np.repeat(np.arange(len(episodes)), lengths),
-        "step": np.concatenate([np.arange(length) for length in lengths]),
-        "agent": np.zeros(sum(lengths)),
-        "observation": np.concatenate([episode.observations for episode in episodes]),
-        "action": np.concatenate([episode.actions for episode in episodes]),
-        "demonstrated_action": np.concatenate([episode.demonstrated_actions for episode in episodes]),
-        "reward": np.concatenate([episode.rewards for episode in episodes]),
-        "option": np.concatenate([episode.options for episode in episodes]),
-    }
-    table = {
-        "episode": np.arange(len(episodes)),
-        "seed": np.asarray([episode.seed for episode in episodes]),
-        "length": np.asarray(lengths),
-        "return": np.asarray([episode.total_return for episode in episodes]),
-        "terminated": np.asarray([episode.terminated for episode in episodes]),
-        "truncated": np.asarray([episode.truncated for episode in episodes]),
-        "final_observation": np.stack([episode.final_observation for episode in episodes]),
-    }
+@dataclass(frozen=True)
+class RecordingReader:
+    """An opened recording of which the episodes are read and checked; `episodes` and `offsets` as in Recording."""
+
+    folder: Path
+    spec: EnvironmentSpec
+    demonstrator: str
+    episodes: Columns
+    offsets: np.ndarray
+    steps_file: pq.ParquetFile
+
+    def pieces(self) -> Iterator[Recording]:
+        """Read and check the steps, some whole episodes at a time; memory is that of a piece and of the longest episode.
+
+        Raises:
+            DataError: as `read_recording`, at the piece in which something is wrong.
+        """
+        path, total = self.folder / "steps.parquet", int(self.offsets[-1])
+        waiting, rows, done = [], 0, 0  # columns of episodes that have not ended; rows read; episodes handed out
+        if self.steps_file.metadata.num_rows != total:
+            raise _other_rows(path, total, self.steps_file.metadata.num_rows)
+        for columns in read_columns(path, self.steps_file):
+            read = rows + len(columns["step"])
+            if read > total:
+                raise _other_rows(path, total, read)
+            check_steps(path, self.spec, columns, rows, self.offsets)
+            waiting.append(columns)
+            rows = read
+            ended = int(np.searchsorted(self.offsets, rows, side="right")) - 1
+            if ended > done:
+                steps, cut = joined(waiting), int(self.offsets[ended] - self.offsets[done])
+                yield self._piece({name: values[:cut] for name, values in steps.items()}, slice(done, ended))
+                waiting, done = [{name: values[cut:] for name, values in steps.items()}], ended
+        if rows != total:
+            raise _other_rows(path, total, rows)
+
+    def _piece(self, steps: Columns, which: slice) -> Recording:
+        episodes = {name: values[which] for name, values in self.episodes.items()}
+        check_returns(self.folder / "episodes.parquet", steps["reward"], episodes)
+        return Recording(self.spec, self.demonstrator, steps, episodes)
+
+
+def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, episodes: Iterable[Episode]) -> None:
+    """Write `episodes`, numbered 0, 1, ... in the given order, to an existing folder.
+
+    They are taken one by one, and a row group of steps is all of them that is held in memory.
+    """
     about = metadata(spec, demonstrator)
-    _write(folder / "steps.parquet", steps, steps_schema(spec).with_metadata(about))
-    _write(folder / "episodes.parquet", table, episodes_schema(spec).with_metadata(about))
+    step_columns, episode_columns = (schema(spec).with_metadata(about) for schema in (steps_schema, episodes_schema))
+    summaries = []
+    with new_file(folder / "steps.parquet", step_columns) as file:
+        for first, group in _groups(episodes):
+            steps = as_table(_of_steps(group, first), step_columns)
+            file.write_table(steps, row_group_size=len(steps))
+            summaries.append(as_table(_of_episodes(group, first), episode_columns))
+    with new_file(folder / "episodes.parquet", episode_columns) as file:
+        file.write_table(pa.concat_tables(summaries).combine_chunks())
+
+
+def open_recording(folder: Path) -> RecordingReader:
+    """Read and check what is known of a recording's episodes.
+
+    Raises:
+        DataError: a file is missing, truncated, of another schema, or the episodes break a promise of the schema.
+    """
+    steps_file, episodes_file = folder / "steps.parquet", folder / "episodes.parquet"
+    steps, episodes = open_file(steps_file), open_file(episodes_file)
+    spec, demonstrator = _parse_metadata(steps_file, steps.schema_arrow)
+    if _parse_metadata(episodes_file, episodes.schema_arrow) != (spec, demonstrator):
+        raise DataError(f"{episodes_file}: expected the metadata of steps.parquet beside it, got another recording's")
+    check_schema(steps_file, steps.schema_arrow, steps_schema(spec))
+    check_schema(episodes_file, episodes.schema_arrow, episodes_schema(spec))
+    parts = list(read_columns(episodes_file, episodes))
+    if not parts:
+        raise DataError(f"{episodes_file}: expected at least one episode, got none")
+    columns = joined(parts)
+    check_episodes(episodes_file, columns)
+    offsets = np.concatenate([[0], np.cumsum(columns["length"], dtype=np.int64)])
+    return RecordingReader(folder, spec, demonstrator, columns, offsets, steps)
 
 
 def read_recording(folder: Path) -> Recording:
@@ -93,40 +153,52 @@ def read_recording(folder: Path) -> Recording:
         DataError: a file is missing, truncated, of another schema, or breaks a promise of the schema; the message names
             file, column and row.
     """
-    steps_file, episodes_file = folder / "steps.parquet", folder / "episodes.parquet"
-    steps, episodes = _read(steps_file), _read(episodes_file)
-    spec, demonstrator = _parse_metadata(steps_file, steps.schema)
-    if _parse_metadata(episodes_file, episodes.schema) != (spec, demonstrator):
-        raise DataError(f"{episodes_file}: expected the metadata of steps.parquet beside it, got another recording's")
-    _check_schema(steps_file, steps.schema, steps_schema(spec))
-    _check_schema(episodes_file, episodes.schema, episodes_schema(spec))
-    recording = Recording(spec, demonstrator, _columns(steps_file, steps), _columns(episodes_file, episodes))
-    check_recording(steps_file, episodes_file, spec, recording.steps, recording.episodes)
-    return recording
+    reader = open_recording(folder)
+    steps = joined([piece.steps for piece in reader.pieces()])
+    return Recording(reader.spec, reader.demonstrator, steps, reader.episodes)
 
 
-def _write(path: Path, columns: dict[str, np.ndarray], schema: pa.Schema) -> None:
-    arrays = [_to_arrow(columns[field.name], field.type) for field in schema]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd", write_page_checksum=True)
+def _groups(episodes: Iterable[Episode]) -> Iterator[tuple[int, list[Episode]]]:
+    """The episodes of each row group, and the number of the first."""
+    group, first, steps = [], 0, 0
+    for episode in episodes:
+        group.append(episode)
+        steps += episode.length
+        if steps >= ROW_GROUP_STEPS:
+            yield first, group
+            group, first, steps = [], first + len(group), 0
+    if group:
+        yield first, group
 
 
-def _to_arrow(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_fixed_size_list(kind):
-        return pa.array(values.astype(kind.to_pandas_dtype()))
-    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+def _of_steps(episodes: list[Episode], first: int) -> Columns:
+    lengths = [episode.length for episode in episodes]
+    return {
+        "episode": first + np.repeat(np.arange(len(episodes)), lengths),
+        "step": np.concatenate([np.arange(length) for length in lengths]),
+        "agent": np.zeros(sum(lengths)),
+        "observation": np.concatenate([episode.observations for episode in episodes]),
+        "action": np.concatenate([episode.actions for episode in episodes]),
+        "demonstrated_action": np.concatenate([episode.demonstrated_actions for episode in episodes]),
+        "reward": np.concatenate([episode.rewards for episode in episodes]),
+        "option": np.concatenate([episode.options for episode in episodes]),
+    }
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path, partitioning=None, use_threads=False, page_checksum_verification=True)
-        table.schema.names  # noqa: B018 -- decodes them: a damaged name is a damaged file
-        return table
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected a recording, found no such file") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: expected a whole Parquet file, got one that cannot be read: {reason}") from None
+def _of_episodes(episodes: list[Episode], first: int) -> Columns:
+    return {
+        "episode": first + np.arange(len(episodes)),
+        "seed": np.asarray([episode.seed for episode in episodes]),
+        "length": np.asarray([episode.length for episode in episodes]),
+        "return": np.asarray([episode.total_return for episode in episodes]),
+        "terminated": np.asarray([episode.terminated for episode in episodes]),
+        "truncated": np.asarray([episode.truncated for episode in episodes]),
+        "final_observation": np.stack([episode.final_observation for episode in episodes]),
+    }
+
+
+def _other_rows(path: Path, expected: int, got: int) -> DataError:
+    return DataError(f"{path}: expected {expected} rows, the sum of the episodes' lengths, got {got}")
 
 
 def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str]:
@@ -144,30 +216,3 @@ def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str
         raise DataError(
             f"{path}: expected metadata of schema version {SCHEMA_VERSION}, got it malformed: {error}"
         ) from None
-
-
-def _check_schema(path: Path, got: pa.Schema, expected: pa.Schema) -> None:
-    if got.names != expected.names:
-        raise DataError(f"{path}: expected the columns {', '.join(expected.names)}, got {', '.join(got.names)}")
-    for field in expected:
-        kind = got.field(field.name).type
-        # Parquet readers may name the list's item otherwise; its type and size are what counts.
-        if str(kind).replace("item", "element") != str(field.type).replace("item", "element"):
-            raise DataError(f"{path}: column {field.name}: expected type {field.type}, got {kind}")
-
-
-def _columns(path: Path, table: pa.Table) -> dict[str, np.ndarray]:
-    columns = {}
-    for name in table.column_names:
-        column = table[name].combine_chunks()
-        if column.null_count:
-            row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-            raise DataError(f"{path}: column {name}, row {row}: expected a value, got null")
-        if pa.types.is_fixed_size_list(column.type):
-            values = column.flatten()
-            if values.null_count:
-                raise DataError(f"{path}: column {name}: expected {column.type.list_size} values in each row, got null")
-            columns[name] = values.to_numpy().reshape(-1, column.type.list_size)
-        else:
-            columns[name] = column.to_numpy(zero_copy_only=False)
-    return columns

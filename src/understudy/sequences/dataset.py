@@ -1,4 +1,4 @@
-"""Chunks of episodes, in an order that is a pure function of seed and epoch, gathered into batches by one vectorised look-up.
+"""Chunks of episodes, in an order that is a pure function of seed and epoch, gathered into batches by reading each from its file.
 
 B rows, T steps a chunk.
 """
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from understudy.sequences.batch import Batch
-from understudy.sequences.store import Sequences
+from understudy.sequences.store import Sequences, per_step
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,27 @@ class SequenceDataset:
 
 
 def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:
-    """Look the chunks' steps up; rows are padded on the right with their last step, which no loss counts."""
+    """Read the chunks' steps; rows are padded on the right with their last step, which no loss counts."""
     time = np.arange(chunk_length)
-    steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
     mask = (time < chunks.length[:, None]) & (time >= chunks.lead[:, None])
     known = mask & ~sequences.truncated[chunks.episode][:, None]
-    action_type = np.int64 if sequences.spec.discrete_actions else np.float32
-    normalisation = sequences.normalisation
+    spec, normalisation = sequences.spec, sequences.normalisation
+    state_action, labels, returns_to_go = (
+        sequences.steps.read(name, chunks.first, chunks.length, chunk_length)
+        for name in ("state_action", "label", "return_to_go")
+    )
+    states, actions = np.split(state_action, [len(sequences.view.visible)], axis=-1)
+    action_type = np.int64 if spec.discrete_actions else np.float32
     options = terminations = None
     if sequences.options is not None:
+        steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
         options = torch.from_numpy(sequences.options[steps].astype(np.int64))
         terminations = torch.from_numpy(sequences.terminations[steps])
     return Batch(
-        states=torch.from_numpy(normalisation.apply(sequences.states[steps])),
-        actions=torch.from_numpy(sequences.actions[steps].astype(action_type)),
-        labels=torch.from_numpy(sequences.labels[steps].astype(action_type)),
-        returns_to_go=torch.from_numpy(normalisation.apply_returns(sequences.returns_to_go[steps])),
+        states=torch.from_numpy(normalisation.apply(states)),
+        actions=torch.from_numpy(per_step(actions, spec).astype(action_type)),
+        labels=torch.from_numpy(per_step(labels, spec).astype(action_type)),
+        returns_to_go=torch.from_numpy(normalisation.apply_returns(returns_to_go[..., 0])),
         seq_lens=torch.from_numpy(chunks.length),
         mask=torch.from_numpy(mask),
         value_mask=torch.from_numpy(known),

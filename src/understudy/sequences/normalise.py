@@ -1,4 +1,8 @@
-"""Scales of states and returns, from training episodes alone."""
+"""Scales of states and returns, from training episodes alone.
+
+Normalisation -- the scales, and applying them
+ScaleSums     -- what is added up of steps, piece by piece, to measure them
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,20 +26,6 @@ class Normalisation:
     difference_std: tuple[float, ...]
     return_mean: float
     return_std: float
-
-    @classmethod
-    def of(cls, states: np.ndarray, returns_to_go: np.ndarray, starts: np.ndarray) -> "Normalisation":
-        """Measure states (N, S) and returns-to-go (N,), summed in float64; `starts` (N,) bool marks episodes' first steps."""
-        state_std = _or_one(states.std(axis=0, dtype=np.float64))
-        changes = np.diff(states, axis=0)[~starts[1:]] / state_std
-        mean_square = np.square(changes).mean(axis=0) if len(changes) else np.ones(states.shape[1])
-        return cls(
-            state_mean=tuple(states.mean(axis=0, dtype=np.float64).tolist()),
-            state_std=tuple(state_std.tolist()),
-            difference_std=tuple(_or_one(np.sqrt(mean_square)).tolist()),
-            return_mean=float(returns_to_go.mean(dtype=np.float64)),
-            return_std=float(_or_one(returns_to_go.std(dtype=np.float64))),
-        )
 
     @classmethod
     def none(cls, state_dim: int) -> "Normalisation":
@@ -62,6 +52,47 @@ class Normalisation:
     def apply_returns(self, returns_to_go: np.ndarray) -> np.ndarray:
         """Normalise returns-to-go of any shape to float32."""
         return ((returns_to_go - self.return_mean) / self.return_std).astype(np.float32)
+
+
+class ScaleSums:
+    """Sums over steps in float64. S visible state components."""
+
+    def __init__(self, state_dim: int) -> None:
+        self.steps = self.changes = 0
+        self.means = np.zeros(state_dim + 1)  # of the state's components, then of the return-to-go
+        self.squares = np.zeros(state_dim + 1)  # summed squares of their deviations from the means
+        self.change_squares = np.zeros(state_dim)
+
+    def add(self, states: np.ndarray, returns_to_go: np.ndarray, starts: np.ndarray) -> None:
+        """Add whole episodes: states (n, S), returns-to-go (n,); `starts` (n,) bool marks first steps.
+
+        Deviations are taken from the piece's own means and carried over to those of all steps, since a difference of sums of
+        squares would lose the digits that matter: Chan et al., "Updating formulae ... for computing sample variances" (1979).
+        """
+        count = len(states)
+        if count == 0:
+            return
+        values = np.column_stack([states, returns_to_go]).astype(np.float64)
+        means = values.mean(axis=0)
+        ahead, share = means - self.means, count / (self.steps + count)
+        self.squares += np.square(values - means).sum(axis=0) + np.square(ahead) * self.steps * share
+        self.means += ahead * share
+        self.steps += count
+        inside = ~starts[1:]
+        self.change_squares += np.square(np.diff(values[:, :-1], axis=0)[inside]).sum(axis=0)
+        self.changes += int(inside.sum())
+
+    def normalisation(self) -> Normalisation:
+        """The scales of all steps added."""
+        std = _or_one(np.sqrt(self.squares / self.steps))
+        change = np.sqrt(self.change_squares / self.changes) / std[:-1] if self.changes else np.ones(len(std) - 1)
+        return Normalisation(
+            state_mean=tuple(self.means[:-1].tolist()),
+            state_std=tuple(std[:-1].tolist()),
+            difference_std=tuple(_or_one(change).tolist()),
+            return_mean=float(self.means[-1]),
+            return_std=float(std[-1]),
+        )
 
 
 def _or_one(std: np.ndarray) -> np.ndarray:

@@ -1,45 +1,38 @@
-"""Sequences on disk: one flat, memory-mapped Arrow file a split.
+"""Sequences on disk: a folder with a memory-mapped file a split, and store.json, which describes them.
 
 open_sequences(folder, split) -> Sequences
-
-A row of train.arrow is an episode. Its column `sequence` is a list of steps, each a fixed-size list s_t a_t: read from end to
-end, the column's buffer is s_0 a_0 s_1 a_1 ... of all episodes, and Arrow's own list offsets say where each begins. Opening
-maps the file and copies nothing.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from understudy.environments.view import ObservationView
 from understudy.errors import DataError
 from understudy.sequences.normalise import Normalisation
+from understudy.sequences.split_file import MappedSplit, map_split
 from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_json, sha256
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """One split: E episodes of N steps in all, as views of a mapped file; S visible state components, A action entries.
+    """One split: E episodes of N steps in all, in a mapped file; S visible state components, A action entries.
 
-    states (N, S) float32, unnormalised; actions (N,) or (N, A) float32, executed; labels, like actions, demonstrated;
-    returns_to_go (N,) float32, raw; offsets (E + 1,) int64; truncated (E,) bool; seeds (E,) int64.
-    options (N,) int16 below num_options and terminations (N,) bool, where they have been found, else None.
-    `sha256` is that of store.json, which holds the hashes of everything the sequences are made of.
+    offsets (E + 1,) int64; truncated (E,) bool; seeds (E,) int64; states, actions, labels and returns_to_go are views of the
+    whole file. options (N,) int16 below num_options and terminations (N,) bool, where they have been found, else None.
+    Batches come from `steps`, which reads chunks of the file and leaves the rest on disk, while what a view has shown stays in
+    memory. `sha256` is that of store.json, which holds the hashes of everything the sequences are made of.
     """
 
     spec: EnvironmentSpec
     view: ObservationView
     normalisation: Normalisation
-    states: np.ndarray
-    actions: np.ndarray
-    labels: np.ndarray
-    returns_to_go: np.ndarray
+    steps: MappedSplit
     offsets: np.ndarray
     truncated: np.ndarray
     seeds: np.ndarray
@@ -47,6 +40,26 @@ class Sequences:
     options: np.ndarray | None = None
     terminations: np.ndarray | None = None
     num_options: int | None = None
+
+    @property
+    def states(self) -> np.ndarray:
+        """(N, S) float32, unnormalised."""
+        return self.steps.columns["state_action"][:, : len(self.view.visible)]
+
+    @property
+    def actions(self) -> np.ndarray:
+        """(N,) or (N, A) float32, as executed."""
+        return per_step(self.steps.columns["state_action"][:, len(self.view.visible) :], self.spec)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) or (N, A) float32, as demonstrated."""
+        return per_step(self.steps.columns["label"], self.spec)
+
+    @property
+    def returns_to_go(self) -> np.ndarray:
+        """(N,) float32, raw."""
+        return self.steps.columns["return_to_go"][:, 0]
 
     @property
     def num_episodes(self) -> int:
@@ -58,12 +71,12 @@ class Sequences:
 
 
 def open_sequences(folder: Path, split: str) -> Sequences:
-    """Map one split; takes the same time and memory for any number of steps.
+    """Map one split; takes the same time and memory for any number of episodes and steps.
 
     Raises:
         DataError: a file is missing, truncated, of another format, or holds another layout than store.json says.
     """
-    description, path = folder / "store.json", folder / f"{split}.arrow"
+    description = folder / "store.json"
     content = read_json(description)
     if content.get("format_version") != FORMAT_VERSION:
         raise DataError(
@@ -75,83 +88,11 @@ def open_sequences(folder: Path, split: str) -> Sequences:
         normalisation = Normalisation.from_json(content["normalisation"], len(view.visible))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{description}: expected a description of sequences, got a malformed one: {error!r}") from None
-    batch = map_arrow(path, split_schema(spec, len(view.visible)))
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    offsets = columns["sequence"].offsets.to_numpy()
-    for name in ("label", "return_to_go"):
-        if not np.array_equal(columns[name].offsets.to_numpy(), offsets):
-            raise DataError(f"{path}: column {name}: expected as many values as steps in each episode, got others")
-    steps = _flat(columns["sequence"].values).reshape(-1, len(view.visible) + action_entries(spec))
-    actions = steps[:, len(view.visible) :]
-    labels = _flat(columns["label"].values).reshape(actions.shape)
-    return Sequences(
-        spec=spec,
-        view=view,
-        normalisation=normalisation,
-        states=steps[:, : len(view.visible)],
-        actions=_per_step(actions, spec),
-        labels=_per_step(labels, spec),
-        returns_to_go=_flat(columns["return_to_go"].values),
-        offsets=offsets,
-        truncated=columns["truncated"].to_numpy(zero_copy_only=False),
-        seeds=columns["seed"].to_numpy(),
-        sha256=sha256(description),
-    )
+    steps = map_split(folder / f"{split}.arrow", spec, len(view.visible))
+    ends = steps.offsets, steps.truncated, steps.seeds
+    return Sequences(spec, view, normalisation, steps, *ends, sha256(description))
 
 
-def map_arrow(path: Path, schema: pa.Schema) -> pa.RecordBatch:
-    """Map an Arrow file that holds one record batch of `schema`.
-
-    Raises:
-        DataError: the file is missing, truncated, or holds something else.
-    """
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-        if reader.schema != schema or reader.num_record_batches != 1:
-            raise DataError(
-                f"{path}: expected one batch of the columns {', '.join(schema.names)} as written by this version,"
-                f" got {reader.num_record_batches} of {', '.join(reader.schema.names)}"
-            )
-        return reader.get_batch(0)
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected sequences, found no such file") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: expected a whole Arrow file, got one that cannot be read: {error}") from None
-
-
-def write_arrow(path: Path, schema: pa.Schema, arrays: list[pa.Array]) -> None:
-    """Write one record batch as an Arrow file that can be mapped."""
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-
-
-def action_entries(spec: EnvironmentSpec) -> int:
-    """Numbers that an action takes in a sequence: one for a choice."""
-    return 1 if spec.discrete_actions else spec.action_dim
-
-
-def _per_step(actions: np.ndarray, spec: EnvironmentSpec) -> np.ndarray:
-    return actions[:, 0] if spec.discrete_actions else actions
-
-
-def split_schema(spec: EnvironmentSpec, state_dim: int) -> pa.Schema:
-    """Columns of train.arrow and validation.arrow."""
-    entries = action_entries(spec)
-    fields = {
-        "episode": pa.int32(),
-        "seed": pa.int64(),
-        "truncated": pa.bool_(),
-        "sequence": pa.large_list(pa.list_(pa.float32(), state_dim + entries)),
-        "label": pa.large_list(pa.list_(pa.float32(), entries)),
-        "return_to_go": pa.large_list(pa.float32()),
-    }
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields.items()])
-
-
-def _flat(array: pa.Array) -> np.ndarray:
-    """The float32 values below any nesting of lists, as a view."""
-    while pa.types.is_fixed_size_list(array.type):
-        array = array.values
-    return array.to_numpy()
+def per_step(actions: np.ndarray, spec: EnvironmentSpec) -> np.ndarray:
+    """Actions (..., A) as they are, or (...) where they are choices."""
+    return actions[..., 0] if spec.discrete_actions else actions

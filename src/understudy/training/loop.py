@@ -30,30 +30,28 @@ def train(
     training: Sequences,
     held_out: Sequences,
     params: TrainingParams,
-    title: str,
+    name: str,
     checkpoint: Path | None = None,
 ) -> Outcome:
     """Train `model` in place with AdamW and leave it with the weights that were best on the held-out episodes.
 
     Args:
+        name: of the policy, for messages and the progress bar.
         checkpoint: a file to resume from where it exists, and to write at every look at the held-out episodes. Interrupted and
             resumed, training gives the same weights to the bit. Of several processes the first one writes it.
 
     Raises:
         DataError: a loss is not finite.
-        ParameterError: chunks are longer than the rows that the model accepts.
+        ParameterError: the model needs other chunks or other sequences than there are.
     """
     torch.set_num_threads(params.threads)
-    if params.chunk_length > getattr(model, "max_seq_len", params.chunk_length):
-        raise ParameterError(
-            f"training.chunk_length: expected at most max_seq_len = {model.max_seq_len}, got {params.chunk_length}"
-        )
+    _check_fits(model, training, params, f"policies.{name}")
     judged = SequenceDataset(held_out, params.chunk_length, params.batch_size, lead=params.chunk_length // 2)
     run = TrainingRun(model, SequenceDataset(training, params.chunk_length, params.batch_size), params)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0
-    with progress_bar(params.steps, title, "batch", shown=first) as bar:
+    with progress_bar(params.steps, name, "batch", shown=first) as bar:
         bar.update(run.step)
         while not run.finished:
             run.advance()
@@ -66,6 +64,22 @@ def train(
                     save(run, checkpoint)
     model.load_state_dict(run.best_weights)
     return run.outcome
+
+
+def _check_fits(model: nn.Module, training: Sequences, params: TrainingParams, where: str) -> None:
+    """Raise a ParameterError where the model needs other chunks or other sequences than there are."""
+    if params.chunk_length > getattr(model, "max_seq_len", params.chunk_length):
+        raise ParameterError(
+            f"training.chunk_length: expected at most max_seq_len = {model.max_seq_len}, got {params.chunk_length}"
+        )
+    if hasattr(model, "num_options") and training.options is None:
+        raise ParameterError(f"{where}.learns_from: expected options, which this family needs, got sequences")
+    if getattr(model, "num_options", training.num_options) != training.num_options:
+        raise ParameterError(
+            f"{where}.num_options: expected options.count = {training.num_options}, got {model.num_options}"
+        )
+    if hasattr(model, "max_num_agents"):
+        raise ParameterError(f"{where}.family: expected a family of one agent, as the sequences are of one")
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 Held        -- what held-out episodes say
 Outcome     -- the learning curve and the best look
+write_outcome -- its learning_curve.csv and held_out.json
 TrainingRun -- model, optimizer, position in the data
 rows_on     -- rows of a batch on the device of a model
 """
@@ -9,6 +10,7 @@ rows_on     -- rows of a batch on the device of a model
 import math
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,8 @@ from understudy.sequences.dataset import SequenceDataset
 from understudy.training import distributed
 from understudy.training.precision import autocast, resolve_precision
 from understudy.training.schedule import warmup_cosine
+from understudy.utils.csvfile import write_csv
+from understudy.utils.jsonfile import write_json
 
 CURVE_COLUMNS = ("step", "train_nll", "train_value", "validation_nll", "validation_value", "validation_accuracy")
 
@@ -40,6 +44,13 @@ class Outcome:
     curve: list[tuple] = field(default_factory=list)
     best: Held | None = None
     best_step: int = 0
+
+
+def write_outcome(outcome: Outcome, folder: Path) -> None:
+    """Write learning_curve.csv and held_out.json to an existing folder."""
+    write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
+    best = outcome.best
+    write_json(folder / "held_out.json", {"action_accuracy": best.accuracy, "nll": best.nll, "step": outcome.best_step})
 
 
 class TrainingRun:
