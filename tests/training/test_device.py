@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.builders import CHOICES, SPECS, in_random_states, random_actions
+from tests.builders import CHOICES, SPECS, in_random_states, random_actions, with_columns
 from tests.toys import tiny_policy
 from tests.training.test_loop import parameters
 from understudy.sequences.dataset import SequenceDataset
@@ -33,8 +33,9 @@ def toy_sequences(spec: EnvironmentSpec, seed: int) -> Sequences:
     made = in_random_states(spec, actions, LENGTHS, seed)
     options = generator.integers(3, size=sum(LENGTHS)).astype(np.int16)
     returns = generator.normal(size=sum(LENGTHS)).astype(np.float32)
-    labels = {"options": options, "terminations": options == 1, "num_options": 3, "returns_to_go": returns}
-    return replace(made, truncated=np.asarray([True, False, False, True, False, True]), **labels)
+    labels = {"options": options, "terminations": options == 1, "num_options": 3}
+    cut = np.asarray([True, False, False, True, False, True])
+    return replace(with_columns(made, returns_to_go=returns), truncated=cut, **labels)
 
 
 @pytest.fixture(autouse=True)
