@@ -115,7 +115,8 @@ class MappedSplit:
             got = os.preadv(self._file, [chunk[:count]], place)
             if got != count * numbers * NUMBER_BYTES:
                 raise DataError(f"{self.path}: expected {count} steps from byte {place} on, got {got} bytes of them")
-            chunk[count:] = chunk[count - 1]
+            if count < chunk_length:
+                chunk[count:] = chunk[count - 1]
         return chunks
 
 

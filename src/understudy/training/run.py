@@ -64,7 +64,7 @@ class TrainingRun:
         self.model, self.dataset, self.params = model, dataset, params
         self.device = next(model.parameters()).device
         self.precision = resolve_precision(params.precision, self.device)
-        self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), lr=params.learning_rate)
+        self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), params.learning_rate, fused=True)
         self.generator = torch.Generator().manual_seed(params.seed)
         self.losses = distributed.averaged_over_processes(model)
         self.outcome = Outcome()
