@@ -39,9 +39,11 @@ def toy_sequences(spec: EnvironmentSpec, seed: int) -> Sequences:
 
 
 @pytest.fixture(autouse=True)
-def no_autocast(monkeypatch):
-    """There is none for the meta device."""
+def without_what_the_meta_device_lacks(monkeypatch):
+    """Autocast and the optimizer's fused step."""
     monkeypatch.setattr(run_module, "autocast", lambda precision, device: contextlib.nullcontext())
+    adamw = torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *given, fused: adamw(*given))
 
 
 @pytest.mark.parametrize("spec", SPECS)
