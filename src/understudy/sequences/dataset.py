@@ -46,10 +46,10 @@ class SequenceDataset:
         return self._batches(chunks, np.arange(len(chunks.first)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """All chunks once, in random order, cut anew at random places in each epoch, into as few as an episode needs."""
+        """All chunks once, in random order, cut anew at random places in each epoch."""
         generator = np.random.default_rng([seed, epoch])
-        slack = -np.diff(self.sequences.offsets) % (self.chunk_length - self.lead)
-        chunks = self._cut(generator.integers(slack, endpoint=True))
+        stride = self.chunk_length - self.lead
+        chunks = self._cut(generator.integers(stride, size=self.sequences.num_episodes))
         return self._batches(chunks, generator.permutation(len(chunks.first)))
 
     def _cut(self, phases: np.ndarray) -> Chunks:
