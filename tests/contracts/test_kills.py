@@ -64,6 +64,11 @@ def start(stage, folder):
     return subprocess.Popen(command, cwd=folder, env=environment() | {"PYTHONPATH": str(ROOT / "src")}, **quiet)
 
 
+def heed_interruptions():
+    """A test run that a shell has put in the background ignores Ctrl-C, and its processes inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def hashes(folder):
     return {
         path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -110,7 +115,9 @@ def test_an_interruption_is_one_line_and_can_be_resumed(finished, disturbed):
     shutil.rmtree(disturbed / "models/decoder")
     command = [sys.executable, ROOT / "pipeline" / "train_policy.py", "--policy", "decoder"]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.Popen(command, cwd=disturbed, env=variables, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=disturbed, env=variables, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interruptions
+    )
     while not list((disturbed / ".checkpoints").rglob("run.safetensors")):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
