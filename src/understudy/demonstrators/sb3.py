@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from stable_baselines3 import A2C, PPO, SAC, TD3
+from stable_baselines3 import A2C, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise
@@ -18,6 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from understudy.demonstrators.expert_checkpoint import resume_training, save_training
+from understudy.demonstrators.fast_ppo import FastPPO
 from understudy.environments.make import describe, make_environment
 from understudy.environments.replay import ReplayableEnvironment
 from understudy.environments.view import ObservationView
@@ -29,7 +30,7 @@ from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
 from understudy.utils.progress import progress_bar
 
-ALGORITHMS = {"ppo": PPO, "a2c": A2C, "sac": SAC, "td3": TD3}
+ALGORITHMS = {"ppo": FastPPO, "a2c": A2C, "sac": SAC, "td3": TD3}
 CURVE_POINTS = 100
 CURVE_STATE = ("rows", "returns", "lengths", "points", "saved_points", "running_return", "running_length")
 
