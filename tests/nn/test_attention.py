@@ -27,33 +27,32 @@ from understudy.nn.cache import LayerCache
 T, F = True, False
 
 
-def rotate_as_complex(x: Tensor, steps: Tensor) -> Tensor:
-    """Turn x (..., L, K) to its steps (L,) by complex multiplication."""
-    half = x.shape[-1] // 2
-    frequencies = torch.tensor([10_000.0 ** (-i / half) for i in range(half)])
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.exp(1j * steps[:, None] * frequencies)
-    return torch.cat([turned.real, turned.imag], dim=-1)
+def rotate_by_matrices(x: Tensor, steps: Tensor) -> Tensor:
+    """Turn each neighbouring pair of x (..., L, K) by its 2 x 2 matrix for steps (L,)."""
+    pairs = x.shape[-1] // 2
+    angles = steps[:, None] * torch.tensor([10_000.0 ** (-i / pairs) for i in range(pairs)])
+    even, odd = x[..., 0::2], x[..., 1::2]
+    turned = (angles.cos() * even - angles.sin() * odd, angles.sin() * even + angles.cos() * odd)
+    return torch.stack(turned, dim=-1).flatten(-2)
 
 
 def test_rotary_angles_of_literal_steps() -> None:
-    cos, sin = rotary_angles(torch.tensor([0, 3]), head_dim=4)
-    assert cos.shape == sin.shape == (2, 4)
-    torch.testing.assert_close(cos, torch.tensor([[1.0] * 4, [math.cos(3), math.cos(0.03)] * 2]))
-    torch.testing.assert_close(
-        sin, torch.tensor([[0.0] * 4, [-math.sin(3), -math.sin(0.03), math.sin(3), math.sin(0.03)]])
-    )
+    rotation = rotary_angles(torch.tensor([0, 3]), head_dim=4)
+    assert rotation.shape == (2, 2) and rotation.dtype == torch.complex64
+    torch.testing.assert_close(rotation.real, torch.tensor([[1.0, 1.0], [math.cos(3), math.cos(0.03)]]))
+    torch.testing.assert_close(rotation.imag, torch.tensor([[0.0, 0.0], [math.sin(3), math.sin(0.03)]]))
 
 
 def test_rotary_angles_of_rows() -> None:
-    cos, _ = rotary_angles(torch.tensor([[0, 1, 2], [5, 6, 7]]), head_dim=8)
-    assert cos.shape == (2, 3, 8)
-    torch.testing.assert_close(cos[1, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
+    rotation = rotary_angles(torch.tensor([[0, 1, 2], [5, 6, 7]]), head_dim=8)
+    assert rotation.shape == (2, 3, 4)
+    torch.testing.assert_close(rotation.real[1, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
 
 
-def test_rotate_multiplies_complex_numbers() -> None:
+def test_rotate_turns_neighbouring_pairs() -> None:
     x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
     steps = torch.tensor([0, 0, 4, 90, 700])
-    torch.testing.assert_close(rotate(x, rotary_angles(steps, 8)), rotate_as_complex(x, steps), atol=1e-4, rtol=0)
+    torch.testing.assert_close(rotate(x, rotary_angles(steps, 8)), rotate_by_matrices(x, steps), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("shift", [1, 17, 400])
@@ -106,7 +105,7 @@ def attend_as_torch_does(layer: WindowedAttention, x: Tensor, steps: Tensor, all
         functional.linear(x, weight).unflatten(-1, (heads, width // heads)).transpose(1, 2)
         for weight in layer.qkv.weight.split(width)
     ]
-    query, key, value = rotate_as_complex(projected[0], steps), rotate_as_complex(projected[1], steps), projected[2]
+    query, key, value = rotate_by_matrices(projected[0], steps), rotate_by_matrices(projected[1], steps), projected[2]
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
     return functional.linear(mixed.transpose(1, 2).flatten(2), layer.out.weight)
 

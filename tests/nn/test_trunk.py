@@ -91,6 +91,23 @@ def test_tokens_that_do_not_exist_change_nothing_for_the_others() -> None:
     assert not torch.equal(hidden[0], trunk(tokens, steps, 1)[0])
 
 
+@pytest.mark.parametrize("tokens_per_step", [1, 2, 3])
+@pytest.mark.parametrize("some_missing", [False, True])
+def test_asking_for_one_token_a_step_gives_that_part_of_the_full_pass(tokens_per_step: int, some_missing: bool) -> None:
+    """Over 70 steps, which are several bands; gradients too."""
+    trunk, length = small_trunk(num_layers=2, context=4), 70 * tokens_per_step
+    tokens, steps = torch.randn(2, length, 16), torch.arange(70).repeat_interleave(tokens_per_step)
+    real = torch.rand(2, length, generator=torch.Generator().manual_seed(1)) < 0.8 if some_missing else None
+    for token in range(tokens_per_step):
+        gradients = []
+        for asked in (token, None):
+            hidden = trunk(tokens, steps, tokens_per_step, real, token=asked)
+            hidden = hidden if asked is not None else hidden[:, token::tokens_per_step]
+            assert hidden.shape == (2, 70, 16)
+            gradients.append([hidden, *torch.autograd.grad(hidden.square().sum(), list(trunk.parameters()))])
+        torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-4)
+
+
 def test_recomputed_activations_give_the_same_gradients_and_are_not_kept() -> None:
     tokens, steps, kept, gradients = torch.randn(2, 11, 16), torch.arange(11), [], []
     for gradient_checkpointing in (False, True):

@@ -16,7 +16,7 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
 from understudy.nn.heads import ActionHead, ValueHead
-from understudy.nn.interleave import interleave, pick
+from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.rows import (
     ActionBounds,
@@ -34,7 +34,7 @@ from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
 from understudy.utils.masking import create_padding_mask
 
-STATE, ACTION = 0, 1
+STATE = 0
 TOKENS_PER_STEP = 2
 
 
@@ -160,7 +160,7 @@ class ActionTransformer(nn.Module):
         return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, hide)])
 
     def _hidden(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> Tensor:
-        return pick(self.trunk(*self._tokens(states, actions, hide)), STATE, TOKENS_PER_STEP)
+        return self.trunk(*self._tokens(states, actions, hide), token=STATE)
 
 
 FAMILY = ActionTransformer

@@ -2,11 +2,12 @@
 
 B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots of a cache.
 
-rotary_angles(steps, head_dim)   -- (cos, sin) by which queries and keys of these steps are turned
+rotary_angles(steps, head_dim)   -- unit complex numbers by which queries and keys of these steps are turned
 window_mask(steps, window)       -- which token may see which in a full pass
 visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
 window_bands(steps, window, ...) -- a full pass cut into bands of queries and the keys within their reach
+one_token_a_step(bands, ...)     -- the same bands with fewer queries
 WindowedAttention                -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
@@ -23,22 +24,18 @@ from understudy.utils.masking import create_causal_mask
 ROTARY_BASE = 10_000.0
 SMALLEST_BAND = 64
 
-Rotation = tuple[Tensor, Tensor]
 
-
-def rotary_angles(steps: Tensor, head_dim: int) -> Rotation:
-    """Cosine and signed sine, each (..., L, K), for steps (..., L); RoFormer (Su et al., 2021), equation 34."""
+def rotary_angles(steps: Tensor, head_dim: int) -> Tensor:
+    """cos + i sin, (..., L, K / 2) complex64, for steps (..., L); RoFormer (Su et al., 2021), equation 34."""
     frequencies = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, device=steps.device, dtype=torch.float32) / head_dim)
     angles = steps.to(torch.float32)[..., None] * frequencies
-    cos, sin = angles.cos(), angles.sin()
-    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
-def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Turn each pair (x_i, x_{i + K/2}) of x (..., L, K) by the angle of its step; the roll exchanges the two halves."""
-    cos, sin = rotation
-    x = x.float()
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Turn each pair (x_2i, x_2i+1) of x (..., L, K) by the angle of its step, as one complex number."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rotation).flatten(-2)
 
 
 def window_mask(steps: Tensor, window: int) -> Tensor:
@@ -79,13 +76,25 @@ def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor 
     """
     length = len(steps)
     reach = window * tokens_per_step
-    size = max(reach, SMALLEST_BAND)
+    size = max(reach, -(-SMALLEST_BAND // tokens_per_step) * tokens_per_step)  # whole steps
     bands = []
     for start in range(0, length, size):
         first, end = max(0, start - reach), min(start + size, length)
         allowed = visible(steps[first:end], window, None if real is None else real[:, first:end])
         bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed[..., start - first :, :])))
     return bands
+
+
+def one_token_a_step(bands: list[Band], token: int, tokens_per_step: int) -> list[Band]:
+    """The bands with one query a step, the `token`-th of its `tokens_per_step`; the keys stay."""
+    return [
+        Band(
+            slice(band.queries.start + token, band.queries.stop, tokens_per_step),
+            band.keys,
+            band.bias[..., token::tokens_per_step, :],
+        )
+        for band in bands
+    ]
 
 
 class WindowedAttention(nn.Module):
@@ -109,7 +118,7 @@ class WindowedAttention(nn.Module):
         self.qkv = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
         self.out = nn.Linear(embed_dim, embed_dim, bias=False)
 
-    def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
         query, key, value = self._split(x, rotation)
         if cache is not None:
@@ -117,19 +126,19 @@ class WindowedAttention(nn.Module):
         mixed = [
             attend(query[:, :, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
-        return self.out(torch.cat(mixed, dim=2).transpose(1, 2).flatten(2))
+        together = torch.cat(mixed, dim=2) if len(mixed) > 1 else mixed[0]
+        return self.out(together.transpose(1, 2).flatten(2))
 
-    def weights(self, x: Tensor, rotation: Rotation, bias: Tensor) -> Tensor:
+    def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
         query, key, _ = self._split(x, rotation)
         return torch.softmax(scaled_scores(query, key, bias), dim=-1)
 
-    def _split(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+    def _split(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, H, L, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
         dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
         heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
-        of_heads = tuple(part[..., None, :] for part in rotation)
-        turned = rotate(heads[:, :, :num_turned], of_heads).to(dtype).transpose(1, 2)
+        turned = rotate(heads[:, :, :num_turned], rotation[..., None, :]).to(dtype).transpose(1, 2)
         return turned[:, : self.num_heads], turned[:, self.num_heads :], heads[:, :, num_turned:].transpose(1, 2)
 
 

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from understudy.nn.attention import Band, Rotation, WindowedAttention, as_bias, rotary_angles, visible, window_bands
+from understudy.nn.attention import (
+    Band,
+    WindowedAttention,
+    as_bias,
+    one_token_a_step,
+    rotary_angles,
+    visible,
+    window_bands,
+)
 from understudy.nn.cache import Cache, LayerCache
 from understudy.nn.heads import MOST_LAYERS
 
@@ -22,9 +30,9 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.feed_forward = nn.Sequential(nn.Linear(embed_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, embed_dim))
 
-    def forward(self, x: Tensor, rotation: Rotation, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The tokens (B, Q, D) that the bands name as queries; all of x (B, L, D) where they name all."""
-        queried = x[:, bands[0].queries.start : bands[-1].queries.stop]
+        queried = x[:, bands[0].queries.start : bands[-1].queries.stop : bands[0].queries.step]
         x = queried + self.attention(self.attention_norm(x), rotation, bands, cache)
         return x + self.feed_forward(self.feed_forward_norm(x).to(self.feed_forward[0].weight.dtype))
 
@@ -65,19 +73,31 @@ class Trunk(nn.Module):
         """Width of an attention head."""
         return self.embed_dim // self.num_heads
 
-    def forward(self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        steps: Tensor,
+        tokens_per_step: int,
+        real: Tensor | None = None,
+        *,
+        token: int | None = None,
+    ) -> Tensor:
         """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
 
-        `real` (B, L) bool marks the tokens that exist, None where all do.
+        Args:
+            real: (B, L) bool, marks the tokens that exist; None where all do.
+            token: which of a step's tokens is asked for; the last block then leaves out the others, and (B, T, D) comes back.
         """
         rotation = rotary_angles(steps, self.head_dim)
         bands = window_bands(steps, self.context, tokens_per_step, real)
+        last = bands if token is None else one_token_a_step(bands, token, tokens_per_step)
         x = tokens
         for block in self.blocks:
+            asked = last if block is self.blocks[-1] else bands
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(block, x, rotation, bands, use_reentrant=False, preserve_rng_state=False)
+                x = checkpoint(block, x, rotation, asked, use_reentrant=False, preserve_rng_state=False)
             else:
-                x = block(x, rotation, bands)
+                x = block(x, rotation, asked)
         return self.norm(x)
 
     def attention_maps(
