@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
 from tests.toys import CountingEnvironment
-from understudy.demonstrators.fast_ppo import Choices, FastPPO, Vectors
+from understudy.demonstrators.fast_ppo import Choices, FastPPO, Vectors, Weights
 
 COLUMNS = ("observations", "actions", "rewards", "episode_starts", "values", "log_probs", "advantages", "returns")
 KINDS = pytest.mark.parametrize("discrete", [True, False], ids=["choices", "vectors"])
@@ -97,6 +97,7 @@ def test_choices_are_drawn_at_their_probabilities():
 
 def test_vectors_are_drawn_around_their_means():
     torch.manual_seed(0)
-    drawn = Vectors(torch.tensor([0.5, 2.0]).log()).sample(torch.tensor([1.0, -3.0]).expand(40_000, 2))
+    log_std = Weights(torch.tensor([0.5, 2.0]).log(), torch.zeros(2))
+    drawn = Vectors(log_std).sample(torch.tensor([1.0, -3.0]).expand(40_000, 2))
     torch.testing.assert_close(drawn.mean(0), torch.tensor([1.0, -3.0]), rtol=0, atol=0.05)
     torch.testing.assert_close(drawn.std(0), torch.tensor([0.5, 2.0]), rtol=0.03, atol=0)

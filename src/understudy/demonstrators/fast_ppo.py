@@ -3,13 +3,15 @@
 FastPPO -- stable-baselines3's PPO; `train` and `collect_rollouts` do the same arithmetic with fewer, larger operations
 
 Small networks spend their time between the operations, not in them. Here actor and critic, which have the same widths, go through
-each layer together, all weights lie in one vector, so that clipping and Adam are a few operations over it, and no distribution
-objects, loggers or copies of what the environments report stand in between. Tests hold both loops against the library's own.
+each layer together; their gradients are written down instead of recorded; all weights lie in one vector, so that clipping and
+Adam are a few operations over it; and no distribution objects, loggers or copies of what the environments report stand in
+between. Tests hold both loops against the library's own.
 
 B rows, S observation components, A action dimensions, H width of a layer.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +25,14 @@ from torch.nn import functional as F
 LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Views into the vector of all weights and into that of their gradients, of the same shape."""
+
+    values: Tensor
+    gradient: Tensor
+
+
 class Choices:
     """One of A actions; `preds` (B, A) are logits."""
 
@@ -30,31 +40,44 @@ class Choices:
         """Actions (B, 1) int64: the first of A exponential clocks, which run at the actions' probabilities, to ring."""
         return (preds - torch.empty_like(preds).exponential_().log_()).argmax(1, keepdim=True)
 
-    def judge(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities (B,) of `actions` (B, 1) and the mean entropy."""
+    def log_probs(self, preds: Tensor, actions: Tensor) -> Tensor:
+        """Log-probabilities (B,) of `actions` (B, 1)."""
+        return F.log_softmax(preds, 1).gather(1, actions)[:, 0]
+
+    def backward(self, preds: Tensor, actions: Tensor, slopes: Tensor, entropy_slope: float) -> Tensor:
+        """Gradient (B, A) of a loss with the given slopes: (B,) in each log-probability, one in each row's entropy."""
         log_probs = F.log_softmax(preds, 1)
-        return log_probs.gather(1, actions)[:, 0], -(log_probs.exp() * log_probs).sum(1).mean()
+        probs = log_probs.exp()
+        entropy = -(probs * log_probs).sum(1, keepdim=True)
+        gradient = -entropy_slope * probs * (log_probs + entropy) - slopes[:, None] * probs
+        return gradient.scatter_add_(1, actions, slopes[:, None])
 
 
 class Vectors:
     """Independent Gaussians; `preds` (B, A) are their means, `log_std` (A,) is the same in every state."""
 
-    def __init__(self, log_std: Tensor) -> None:
+    def __init__(self, log_std: Weights) -> None:
         self.log_std = log_std
 
     def sample(self, preds: Tensor) -> Tensor:
         """Actions (B, A) float32, not clipped."""
-        return preds + self.log_std.exp() * torch.randn_like(preds)
+        return preds + self.log_std.values.exp() * torch.randn_like(preds)
 
-    def judge(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-densities (B,) of `actions` (B, A) and the mean entropy."""
-        deviations = (actions.float() - preds) * torch.exp(-self.log_std)
-        log_probs = -(0.5 * deviations**2 + self.log_std + LOG_ROOT_2_PI).sum(1)
-        return log_probs, (0.5 + LOG_ROOT_2_PI + self.log_std).sum()
+    def log_probs(self, preds: Tensor, actions: Tensor) -> Tensor:
+        """Log-densities (B,) of `actions` (B, A)."""
+        deviations = (actions.float() - preds) * torch.exp(-self.log_std.values)
+        return -(0.5 * deviations**2 + self.log_std.values + LOG_ROOT_2_PI).sum(1)
+
+    def backward(self, preds: Tensor, actions: Tensor, slopes: Tensor, entropy_slope: float) -> Tensor:
+        """As for choices; the gradient in `log_std`, by which alone the entropy changes, is written beside it."""
+        precision = torch.exp(-self.log_std.values)
+        deviations = (actions.float() - preds) * precision
+        self.log_std.gradient.copy_((slopes[:, None] * (deviations**2 - 1)).sum(0) + len(preds) * entropy_slope)
+        return slopes[:, None] * deviations * precision
 
 
 class FastPPO(PPO):
-    """stable-baselines3's PPO for MlpPolicy on a DummyVecEnv, on the CPU."""
+    """stable-baselines3's PPO for MlpPolicy on a DummyVecEnv, on the CPU, with ReLU or tanh."""
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -63,27 +86,54 @@ class FastPPO(PPO):
             [layer for layer in net if isinstance(layer, nn.Linear)]
             for net in (policy.mlp_extractor.policy_net, policy.mlp_extractor.value_net)
         )
-        self._activation = policy.activation_fn()
-        groups = [(ours.weight, theirs.weight) for ours, theirs in zip(actor, critic, strict=True)]
-        groups += [(ours.bias, theirs.bias) for ours, theirs in zip(actor, critic, strict=True)]
-        heads = (policy.action_net.weight, policy.action_net.bias, policy.value_net.weight, policy.value_net.bias)
-        groups += [(weights,) for weights in (*heads, *([policy.log_std] if hasattr(policy, "log_std") else []))]
+        groups = []
+        for ours, theirs in zip(actor, critic, strict=True):
+            groups += [(ours.weight, theirs.weight), (ours.bias, theirs.bias)]
+        for head in (policy.action_net, policy.value_net):
+            groups += [(head.weight,), (head.bias,)]
+        if hasattr(policy, "log_std"):
+            groups.append((policy.log_std,))
         self._flat = nn.Parameter(torch.zeros(sum(weights.numel() for group in groups for weights in group)))
         self._flat.grad = torch.zeros_like(self._flat)
-        together = _share(self._flat, groups)
-        depth = len(actor)
-        self._layers = list(zip(together[:depth], [bias[:, None] for bias in together[depth : 2 * depth]], strict=True))
-        self._heads = together[2 * depth : 2 * depth + 4]
-        self._actions = Vectors(together[-1]) if hasattr(policy, "log_std") else Choices()
+        shared = _share(self._flat, groups)
+        self._layers = list(zip(shared[: 2 * len(actor) : 2], shared[1 : 2 * len(actor) : 2], strict=True))
+        self._heads = shared[2 * len(actor) : 2 * len(actor) + 4]
+        self._actions = Vectors(shared[-1]) if hasattr(policy, "log_std") else Choices()
+        self._tanh = policy.activation_fn is nn.Tanh
         policy.optimizer = torch.optim.Adam([self._flat], lr=self.lr_schedule(1), fused=True, **policy.optimizer_kwargs)
 
-    def _predict(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits or means (B, A) and values (B,) for observations (B, S)."""
-        hidden = observations.float().expand(2, *observations.shape)  # (2, B, H), the actor's and the critic's
+    def _hidden(self, observations: Tensor) -> list[Tensor]:
+        """What goes into each layer and into the heads, (2, B, H), the actor's and the critic's; observations are (B, S)."""
+        hidden = [observations.float().expand(2, *observations.shape)]
         for weight, bias in self._layers:
-            hidden = self._activation(torch.baddbmm(bias, hidden, weight.transpose(1, 2)))
-        action_weight, action_bias, value_weight, value_bias = self._heads
+            output = torch.baddbmm(bias.values[:, None], hidden[-1], weight.values.transpose(1, 2))
+            hidden.append(output.tanh_() if self._tanh else output.relu_())
+        return hidden
+
+    def _outputs(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits or means (B, A) and values (B,) of the last hidden layer (2, B, H)."""
+        action_weight, action_bias, value_weight, value_bias = (weights.values for weights in self._heads)
         return F.linear(hidden[0], action_weight, action_bias), F.linear(hidden[1], value_weight, value_bias)[:, 0]
+
+    def _backward(self, hidden: list[Tensor], by_preds: Tensor, by_values: Tensor) -> None:
+        """Write the gradient of all weights but log_std, from that of the predictions (B, A) and of the values (B,)."""
+        action_weight, action_bias, value_weight, value_bias = self._heads
+        by_values = by_values[:, None]
+        for weight, bias, by_output, last in (
+            (action_weight, action_bias, by_preds, hidden[-1][0]),
+            (value_weight, value_bias, by_values, hidden[-1][1]),
+        ):
+            torch.mm(by_output.t(), last, out=weight.gradient)
+            torch.sum(by_output, 0, out=bias.gradient)
+        by_hidden = torch.stack([by_preds @ action_weight.values, by_values @ value_weight.values])
+        derivative = torch.ops.aten.tanh_backward if self._tanh else torch.ops.aten.threshold_backward
+        threshold = () if self._tanh else (0,)
+        for (weight, bias), below, output in reversed(list(zip(self._layers, hidden[:-1], hidden[1:], strict=True))):
+            by_output = derivative(by_hidden, output, *threshold)
+            weight.gradient.copy_(torch.bmm(below.transpose(1, 2), by_output).transpose(1, 2))
+            torch.sum(by_output, 1, out=bias.gradient)
+            if below is not hidden[0]:
+                by_hidden = torch.bmm(by_output, weight.values)
 
     def train(self) -> None:
         """Update the weights with the collected rollout."""
@@ -98,20 +148,23 @@ class FastPPO(PPO):
                 self._update(*(column[rows] for column in rollout), clip_range)
             self._n_updates += 1
 
+    @torch.no_grad()
     def _update(
         self, observations: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, returns: Tensor, clip_range: float
     ) -> None:
         """One step of Adam on B steps of the rollout; `old` (B,) are the log-probabilities with which they were taken."""
-        if self.normalize_advantage and len(advantages) > 1:
+        count = len(advantages)
+        if self.normalize_advantage and count > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        preds, values = self._predict(observations)
-        log_probs, entropy = self._actions.judge(preds, actions)
-        ratio = torch.exp(log_probs - old)
-        clipped = ratio.clamp(1 - clip_range, 1 + clip_range)
-        policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()  # equation 7
-        loss = policy_loss - self.ent_coef * entropy + self.vf_coef * F.mse_loss(values, returns)
-        gradient = self._flat.grad.zero_()
-        loss.backward()
+        hidden = self._hidden(observations)
+        preds, values = self._outputs(hidden[-1])
+        ratio = torch.exp(self._actions.log_probs(preds, actions) - old)
+        # Equation 7 is flat where the ratio has left the range in the direction that the advantage asks for.
+        steep = torch.where(advantages > 0, ratio <= 1 + clip_range, ratio >= 1 - clip_range)
+        slopes = advantages * ratio * steep / -count
+        by_preds = self._actions.backward(preds, actions, slopes, -self.ent_coef / count)
+        self._backward(hidden, by_preds, 2 * self.vf_coef / count * (values - returns))
+        gradient = self._flat.grad
         gradient.mul_((self.max_grad_norm / (torch.linalg.vector_norm(gradient) + 1e-6)).clamp(max=1.0))
         self.policy.optimizer.step()
 
@@ -124,9 +177,9 @@ class FastPPO(PPO):
         for step in range(n_rollout_steps):
             observations = self._last_obs
             with torch.no_grad():
-                preds, values = self._predict(torch.from_numpy(observations))
+                preds, values = self._outputs(self._hidden(torch.from_numpy(observations))[-1])
                 actions = self._actions.sample(preds)
-                log_probs, _ = self._actions.judge(preds, actions)
+                log_probs = self._actions.log_probs(preds, actions)
             following, rewards, dones, unfinished = self._step(env, actions.numpy())
             self.num_timesteps += env.num_envs
             callback.update_locals({"rewards": rewards, "dones": dones})
@@ -155,7 +208,7 @@ class FastPPO(PPO):
 
     def _value(self, observations: np.ndarray) -> Tensor:
         with torch.no_grad():
-            return self._predict(torch.from_numpy(observations))[1]
+            return self._outputs(self._hidden(torch.from_numpy(observations))[-1])[1]
 
     def _step(
         self, env: DummyVecEnv, actions: np.ndarray
@@ -180,16 +233,15 @@ class FastPPO(PPO):
         return observations, rewards, dones, unfinished
 
 
-def _share(flat: nn.Parameter, groups: list[tuple[Tensor, ...]]) -> list[nn.Parameter]:
-    """Move groups of equally shaped weights into `flat`, one stacked parameter a group; all of them become views of it."""
-    together = []
+def _share(flat: nn.Parameter, groups: list[tuple[Tensor, ...]]) -> list[Weights]:
+    """Move groups of equally shaped weights into `flat`, stacked where a group has several; the weights become views of it."""
     sizes = [sum(weights.numel() for weights in group) for group in groups]
+    shared = []
     for group, values, gradient in zip(groups, flat.data.split(sizes), flat.grad.split(sizes), strict=True):
-        shape = (len(group), *group[0].shape) if len(group) > 1 else group[0].shape
-        stacked = nn.Parameter(values.view(shape))
-        stacked.grad = gradient.view(shape)
-        for weights, place in zip(group, stacked.data if len(group) > 1 else [stacked.data], strict=True):
+        shape = (len(group), *group[0].shape)
+        for weights, place in zip(group, values.view(shape), strict=True):
             place.copy_(weights.data)
             weights.data = place
-        together.append(stacked)
-    return together
+        shape = shape if len(group) > 1 else shape[1:]
+        shared.append(Weights(values.view(shape), gradient.view(shape)))
+    return shared
