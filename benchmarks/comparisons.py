@@ -45,7 +45,7 @@ class Settings:
 FULL = Settings(
     quick=False,
     rounds=5,
-    ppo_steps=65_536,
+    ppo_steps=262_144,
     seeds=3,
     target_steps=1_000_000,
     snapshot_every=25_000,
@@ -58,7 +58,7 @@ FULL = Settings(
     contexts=(1, 2, 5, 10, 20, 50, 100, 200),
     context_steps=200,
     peer_context_steps=100,
-    recorded_episodes=400,
+    recorded_episodes=1600,
 )
 QUICK = Settings(
     quick=True,
@@ -79,7 +79,7 @@ QUICK = Settings(
     recorded_episodes=40,
 )
 OWN_FORMAT = resolve_precision("auto", torch.device("cpu"))
-ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS = 64, 20, 2, 128, 20
+ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS, BLOCK_SIZE = 64, 20, 2, 128, 20, 100
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Group:
 
 def groups(settings: Settings, params: Params) -> dict[str, Group]:
     """All groups by name, in the order in which they are measured; `floors` comes first, since the others need it."""
-    machine = {"machine": Program.of("the machine", "ours.floors", steps=20_000)}
+    machine = {"machine": Program.of("the machine", "ours.floors", steps=100_000)}
     return {
         "floors": Group(settings.rounds, machine, ()),
         "ppo_rate": ppo_rate(settings, params),
@@ -255,11 +255,11 @@ def recording(settings: Settings) -> Group:
             "ours.recording",
             workers=workers,
             episodes=episodes,
-            block_size=episodes // 4,
+            block_size=min(BLOCK_SIZE, episodes // 4),
         )
         for workers in (1, 2)
     }
-    floor = ("2 x bare environment", lambda ours, machine: 2 * machine["environment"])
+    floor = ("bare environments in two processes", lambda ours, machine: machine["environments_2"])
     work = f"recording {episodes} episodes of the decoder"
     return Group(settings.rounds, programs, (Comparison(work, "2", "1", "steps_per_second", floor),))
 

@@ -14,7 +14,9 @@ from understudy.utils.csvfile import write_csv
 def work(params: Params) -> None:
     used = [params.environment.model_dump(), params.expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {})
-    expert, curve = train_expert(params.environment, params.expert, checkpoint / "training.safetensors")
+    expert, curve = train_expert(
+        params.environment, params.expert, checkpoint / "training.safetensors", processes=params.compute.workers
+    )
     with replace_folder(Path("models/expert")) as folder:
         save_policy(expert, folder)
         write_csv(folder / "learning_curve.csv", ("steps", "episodes", "return_mean", "length_mean"), curve)

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ import torch
 from understudy.environments.make import make_environment
 from understudy.params import load_params
 
-COPIED_BYTES, SIZE, REPEATS = 512 * 2**20, 2048, 7
+COPIED_BYTES, SIZE, REPEATS, SECONDS_TO_BEGIN = 512 * 2**20, 2048, 7, 10
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -38,13 +40,14 @@ def gemm_rate(dtype: torch.dtype) -> float:
     return 2 * SIZE**3 / seconds(lambda: torch.mm(left, right))
 
 
-def environment_rate(steps: int) -> float:
-    """Steps a second of one bare environment under random actions, resets included."""
+def environment_rate(steps: int, start: float = 0.0) -> float:
+    """Steps a second of one bare environment under random actions from the time `start` on, resets included."""
     environment = load_params(Path("params.yaml")).environment
     bare = make_environment(environment.id, environment.kwargs)
     bare.action_space.seed(0)
     actions = [bare.action_space.sample() for _ in range(steps)]
     bare.reset(seed=0)
+    time.sleep(max(0.0, start - time.time()))
     begun = time.perf_counter()
     for action in actions:
         _, _, terminated, truncated, _ = bare.step(action)
@@ -53,10 +56,17 @@ def environment_rate(steps: int) -> float:
     return steps / (time.perf_counter() - begun)
 
 
+def two_environments_rate(steps: int) -> float:
+    """Steps a second of two processes together, each with a bare environment of its own, that begin at the same time."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        return sum(pool.map(environment_rate, [steps] * 2, [time.time() + SECONDS_TO_BEGIN] * 2))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, required=True, help="steps of the bare environment")
-    rates = {"environment": environment_rate(parser.parse_args().steps)}
+    steps = parser.parse_args().steps
+    rates = {"environment": environment_rate(steps), "environments_2": two_environments_rate(steps)}
     for threads in (1, 2):
         torch.set_num_threads(threads)
         rates[f"bytes_{threads}"] = copy_rate()

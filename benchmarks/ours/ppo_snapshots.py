@@ -5,10 +5,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from stable_baselines3 import PPO
-
 from benchmarks.peers.snapshots import Snapshots
 from understudy.demonstrators import sb3
+from understudy.demonstrators.fast_ppo import FastPPO
 from understudy.params import load_params
 
 
@@ -20,7 +19,7 @@ def main() -> None:
     parser.add_argument("--folder", required=True)
     given = parser.parse_args()
 
-    class WatchedPPO(PPO):
+    class WatchedPPO(FastPPO):
         def learn(self, total_timesteps, callback, **arguments):
             return super().learn(total_timesteps, [callback, Snapshots(given.folder, given.every)], **arguments)
 
@@ -28,7 +27,8 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     expert = params.expert.model_copy(update={"seed": given.seed, "total_steps": given.steps})
     with tempfile.TemporaryDirectory() as folder:
-        sb3.train_expert(params.environment, expert, Path(folder) / "training.safetensors")
+        checkpoint = Path(folder) / "training.safetensors"
+        sb3.train_expert(params.environment, expert, checkpoint, processes=params.compute.workers)
     print(
         json.dumps({"folder": given.folder, "activation": expert.activation, "hidden_sizes": list(expert.hidden_sizes)})
     )

@@ -15,7 +15,8 @@ def main() -> None:
     steps = parser.parse_args().steps
     params = load_params(Path("params.yaml"))
     begun = time.perf_counter()
-    train_expert(params.environment, params.expert.model_copy(update={"total_steps": steps}))
+    expert = params.expert.model_copy(update={"total_steps": steps})
+    train_expert(params.environment, expert, processes=params.compute.workers)
     print(json.dumps({"steps_per_second": steps / (time.perf_counter() - begun)}))
 
 

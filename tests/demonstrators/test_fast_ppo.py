@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.toys import CountingEnvironment
 from understudy.demonstrators.fast_ppo import Choices, FastPPO, Vectors, Weights
+from understudy.environments.replay import ReplayableEnvironment
 
 COLUMNS = ("observations", "actions", "rewards", "episode_starts", "values", "log_probs", "advantages", "returns")
 KINDS = pytest.mark.parametrize("discrete", [True, False], ids=["choices", "vectors"])
@@ -24,13 +25,14 @@ def cut_short(discrete: bool) -> gymnasium.Env:
 def make(algorithm: type[PPO], discrete: bool, activation: type[nn.Module] = nn.ReLU, **arguments) -> PPO:
     given = {"n_steps": 20, "batch_size": 16, "n_epochs": 3, "ent_coef": 0.1, "max_grad_norm": 0.3} | arguments
     widths = {"net_arch": [16, 24], "activation_fn": activation}
-    environments = DummyVecEnv([lambda: cut_short(discrete)] * 3)
+    environments = DummyVecEnv([lambda: ReplayableEnvironment(cut_short(discrete))] * 3)
     model = algorithm("MlpPolicy", environments, seed=0, device="cpu", policy_kwargs=widths, **given)
     model._setup_learn(1000, CallbackList([]))
     return model
 
 
 def collect(model: PPO) -> None:
+    """One rollout, in as many processes as the model has been given."""
     callback = CallbackList([])
     callback.init_callback(model)
     assert model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
@@ -85,6 +87,25 @@ def test_an_update_moves_the_weights_as_the_library_does(discrete, activation, b
     for name, values in other.items():
         assert not torch.equal(values, before[name]), name
         torch.testing.assert_close(mine[name], values, rtol=1e-3, atol=2e-5, msg=name)
+
+
+@KINDS
+def test_a_second_process_changes_nothing(discrete):
+    """Two rollouts of 20 steps with an update between them, and where each environment stands after them."""
+    alone, together = (make(FastPPO, discrete) for _ in range(2))
+    together.processes = 2
+    for model in (alone, together):
+        torch.manual_seed(1)
+        np.random.seed(1)
+        collect(model)
+        model.train()
+        collect(model)
+    assert together._helper is not None and alone._helper is None
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(alone.rollout_buffer, name), getattr(together.rollout_buffer, name), name)
+    for mine, theirs in zip(alone.snapshots(), together.snapshots(), strict=True):
+        np.testing.assert_array_equal(mine["actions"], theirs["actions"])
+    together._helper.close()
 
 
 def test_choices_are_drawn_at_their_probabilities():

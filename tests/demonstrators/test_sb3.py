@@ -208,12 +208,19 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "environment_id"),
-    [("ppo", "CartPole-v1"), ("a2c", "CartPole-v1"), ("sac", "Pendulum-v1"), ("td3", "Pendulum-v1")],
+    ("algorithm", "environment_id", "processes"),
+    [
+        ("ppo", "CartPole-v1", 1),
+        ("ppo", "CartPole-v1", 2),
+        ("a2c", "CartPole-v1", 1),
+        ("sac", "Pendulum-v1", 1),
+        ("td3", "Pendulum-v1", 1),
+    ],
 )
 def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
-    algorithm, environment_id, tmp_path, monkeypatch
+    algorithm, environment_id, processes, tmp_path, monkeypatch
 ):
+    """The first and the second half in as many processes, the undisturbed training in one."""
     environment, expert = EnvironmentParams(id=environment_id, kwargs={}), parameters(algorithm)
     undisturbed, curve = sb3.train_expert(environment, expert)
     real, saves = sb3.save_training, []
@@ -226,9 +233,9 @@ def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
 
     monkeypatch.setattr(sb3, "save_training", save_and_end)
     with pytest.raises(Interrupted):
-        sb3.train_expert(environment, expert, tmp_path / "training.safetensors")
+        sb3.train_expert(environment, expert, tmp_path / "training.safetensors", processes)
     monkeypatch.setattr(sb3, "save_training", real)
-    resumed, resumed_curve = sb3.train_expert(environment, expert, tmp_path / "training.safetensors")
+    resumed, resumed_curve = sb3.train_expert(environment, expert, tmp_path / "training.safetensors", processes)
     assert [tuple(row) for row in resumed_curve] == curve
     for name, weights in undisturbed.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], weights), name

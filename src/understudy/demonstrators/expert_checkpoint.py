@@ -18,15 +18,18 @@ POSITION = ("_last_obs", "_last_episode_starts")
 BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def save_training(path: Path, model: Any, environments: list[ReplayableEnvironment], curve: dict[str, Any]) -> None:
-    """Write the state of an algorithm that is about to collect a rollout; `curve` is what else there is to remember."""
+def save_training(path: Path, model: Any, environments: list[dict[str, Any]], curve: dict[str, Any]) -> None:
+    """Write the state of an algorithm that is about to collect a rollout.
+
+    `environments` are their snapshots; `curve` is what else there is to remember.
+    """
     variables = model._get_torch_save_params()[1]
     content = {
         "parameters": model.get_parameters(),
         "variables": {name: getattr(model, name).data for name in variables},
         "counters": {name: getattr(model, name) for name in COUNTERS},
         "position": {name: getattr(model, name) for name in POSITION},
-        "environments": [environment.snapshot() for environment in environments],
+        "environments": environments,
         "random": {
             "torch": torch.get_rng_state(),
             "numpy": np.random.get_state(),

@@ -12,6 +12,7 @@ B rows, S observation components, A action dimensions, H width of a layer.
 
 import math
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from understudy.demonstrators.helper_process import HelperProcess, Stepped, step_environments
 
 LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
 
@@ -77,10 +80,14 @@ class Vectors:
 
 
 class FastPPO(PPO):
-    """stable-baselines3's PPO for MlpPolicy on a DummyVecEnv, on the CPU, with ReLU or tanh."""
+    """stable-baselines3's PPO for MlpPolicy on a DummyVecEnv of ReplayableEnvironments, on the CPU, with ReLU or tanh.
+
+    `processes` may be set to 2 before `learn`: half of the environments then step in a process of their own.
+    """
 
     def _setup_model(self) -> None:
         super()._setup_model()
+        self.processes, self._helper = 1, None
         policy = self.policy
         actor, critic = (
             [layer for layer in net if isinstance(layer, nn.Linear)]
@@ -172,6 +179,8 @@ class FastPPO(PPO):
         self, env: DummyVecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Play `n_rollout_steps` in each environment into the buffer; False where the callback ends the training."""
+        if self.processes > 1 and self._helper is None and env.num_envs > 1 and HelperProcess.possible():
+            self._helper = HelperProcess(env.envs[env.num_envs // 2 :])
         rollout_buffer.reset()
         callback.on_rollout_start()
         for step in range(n_rollout_steps):
@@ -210,27 +219,34 @@ class FastPPO(PPO):
         with torch.no_grad():
             return self._outputs(self._hidden(torch.from_numpy(observations))[-1])[1]
 
-    def _step(
-        self, env: DummyVecEnv, actions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Step every environment and begin anew those whose episode ends.
-
-        Returns:
-            observations (B, S), rewards (B,) and whether the episode has ended (B,); the last observation (S,) of the rows whose
-            episode was truncated.
-        """
+    def _step(self, env: DummyVecEnv, actions: np.ndarray) -> Stepped:
+        """Step every environment with its action (B, ...)."""
         discrete = isinstance(self._actions, Choices)
         executed = actions[:, 0].tolist() if discrete else actions.clip(self.action_space.low, self.action_space.high)
-        observations = np.empty_like(self._last_obs)
-        rewards, dones, unfinished = np.empty(env.num_envs, np.float32), np.zeros(env.num_envs, dtype=bool), {}
-        for row, environment in enumerate(env.envs):
-            observations[row], rewards[row], terminated, truncated, _ = environment.step(executed[row])
-            if terminated or truncated:
-                dones[row] = True
-                if not terminated:
-                    unfinished[row] = observations[row].copy()
-                observations[row] = environment.reset()[0]
-        return observations, rewards, dones, unfinished
+        if self._helper is None:
+            return step_environments(env.envs, executed)
+        here = env.num_envs // 2
+        self._helper.begin_step(executed[here:])
+        observations, rewards, dones, unfinished = step_environments(env.envs[:here], executed[:here])
+        others = self._helper.finish_step()
+        unfinished |= {here + row: observation for row, observation in others[3].items()}
+        columns = zip((observations, rewards, dones), others[:3], strict=True)
+        return *(np.concatenate(column) for column in columns), unfinished
+
+    def learn(self, *arguments: Any, **named: Any) -> Self:
+        """As stable-baselines3's."""
+        try:
+            return super().learn(*arguments, **named)
+        finally:
+            if self._helper is not None:
+                self._helper.close()
+                self._helper = None
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """How to rebuild each environment as it is now."""
+        here = self.env.num_envs if self._helper is None else self.env.num_envs // 2
+        others = [] if self._helper is None else self._helper.snapshots()
+        return [environment.snapshot() for environment in self.env.envs[:here]] + others
 
 
 def _share(flat: nn.Parameter, groups: list[tuple[Tensor, ...]]) -> list[Weights]:

@@ -1,4 +1,4 @@
-"""Experts trained by stable-baselines3; the only place that imports it.
+"""Experts trained by stable-baselines3; nothing outside this module and the PPO that it uses imports it.
 
 train_expert(...) -> the expert as a Policy, and its learning curve
 """
@@ -88,13 +88,14 @@ class LearningCurve(BaseCallback):
 
 
 def train_expert(
-    environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None
+    environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None, processes: int = 1
 ) -> tuple[Policy, list[tuple]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
     Args:
         checkpoint: a file to resume from where it exists, and to write a hundred times. Interrupted and resumed, training gives
             the same expert to the bit.
+        processes: with two or more, PPO steps half of its environments in a second process; the expert is the same to the bit.
 
     Raises:
         ParameterError: the environment cannot be made, or the algorithm does not suit its actions.
@@ -114,10 +115,14 @@ def train_expert(
     model = ALGORITHMS[expert.algorithm](
         "MlpPolicy", environments, seed=expert.seed, device="cpu", **_algorithm_arguments(expert, spec)
     )
+    if isinstance(model, FastPPO):
+        model.processes = processes
 
     def save(curve_state: dict) -> None:
         if checkpoint is not None:
-            save_training(checkpoint, model, environments.envs, curve_state)
+            fast = isinstance(model, FastPPO)
+            snapshots = model.snapshots() if fast else [each.snapshot() for each in environments.envs]
+            save_training(checkpoint, model, snapshots, curve_state)
 
     with progress_bar(expert.total_steps, "expert", "step") as bar:
         curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save)
