@@ -49,8 +49,22 @@ def seen(agents: np.ndarray, landmarks: np.ndarray, velocities: np.ndarray) -> t
     ],
 )
 def test_one_agent_steers_to_where_it_comes_to_rest(velocity, landmark, action):
-    script = SpreadScript(6, 1, stopping_distance=0.5, tolerance=0.1)
+    script = SpreadScript(6, 1, stopping_distance=0.5, tolerance=0.1, discrete_actions=True)
     assert script(torch.tensor([[*velocity, 0.0, 0.0, *landmark]])).argmax(-1).tolist() == [action]
+
+
+@pytest.mark.parametrize(
+    ("velocity", "landmark", "forces"),
+    [
+        ((0.0, 0.0), (0.05, -0.9), [0, 0, 0.5, 1, 0]),
+        ((0.0, 0.0), (-0.02, 0.08), [0, 0.2, 0, 0, 0.8]),
+        ((1.0, -1.0), (0.5, -0.45), [0, 0, 0, 0, 0.5]),
+    ],
+)
+def test_with_vectors_its_force_is_in_proportion(velocity, landmark, forces):
+    script = SpreadScript(6, 1, stopping_distance=0.5, tolerance=0.1, discrete_actions=False)
+    acted = script(torch.tensor([[*velocity, 0.0, 0.0, *landmark]]))[0].tolist()
+    assert acted == pytest.approx(forces, abs=1e-6)
 
 
 def test_all_agents_know_the_shortest_assignment():
@@ -63,10 +77,11 @@ def test_all_agents_know_the_shortest_assignment():
         np.testing.assert_allclose(ways, landmarks[list(best)] - agents)
 
 
-def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_path):
-    policy = expert()
+@pytest.mark.parametrize("vectors", [False, True])
+def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_path, vectors):
+    policy = expert(continuous_actions=vectors)
     save_policy(policy, tmp_path)
-    environments = [make_environment(SPREAD, {}) for _ in range(20)]
+    environments = [make_environment(SPREAD, policy.spec.kwargs) for _ in range(20)]
     played, again, by_chance = (
         play(actor, environments, range(20))
         for actor in (PolicyActor(policy), PolicyActor(load_policy(tmp_path)), RandomActor(policy.spec))
@@ -81,7 +96,6 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     [
         ("CartPole-v1", {}),
         ("mpe2.simple_v3", {}),
-        (SPREAD, {"continuous_actions": True}),
         (SPREAD, {"num_agent_neighbors": 1}),
     ],
 )
@@ -92,4 +106,4 @@ def test_where_there_is_no_script_it_says_so(environment_id, kwargs):
 
 def test_more_agents_than_an_observation_tells_of_are_refused():
     with refused(ValueError, "num_agents: expected 18 entries to tell of all agents, got 9 agents"):
-        SpreadScript(18, 9, 0.5, 0.1)
+        SpreadScript(18, 9, 0.5, 0.1, True)

@@ -17,10 +17,10 @@ def scripted_expert(environment: EnvironmentParams, script: ScriptedParams) -> P
         ParameterError: there is none for this environment.
     """
     spec = describe(make_environment(environment.id, environment.kwargs))
-    if spec.environment_id != SPREAD or "landmark_0_x" not in spec.components or not spec.discrete_actions:
+    if spec.environment_id != SPREAD or "landmark_0_x" not in spec.components:
         raise ParameterError(
-            f"expert.algorithm: expected one that learns, as there is a script for {SPREAD} with choices as actions and all"
-            f" in sight alone, got scripted for {spec.environment_id} with {spec.kwargs or 'no kwargs'}"
+            f"expert.algorithm: expected one that learns, as there is a script for {SPREAD} with all in sight"
+            f" alone, got scripted for {spec.environment_id} with {spec.kwargs or 'no kwargs'}"
         )
     config = {"num_agents": spec.num_agents, **script.model_dump()}
     normalisation = Normalisation.none(spec.state_dim)

@@ -17,25 +17,35 @@ STAY, LEFT, RIGHT, DOWN, UP = range(5)
 class SpreadScript(nn.Module):
     """Each agent goes to the landmark that is its own where all together have the shortest ways.
 
-    It steers by a proportional-derivative rule: it acts where the place at which it would come to rest, its position and
-    `stopping_distance` times its velocity, is further than `tolerance` from the landmark in x or y, first along the longer way.
+    It steers by a proportional-derivative rule on what is lacking between the landmark and the place at which it would come to
+    rest, its position and `stopping_distance` times its velocity. With choices it acts where that is more than `tolerance` in x
+    or y, first along the longer way; with action vectors its force is in proportion, and full from `tolerance` on.
 
     Args:
         state_dim: S. num_agents: N. stopping_distance: units of length a unit of speed. tolerance: units of length.
+        discrete_actions: whether actions are choices; else vectors of five forces from 0 to 1, in the choices' order.
     """
 
-    def __init__(self, state_dim: int, num_agents: int, stopping_distance: float, tolerance: float) -> None:
+    def __init__(
+        self, state_dim: int, num_agents: int, stopping_distance: float, tolerance: float, discrete_actions: bool
+    ) -> None:
         super().__init__()
         if state_dim < 4 * num_agents + 2:
             raise ValueError(f"num_agents: expected {state_dim} entries to tell of all agents, got {num_agents} agents")
         self.num_agents, self.stopping_distance, self.tolerance = num_agents, stopping_distance, tolerance
+        self.discrete_actions = discrete_actions
         self.register_buffer("choices", torch.eye(len((STAY, LEFT, RIGHT, DOWN, UP))), persistent=False)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Action predictions (B, 5) for states (B, S): one for what the script does, zero for the rest."""
+        """Action predictions (B, 5) for states (B, S): an action vector, or one for the choice and zero for the rest."""
         observations = states.cpu().double().numpy()
         ways, velocity = self._ways(observations), observations[:, :2]
         lacking = ways - self.stopping_distance * velocity
+        if not self.discrete_actions:
+            force = np.clip(lacking / self.tolerance, -1.0, 1.0)
+            forces = np.zeros((len(force), len(self.choices)))
+            forces[:, [LEFT, DOWN]], forces[:, [RIGHT, UP]] = np.maximum(-force, 0.0), np.maximum(force, 0.0)
+            return torch.from_numpy(forces).float().to(states.device)
         along, rows = np.abs(lacking).argmax(axis=1), np.arange(len(lacking))
         longest = lacking[rows, along]
         towards = np.where(longest > 0, np.asarray([RIGHT, UP])[along], np.asarray([LEFT, DOWN])[along])
@@ -55,9 +65,10 @@ class SpreadScript(nn.Module):
         """Nothing to remember."""
         return PlayState(num_rows)
 
-    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, None]:
-        """As `forward`."""
-        return self(observations), None
+    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Action predictions (B, 5); nothing in them is left to chance."""
+        preds = self(observations)
+        return preds, None if self.discrete_actions else torch.full_like(preds, -torch.inf)
 
     def acted(self, state: PlayState, actions: Tensor) -> None:
         """Take note of the executed actions: a memoryless policy takes none."""
