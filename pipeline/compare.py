@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from understudy.errors import DataError
-from understudy.evaluation.score import EXPERT, RANDOM, Judged, summarise
+from understudy.evaluation.score import EXPERT, RANDOM, Judged, differences, summarise
 from understudy.evaluation.statistics import Bootstrap
 from understudy.params import Params
 from understudy.report.figures import write_figures
 from understudy.report.plots import EXPERT_COLUMNS, STUDENT_COLUMNS, read_curve, write_plots
-from understudy.report.table import describe_options, format_table
+from understudy.report.table import describe_differences, describe_options, format_table
 from understudy.rollouts.parquet import read_recording
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
@@ -30,7 +30,8 @@ def work(params: Params) -> None:
             read_recording(shuffled) if shuffled.exists() else None,
         )
     comparison = params.comparison
-    summary = summarise(judged, Bootstrap(comparison.resamples, comparison.confidence, comparison.seed))
+    bootstrap = Bootstrap(comparison.resamples, comparison.confidence, comparison.seed)
+    summary, between = summarise(judged, bootstrap), differences(judged, comparison.differences, bootstrap)
     recordings = {name: each.recording for name, each in judged.items()}
     curves = {name: read_curve(MODELS / name / "learning_curve.csv", STUDENT_COLUMNS) for name in params.policies}
     expert_curve = read_curve(MODELS / EXPERT / "learning_curve.csv", EXPERT_COLUMNS)
@@ -38,8 +39,8 @@ def work(params: Params) -> None:
         write_plots(folder, recordings, curves)
     with replace_folder(METRICS / "figures") as folder:
         write_figures(folder, summary, recordings, curves, expert_curve)
-    write_json(METRICS / "summary.json", summary)
-    print("\n".join([format_table(summary), *describe_options(summary)]))
+    write_json(METRICS / "summary.json", summary | ({"differences": between} if between else {}))
+    print("\n".join([format_table(summary), *describe_options(summary), *describe_differences(between)]))
 
 
 if __name__ == "__main__":

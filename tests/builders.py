@@ -1,6 +1,7 @@
 """Small worlds for the tests: environments, random episodes, a recording and a store on disk, sequences by hand.
 
 CHOICES, VECTORS                 -- specs of an environment with three choices, and with vectors of two entries
+SEVERAL_CHOICES, SEVERAL_VECTORS -- the same for three agents side by side
 random_episodes(spec, lengths)   -- episodes with different numbers everywhere
 written_recording, written_store -- the same on disk
 by_hand, in_random_states        -- sequences of given numbers
@@ -34,6 +35,7 @@ from understudy.spec import EnvironmentSpec
 
 CHOICES = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 3, None, None, None)
 VECTORS = EnvironmentSpec("ToyContinuous-v0", {"wind": 1.5}, ("x", "y", "z"), None, (-1.0, -2.0), (1.0, 0.5), 12.5)
+SEVERAL_CHOICES, SEVERAL_VECTORS = replace(CHOICES, num_agents=3), replace(VECTORS, num_agents=3)
 PARAMETERS_FILE = Path(__file__).parents[1] / "params.yaml"
 PARAMETERS = YAML(typ="safe", pure=True).load(PARAMETERS_FILE.read_text(encoding="utf-8"))
 SPECS = [pytest.param(CHOICES, id="choices"), pytest.param(VECTORS, id="vectors")]
@@ -55,24 +57,24 @@ def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
     assert [part for part in parts if part not in message] == [], message
 
 
-def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, length: int) -> np.ndarray:
-    """Actions (length,) int64 or (length, A) float32 within the action space."""
+def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """Actions (*shape,) int64 or (*shape, A) float32 within the action space."""
     if spec.discrete_actions:
-        return generator.integers(spec.num_actions, size=length)
-    return generator.uniform(spec.action_low, spec.action_high, (length, spec.action_dim)).astype(np.float32)
+        return generator.integers(spec.num_actions, size=shape)
+    return generator.uniform(spec.action_low, spec.action_high, (*shape, spec.action_dim)).astype(np.float32)
 
 
 def random_episode(spec: EnvironmentSpec, seed: int, length: int, *, truncated: bool = False) -> Episode:
     """An episode whose executed and demonstrated actions are drawn apart."""
-    generator = np.random.default_rng(seed)
+    generator, agents = np.random.default_rng(seed), () if spec.num_agents == 1 else (spec.num_agents,)
     return Episode(
         seed=seed,
-        observations=generator.normal(size=(length, spec.state_dim)).astype(np.float32),
-        actions=random_actions(spec, generator, length),
-        demonstrated_actions=random_actions(spec, generator, length),
-        rewards=generator.normal(size=length).astype(np.float32),
-        options=np.full(length, NO_OPTION, dtype=np.int16),
-        final_observation=generator.normal(size=spec.state_dim).astype(np.float32),
+        observations=generator.normal(size=(length, *agents, spec.state_dim)).astype(np.float32),
+        actions=random_actions(spec, generator, length, *agents),
+        demonstrated_actions=random_actions(spec, generator, length, *agents),
+        rewards=generator.normal(size=(length, *agents)).astype(np.float32),
+        options=np.full((length, *agents), NO_OPTION, dtype=np.int16),
+        final_observation=generator.normal(size=(*agents, spec.state_dim)).astype(np.float32),
         terminated=not truncated,
         truncated=truncated,
     )

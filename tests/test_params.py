@@ -90,7 +90,11 @@ MISTAKES = {
     "null for a number": ("training.steps", "null", ["training.steps:", "expected a valid integer", "got None"]),
     "nothing below a section": ("compute", "null", ["compute:", "expected a valid dictionary", "got None"]),
     "a section as a list": ("compute", "[2]", ["compute:", "expected a valid dictionary", "got [2]"]),
-    "an unknown algorithm": ("expert.algorithm", "dqn", ["expert.algorithm:", "'ppo', 'a2c', 'sac' or 'td3'", "'dqn'"]),
+    "an unknown algorithm": (
+        "expert.algorithm",
+        "dqn",
+        ["expert.algorithm:", "'ppo', 'a2c', 'sac', 'td3' or 'scripted'", "'dqn'"],
+    ),
     "an unknown device": ("compute.device", "gpu", ["compute.device:", "'auto', 'cpu' or 'cuda'", "got 'gpu'"]),
     "an unknown precision": ("training.precision", "half", ["training.precision:", "'auto'", "got 'half'"]),
     "no policy": ("policies", "{}", ["policies:", "at least 1 item", "got {}"]),

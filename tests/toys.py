@@ -1,6 +1,7 @@
 """Toys whose every value is predictable.
 
 CountingEnvironment  -- observation [seed, step], reward the step's number, a length and an ending that the seed decides
+CountingAgents       -- several agents that count as well
 CountingActor        -- acts by how many steps it has counted in a row
 ConstantActor        -- always the same action
 recording(...)       -- a recording made of given returns
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
+from understudy.environments.parallel import ParallelEnvironment
 from understudy.environments.view import ObservationView
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.policy import Policy, build_model
@@ -56,6 +58,49 @@ class CountingEnvironment(gymnasium.Env):
 
     def _observe(self) -> np.ndarray:
         return np.asarray([self.seeds[-1], self.steps], dtype=np.float32)
+
+
+class CountingAgents:
+    """Agents of PettingZoo's parallel API, who observe [seed, steps taken, own number] and are paid step * (number + 1).
+
+    An episode has 2 + seed % 4 steps. `leaving` is one who goes after the first of them, None for nobody; `kinds` are the
+    agents' observation sizes. `actions` notes what was asked.
+    """
+
+    def __init__(self, agents: int = 3, *, leaving: int | None = None, kinds: Sequence[int] = (3, 3, 3)) -> None:
+        self.possible_agents = [f"agent_{number}" for number in range(agents)]
+        self.numbers = {agent: number for number, agent in enumerate(self.possible_agents)}
+        self.sizes, self.leaving = kinds, leaving
+        self.spaces = {agent: spaces.Discrete(NUM_ACTIONS) for agent in self.possible_agents}
+        self.actions: list[list[int]] = []
+
+    def observation_space(self, agent: str) -> spaces.Box:
+        return spaces.Box(-np.inf, np.inf, (self.sizes[self.numbers[agent]],), np.float32)
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        return self.spaces[agent]
+
+    def reset(self, seed: int) -> tuple[dict, dict]:
+        self.seed, self.steps, self.agents = seed, 0, list(self.possible_agents)
+        return self._observe(), {}
+
+    def step(self, actions: dict[str, int]) -> tuple[dict, dict, dict, dict, dict]:
+        self.steps += 1
+        self.actions.append([actions[agent] for agent in self.possible_agents])
+        over = self.steps == 2 + self.seed % 4
+        observations, acting = self._observe(), self.agents
+        self.agents = [agent for agent in acting if not over and self.numbers[agent] != self.leaving]
+        rewards = {agent: float(self.steps * (self.numbers[agent] + 1)) for agent in acting}
+        return observations, rewards, dict.fromkeys(acting, False), dict.fromkeys(acting, over), {}
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        # In another order than that of the agents, which a dictionary does not promise to keep.
+        return {agent: np.asarray([self.seed, self.steps, self.numbers[agent]]) for agent in reversed(self.agents)}
+
+
+def counting_agents(count: int, agents: int = 3, **options) -> list[ParallelEnvironment]:
+    """So many environments of counting agents."""
+    return [ParallelEnvironment(CountingAgents(agents, **options), "toys.counting_v0", {}) for _ in range(count)]
 
 
 class CountingActor:
@@ -159,6 +204,7 @@ CONFIGS = {
     "mlp": {"hidden_dim": 16, "num_layers": 2},
     "action_transformer": TRANSFORMER,
     "hierarchical": TRANSFORMER | {"num_options": 3},
+    "multi_agent": TRANSFORMER | {"max_num_agents": 4},
     "expert": {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False},
 }
 

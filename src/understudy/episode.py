@@ -1,4 +1,4 @@
-"""One recorded episode, of one agent."""
+"""One recorded episode."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,9 @@ class Episode:
     options (T,) int16: the option the actor followed at step t, NO_OPTION where it has none.
     final_observation (S,) float32: what came after the last step.
     terminated and truncated are the environment's own flags, never merged; at least one of them is set.
+
+    Where N > 1 agents act, every array has an axis of agents behind that of steps: observations (T, N, S), actions (T, N) or
+    (T, N, A), rewards (T, N), ..., final_observation (N, S).
     """
 
     seed: int
@@ -46,5 +49,5 @@ class Episode:
 
     @property
     def total_return(self) -> float:
-        """Sum of the raw rewards, added up in float64."""
-        return float(self.rewards.astype(np.float64).sum())
+        """Sum of the raw rewards, added up in float64; of several agents the mean of their sums."""
+        return float(self.rewards.astype(np.float64).sum(axis=0).mean())

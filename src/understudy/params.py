@@ -5,6 +5,7 @@ load_params(path) -> Params; every mistake in the file becomes a ParameterError 
 YAML is read by ruamel.yaml as YAML 1.2 (PyYAML reads `1e-4` as a string) with its safe loader, and validated by pydantic.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ from understudy.errors import ParameterError
 from understudy.validation import describe, printable
 
 MODELS_FOLDER = Path(__file__).parent / "models"
-RESERVED_NAMES = ("expert", "random")
+RESERVED_NAMES = ("expert", "random", "differences")
+WITHOUT_BLOCK = ("__init__", "expert", "scripted")  # in the folder of models, but no students
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -97,8 +99,13 @@ class TD3Params(OffPolicyParams):
     action_noise: NonNegative
 
 
+class ScriptedParams(Section):
+    stopping_distance: NonNegative
+    tolerance: Positive
+
+
 class ExpertParams(Section):
-    algorithm: Literal["ppo", "a2c", "sac", "td3"]
+    algorithm: Literal["ppo", "a2c", "sac", "td3", "scripted"]
     seed: Seed
     total_steps: Count
     threads: Count
@@ -108,16 +115,17 @@ class ExpertParams(Section):
     a2c: A2CParams
     sac: SACParams
     td3: TD3Params
+    scripted: ScriptedParams
 
     @property
-    def hyperparameters(self) -> PPOParams | A2CParams | SACParams | TD3Params:
+    def hyperparameters(self) -> PPOParams | A2CParams | SACParams | TD3Params | ScriptedParams:
         """The block of the chosen algorithm."""
         return getattr(self, self.algorithm)
 
     @property
     def seeds(self) -> range:
-        """Seeds with which its training environments start."""
-        return range(self.seed, self.seed + self.hyperparameters.num_environments)
+        """Seeds with which its training environments start; a script is not trained."""
+        return range(self.seed, self.seed + getattr(self.hyperparameters, "num_environments", 0))
 
 
 class SeededEpisodes(Section):
@@ -195,6 +203,7 @@ class ComparisonParams(Section):
     seed: Seed
     resamples: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
+    differences: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
 
 
 class ComputeParams(Section):
@@ -223,30 +232,36 @@ class Params(Section):
             "rollouts.first_seed": self.rollouts.seeds,
             "evaluation.first_seed": self.evaluation.seeds,
         }
-        names = list(users)
-        for index, first in enumerate(names):
-            for second in names[index + 1 :]:
-                shared = range(max(users[first].start, users[second].start), min(users[first].stop, users[second].stop))
-                if shared:
-                    count = shared.stop - shared.start
-                    raise ValueError(
-                        f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
-                    )
+        for (first, one), (second, other) in itertools.combinations(users.items(), 2):
+            shared = range(max(one.start, other.start), min(one.stop, other.stop))
+            if shared:
+                count = shared.stop - shared.start
+                raise ValueError(
+                    f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
+                )
         return self
 
     @model_validator(mode="after")
     def _policies_can_be_built(self) -> "Params":
-        families = sorted(path.stem for path in MODELS_FOLDER.glob("*.py") if path.stem not in ("__init__", "expert"))
+        families = sorted(path.stem for path in MODELS_FOLDER.glob("*.py") if path.stem not in WITHOUT_BLOCK)
         for name, policy in self.policies.items():
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_NAMES:
                 raise ValueError(
                     f"policies.{printable(name)}: expected a name of a-z, 0-9 and _"
-                    f" other than {' and '.join(RESERVED_NAMES)}, got {name!r}"
+                    f" other than {', '.join(RESERVED_NAMES)}, got {name!r}"
                 )
             if policy.family not in families:
                 raise ValueError(
                     f"policies.{name}.family: expected one of {', '.join(families)}, got {policy.family!r}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _differences_are_of_policies(self) -> "Params":
+        for name in (name for pair in self.comparison.differences for name in pair):
+            if name not in self.policies:
+                known = ", ".join(self.policies)
+                raise ValueError(f"comparison.differences: expected pairs of the policies {known}, got {name!r}")
         return self
 
     def policy(self, name: str) -> PolicyParams:

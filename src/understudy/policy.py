@@ -9,6 +9,7 @@ On disk a policy is model.safetensors, the weights, and policy.json, everything 
 
 import importlib
 import inspect
+import itertools
 import numbers
 import re
 from dataclasses import asdict, dataclass, field
@@ -101,18 +102,20 @@ class Policy:
     @property
     def device(self) -> torch.device:
         """Where the model is and its memories are made; observations and actions are on the CPU."""
-        return next(self.model.parameters()).device
+        return next(itertools.chain(self.model.parameters(), self.model.buffers())).device
 
     def new_memory(self, num_rows: int) -> Memory:
-        """Memory of `num_rows` rows at the start of their episodes."""
+        """Memory of `num_rows` rows, environments x agents, at the start of their episodes."""
+        of_agents = (self.spec.num_agents,) if hasattr(self.model, "max_num_agents") else ()
         with self.device:
-            return Memory(self, self.model.new_state(num_rows))
+            return Memory(self, self.model.new_state(num_rows, *of_agents))
 
     @torch.inference_mode()
     def act(self, memory: Memory, observations: np.ndarray, deterministic: bool = True) -> np.ndarray:
         """Actions (B,) int64 or (B, A) float32, within bounds, for raw observations (B, S) float32; updates the memory.
 
-        Deterministic actions are the likeliest ones; otherwise they are drawn from what the model predicts.
+        Deterministic actions are the likeliest ones; otherwise they are drawn from what the model predicts. A row is an agent
+        of an environment; in a family of several agents each one sees what those before it have chosen.
         """
         with np.errstate(over="ignore"):
             visible = self.normalisation.apply(self.view.apply(observations))
@@ -121,9 +124,9 @@ class Policy:
                 f"observation: expected values within {FARTHEST:g} standard deviations of those learned from,"
                 f" got {np.abs(visible).max():g}"
             )
-        preds, log_std = self.model.step(memory.play, torch.from_numpy(visible).to(self.device))
-        log_std = None if log_std is None else log_std.cpu()
-        actions = self._choose(preds.cpu(), log_std, None if deterministic else self.generator)
+        actions = self._decide(
+            memory, torch.from_numpy(visible).to(self.device), None if deterministic else self.generator
+        )
         self.model.acted(memory.play, actions.to(self.device))
         return actions.numpy().copy()
 
@@ -137,25 +140,27 @@ class Policy:
         """Act as stable-baselines3's policies do.
 
         Args:
-            observation: raw, (S,) for one environment or (B, S) for B.
+            observation: raw, (S,) for one environment or (B, S) for B; (N, S) or (B, N, S) where N > 1 agents act.
             state: what the last call returned, None to begin; it is updated in place.
             episode_start: (B,) bool, rows that begin a new episode and forget the past.
             deterministic: the likeliest action rather than a drawn one.
 
         Returns:
-            The action, () or (A,) for one environment and (B,) or (B, A) for B, and the state for the next call.
+            The action, () or (A,) for one environment and (B,) or (B, A) for B, each agent's where there are several, and the
+            state for the next call.
 
         Raises:
             ValueError: an observation of another shape or not finite, or another number of rows than in the state.
         """
         observations = _real_numbers("observation", observation, "biuf").astype(np.float32)
-        single = observations.ndim == 1
-        observations = np.atleast_2d(observations)
-        if observations.ndim != 2 or observations.shape[1] != self.spec.state_dim:
-            raise ValueError(
-                f"observation: expected shape ({self.spec.state_dim},) or (rows, {self.spec.state_dim}),"
-                f" got {np.shape(observation)}"
-            )
+        agents = self.spec.num_agents
+        shape = (self.spec.state_dim,) if agents == 1 else (agents, self.spec.state_dim)
+        single = observations.shape == shape
+        if not single and (observations.ndim != 1 + len(shape) or observations.shape[1:] != shape):
+            rows = ", ".join(map(str, ("rows", *shape)))
+            raise ValueError(f"observation: expected shape {shape} or ({rows}), got {np.shape(observation)}")
+        rows = 1 if single else len(observations)
+        observations = observations.reshape(rows * agents, self.spec.state_dim)
         if not np.isfinite(observations).all():
             raise ValueError(f"observation: expected finite values, got {observations[~np.isfinite(observations)][0]}")
         memory = self.new_memory(len(observations)) if state is None else state
@@ -164,14 +169,28 @@ class Policy:
         if memory.policy is not self:
             raise ValueError("state: expected what this policy's last call returned, got another policy's")
         if memory.play.num_rows != len(observations):
-            raise ValueError(f"observation: expected {memory.play.num_rows} rows as before, got {len(observations)}")
+            raise ValueError(f"observation: expected {memory.play.num_rows // agents} rows as before, got {rows}")
         if episode_start is not None:
             starts = np.atleast_1d(_real_numbers("episode_start", episode_start, "b"))
-            if starts.shape != (len(observations),):
-                raise ValueError(f"episode_start: expected shape ({len(observations)},), got {starts.shape}")
-            memory.play.reset(torch.from_numpy(np.flatnonzero(starts)).to(self.device))
+            if starts.shape != (rows,):
+                raise ValueError(f"episode_start: expected shape ({rows},), got {starts.shape}")
+            memory.play.reset(torch.from_numpy(np.flatnonzero(starts.repeat(agents))).to(self.device))
         actions = self.act(memory, observations, deterministic)
+        actions = actions if agents == 1 else actions.reshape(rows, agents, *actions.shape[1:])
         return (actions[0] if single else actions), memory
+
+    def _decide(self, memory: Memory, states: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Actions (B,) or (B, A) on the CPU."""
+        chosen = []
+
+        def choose(preds: Tensor, log_std: Tensor | None) -> Tensor:
+            chosen.append(self._choose(preds.cpu(), None if log_std is None else log_std.cpu(), generator))
+            return chosen[-1]
+
+        if not hasattr(self.model, "max_num_agents"):
+            return choose(*self.model.step(memory.play, states))
+        self.model.step(memory.play, states, choose)
+        return torch.stack(chosen, dim=1).flatten(0, 1)
 
     def _choose(self, preds: Tensor, log_std: Tensor | None, generator: torch.Generator | None) -> Tensor:
         if self.spec.discrete_actions:

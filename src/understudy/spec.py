@@ -7,6 +7,7 @@ import numpy as np
 
 AGREEMENT = 0.1
 FLOAT32_MAX = 3e38
+MOST_AGENTS = 2**15 - 1  # an agent's number is an int16 in recordings
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class EnvironmentSpec:
 
     `components` names the entries of an observation vector, float32. Discrete environments set `num_actions`; continuous
     ones set the bounds `action_low` and `action_high`, one value an action dimension. `solved_return` is the raw return
-    from which the environment counts as solved, None where its authors name none.
+    from which the environment counts as solved, None where its authors name none. `num_agents` act side by side, each with
+    observations and actions as described; 1 in Gymnasium's environments.
     """
 
     environment_id: str
@@ -25,6 +27,7 @@ class EnvironmentSpec:
     action_low: tuple[float, ...] | None
     action_high: tuple[float, ...] | None
     solved_return: float | None
+    num_agents: int = 1
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -38,13 +41,14 @@ class EnvironmentSpec:
     def _check_types(self) -> None:
         """Raise a ValueError for what a damaged or foreign file may claim."""
         names = isinstance(self.components, tuple) and all(isinstance(name, str) for name in self.components)
-        whole = isinstance(self.num_actions, int) and not isinstance(self.num_actions, bool) and self.num_actions >= 1
+        agents = _is_whole(self.num_agents) and 1 <= self.num_agents <= MOST_AGENTS
         valid = {
             "environment_id": isinstance(self.environment_id, str),
             "kwargs": isinstance(self.kwargs, dict),
             "components": names and len(self.components) > 0,
-            "num_actions": self.num_actions is None or whole,
+            "num_actions": self.num_actions is None or (_is_whole(self.num_actions) and self.num_actions >= 1),
             "solved_return": self.solved_return is None or isinstance(self.solved_return, float | int),
+            "num_agents": agents,
         }
         for name, holds in valid.items():
             if not holds:
@@ -88,8 +92,9 @@ class EnvironmentSpec:
         return (np.abs(actions - others) <= AGREEMENT * span).all(axis=-1)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        return asdict(self)
+        """The fields as JSON-ready values; `num_agents` where there are several, so that files of one agent stay as they were."""
+        fields = asdict(self)
+        return fields if self.num_agents > 1 else {key: value for key, value in fields.items() if key != "num_agents"}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "EnvironmentSpec":
@@ -98,3 +103,7 @@ class EnvironmentSpec:
             raise ValueError(f"environment: expected an object, got {type(fields).__name__}")
         as_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
         return cls(**as_tuples)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

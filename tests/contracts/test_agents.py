@@ -219,17 +219,18 @@ def learn_to_follow(attends: bool) -> Tensor:
     """
     torch.manual_seed(5)
     model = MultiAgentTransformer(1, 2, 16, 1, 2, 32, 4, True, 2, context=2, attend_between_agents=attends)
-    optimizer, ids = torch.optim.AdamW(model.parameters(), lr=1e-2), IDS[:2].expand(64, 2)
-    present, mask, lengths = ids >= 0, torch.ones(64, 2, 4, dtype=torch.bool), torch.full((64, 2), 4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    mask, lengths = torch.ones(128, 4, dtype=torch.bool), torch.full((128,), 4)
     for _ in range(60):
         states = torch.randn(64, 2, 4, 1)
         actions = (states[:, :1, :, 0] > 0).long().expand(64, 2, 4)
-        batch = Batch(states, actions, actions, torch.zeros(64, 2, 4), lengths, mask, mask, None, None, ids, present)
+        states, actions = states.flatten(0, 1), actions.flatten(0, 1)
+        batch = Batch(states, actions, actions, torch.zeros(128, 4), lengths, mask, mask, num_agents=2)
         terms, preds = model.losses(batch, torch.Generator())
         optimizer.zero_grad()
         terms["action"].backward()
         optimizer.step()
-    return (preds.argmax(-1) == actions).float().mean(dim=(0, 2))
+    return (preds.argmax(-1) == actions).float().view(64, 2, 4).mean(dim=(0, 2))
 
 
 def test_an_agent_learns_to_follow_another_where_it_sees_it() -> None:

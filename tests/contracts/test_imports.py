@@ -33,13 +33,13 @@ ALLOWED = {
 }
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 POLICIES = YAML(typ="safe").load((ROOT / "params.yaml").read_text())["policies"]
-# Stages that load a policy import its family's file by name; the expert is one.
+# Stages that load a policy import its family's file by name; the expert's is one of two.
 FAMILIES = {
-    "train_expert": {"expert"},
-    "record_rollouts": {"expert"},
-    "evaluate_references": {"expert"},
+    "train_expert": {"expert", "scripted"},
+    "record_rollouts": {"expert", "scripted"},
+    "evaluate_references": {"expert", "scripted"},
     "train_policy": {"${item.family}"},
-    "evaluate_policy": {"${item.family}", "expert"},
+    "evaluate_policy": {"${item.family}", "expert", "scripted"},
 }
 
 

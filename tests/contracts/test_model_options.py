@@ -29,20 +29,19 @@ def build(family: type[nn.Module], discrete: bool, state_dim: int = 3, action_di
 def draw_batch(
     family: type[nn.Module], discrete: bool, state_dim: int = 3, action_dim: int = 2, steps: int = STEPS
 ) -> Batch:
-    """Rows of which the second is one step long; those of agents have three, one of them absent."""
+    """Rows of which the second is one step long; of agents there are three in each, one of them absent."""
     torch.manual_seed(1)
-    shape = (ROWS, COUNT) if family is MultiAgentTransformer else (ROWS,)
-    seq_lens = torch.full(shape, steps)
+    agents = COUNT if family is MultiAgentTransformer else 1
+    seq_lens = torch.full((ROWS, agents), steps)
     seq_lens[1] = 1
-    present = torch.ones(shape, dtype=torch.bool)
     if family is MultiAgentTransformer:
-        present[:, 1] = False
-    mask = present[..., None] & (torch.arange(steps) < seq_lens[..., None])
+        seq_lens[:, 1] = 0
+    seq_lens = seq_lens.flatten()
+    mask = torch.arange(steps) < seq_lens[:, None]
     actions = torch.randint(action_dim, mask.shape) if discrete else torch.rand(*mask.shape, action_dim)
     batch = Batch(torch.randn(*mask.shape, state_dim), actions, actions, torch.randn(mask.shape), seq_lens, mask, mask)
     options = torch.randint(COUNT, mask.shape)
-    agents = {"agent_ids": torch.arange(COUNT).expand(shape), "agent_mask": present} if len(shape) == 2 else {}
-    return Batch(**vars(batch) | {"options": options, "terminations": options == 0} | agents)
+    return Batch(**vars(batch) | {"options": options, "terminations": options == 0, "num_agents": agents})
 
 
 def arguments(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
@@ -50,12 +49,16 @@ def arguments(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
     if isinstance(model, HierarchicalTransformer):
         return batch.states, batch.actions, batch.options, batch.seq_lens
     if isinstance(model, MultiAgentTransformer):
-        return batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask
+        states, actions, lengths = (
+            each.unflatten(0, (-1, COUNT)) for each in (batch.states, batch.actions, batch.seq_lens)
+        )
+        return states, torch.arange(COUNT).expand(lengths.shape), actions, lengths, lengths > 0
     return batch.states, batch.actions, batch.seq_lens
 
 
 def action_preds(model: nn.Module, batch: Batch) -> Tensor:
-    return model(*arguments(model, batch))[1 if isinstance(model, HierarchicalTransformer) else 0]
+    preds = model(*arguments(model, batch))[1 if isinstance(model, HierarchicalTransformer) else 0]
+    return preds.flatten(0, 1) if isinstance(model, MultiAgentTransformer) else preds
 
 
 @pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
@@ -149,9 +152,9 @@ def test_a_row_as_long_as_they_come(family: type[nn.Module]) -> None:
     torch.testing.assert_close(action_preds(model, start), _first(preds, 1000), atol=1e-5, rtol=0)
 
 
-def _first(values: Tensor | None, steps: int) -> Tensor | None:
+def _first(values: Tensor | int | None, steps: int) -> Tensor | int | None:
     """The first steps of an array with an axis of 2048."""
-    if values is None or 2048 not in values.shape:
+    if not isinstance(values, Tensor) or 2048 not in values.shape:
         return values
     return values.narrow(values.shape.index(2048), 0, steps)
 

@@ -23,7 +23,7 @@ from tests.contracts.test_planted_mistakes import FOUND, Mistake, exchange
 from tests.sequences.test_dataset import LENGTHS, counting, times_counted
 from tests.toys import CountingActor, CountingEnvironment
 from understudy import params as parameters
-from understudy.environments.play import _Log, _Rows, play
+from understudy.environments.play import _Environments, _Log, play
 from understudy.errors import ParameterError
 from understudy.options import labels as option_labels
 from understudy.options.discovery import OptionModel
@@ -189,8 +189,8 @@ def without_the_last_batch(batches):
 def an_episode_twice(cut):
     def wrong(self, phases):
         chunks = cut(self, phases)
-        doubled = np.append(np.arange(len(chunks.first)), np.flatnonzero(chunks.episode == 2))
-        return Chunks(*(getattr(chunks, name)[doubled] for name in ("first", "length", "lead", "episode")))
+        doubled = np.append(np.arange(len(chunks.first)), np.flatnonzero(chunks.sequence == 2))
+        return Chunks(*(getattr(chunks, name)[doubled] for name in ("first", "length", "lead", "sequence")))
 
     return wrong
 
@@ -198,7 +198,7 @@ def an_episode_twice(cut):
 def without_the_last_step(cut):
     def wrong(self, phases):
         chunks = cut(self, phases)
-        last = np.append(chunks.episode[1:] != chunks.episode[:-1], True)
+        last = np.append(chunks.sequence[1:] != chunks.sequence[:-1], True)
         return replace(chunks, length=chunks.length - last * (chunks.length > chunks.lead + 1))
 
     return wrong
@@ -269,7 +269,7 @@ apart, to_come = no_episode_is_on_both_sides, returns_are_those_still_to_come
 MISTAKES = [
     Mistake("seeds are not checked", overlapping_seeds_are_refused, without_a_check_of_seeds),
     Mistake("evaluation plays demonstrated seeds", own_seeds, evaluating_on_demonstrations),
-    Mistake("an episode plays another seed than it says", own_seeds, exchange(_Rows, "begin", a_seed_late)),
+    Mistake("an episode plays another seed than it says", own_seeds, exchange(_Environments, "begin", a_seed_late)),
     Mistake("scales are of held-out episodes too", scales, exchange(ScaleSums, "normalisation", of_all_episodes)),
     Mistake("held-out episodes train", apart, exchange(splits, "split_episodes", training_on_all)),
     Mistake("a chunk's lead counts again", once, exchange(dataset, "gather", without_leads)),
@@ -278,7 +278,7 @@ MISTAKES = [
     Mistake("batches lack an episode's last step", once, exchange(SequenceDataset, "_cut", without_the_last_step)),
     Mistake("truncation is forgotten", clock, exchange(dataset, "gather", no_truncation)),
     Mistake("termination counts as truncation", clock, exchange(dataset, "gather", all_truncated)),
-    Mistake("both flags are merged into one", clock, exchange(_Rows, "step", one_flag)),
+    Mistake("both flags are merged into one", clock, exchange(_Environments, "step", one_flag)),
     Mistake("an episode lacks its last step", whole, exchange(_Log, "cut", a_step_short)),
     Mistake("observations are a step late", whole, exchange(_Log, "cut", seeing_what_follows)),
     Mistake("labels are written a step late", labels, exchange(option_labels, "write_labels", a_step_late)),

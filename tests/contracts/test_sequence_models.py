@@ -276,15 +276,8 @@ def test_padding_leaves_the_predictions_at_real_steps_alone(case: Case) -> None:
     assert torch.equal(before[real], after[real])
 
 
-def of_one_agent(batch: Batch) -> Batch:
-    """The same rows with an axis of agents behind the first."""
-    agent = torch.zeros_like(batch.seq_lens)[:, None]
-    with_agents = {name: None if values is None else values[:, None] for name, values in vars(batch).items()}
-    return Batch(**with_agents | {"agent_ids": agent, "agent_mask": agent == 0})
-
-
 def losses_and_gradients(case: Case, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    terms, _ = model.losses(of_one_agent(batch) if case.multi_agent else batch, torch.Generator())
+    terms, _ = model.losses(batch, torch.Generator())
     model.zero_grad()
     sum(terms.values()).backward()
     learning = {name: weights.grad for name, weights in model.named_parameters() if weights.grad is not None}

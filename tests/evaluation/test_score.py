@@ -7,7 +7,7 @@ import pytest
 
 from tests.toys import CHOICES, VECTORS, recording
 from understudy.errors import DataError
-from understudy.evaluation.score import Judged, summarise
+from understudy.evaluation.score import Judged, differences, summarise
 from understudy.evaluation.statistics import Bootstrap
 from understudy.utils.jsonfile import read_json, write_json
 
@@ -176,3 +176,20 @@ def test_bounds_stay_numbers_where_a_resample_knows_no_difference():
         return
     for entry in summary.values():
         assert np.isfinite([value for value in entry.values() if value is not None]).all()
+
+
+def test_a_difference_is_that_of_the_scores_and_paired_by_seed():
+    """110 and 65 of a mean return: 0.95 and 0.5 of score. The pairs differ by 32.5 to 52.5 of 100 between the references."""
+    each = judged(good=Judged(recording(GOOD)), weak=Judged(recording(WEAK)))
+    found = differences(each, [["good", "weak"], ["weak", "good"], ["good", "good"]], BOOTSTRAP)
+    assert list(found) == ["good - weak", "weak - good", "good - good"]
+    assert set(found["good - weak"]) == GAIN_KEYS
+    assert found["good - weak"]["gain"] == pytest.approx(0.45)
+    assert found["good - good"] == {"gain": 0.0, "gain_ci_low": 0.0, "gain_ci_high": 0.0}
+    one, other = found["good - weak"], found["weak - good"]
+    assert other["gain_ci_low"] == pytest.approx(-one["gain_ci_high"], abs=0.01)
+    assert 0.3 < one["gain_ci_low"] < 0.45 < one["gain_ci_high"] < 0.6
+
+
+def test_no_pairs_are_no_differences():
+    assert differences(judged(), [], BOOTSTRAP) == {}

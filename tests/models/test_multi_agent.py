@@ -12,10 +12,9 @@ from torch import Tensor
 
 from understudy.models.multi_agent import MultiAgentTransformer
 from understudy.sequences.batch import Batch
-from understudy.utils.masking import create_padding_mask
 
-IDS, PRESENT = torch.tensor([[0, 1, 2], [3, 1, 0]]), torch.tensor([[True, True, True], [True, False, True]])
-LENGTHS = torch.tensor([[6, 2, 1], [4, 0, 6]])
+AGENTS = 3
+IDS, LENGTHS = torch.tensor([[0, 1, 2], [0, 1, 2]]), torch.tensor([[6, 2, 1], [4, 0, 6]])  # one is absent
 
 
 def build(discrete: bool = True, **options) -> MultiAgentTransformer:
@@ -29,18 +28,27 @@ def draw_rows(discrete: bool = True) -> tuple[Tensor, Tensor]:
 
 
 def draw_batch(discrete: bool = True) -> Batch:
+    """Rows agent by agent, two times three."""
     (states, actions), (_, labels) = draw_rows(discrete), draw_rows(discrete)
-    mask = PRESENT[..., None] & create_padding_mask(LENGTHS.clamp(min=1).flatten(), 6).view(2, 3, 6)
-    known = mask & torch.tensor([[[True]], [[False]]])
-    returns_to_go = torch.randn(2, 3, 6)
-    ids = torch.where(PRESENT, IDS, -1)
-    return Batch(
-        states, actions, labels.flip(1), returns_to_go, LENGTHS, mask, known, agent_ids=ids, agent_mask=PRESENT
-    )
+    lengths = LENGTHS.flatten()
+    mask = torch.arange(6) < lengths[:, None]
+    known = mask & (torch.arange(6) < 3)[:, None]
+    rows = (each.flatten(0, 1) for each in (states, actions, labels.flip(1), torch.randn(2, 3, 6)))
+    return Batch(*rows, lengths, mask, known, num_agents=AGENTS)
 
 
-def full_pass(model: MultiAgentTransformer, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    return model(batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask)
+def arguments(batch: Batch) -> dict[str, Tensor]:
+    """What `forward` takes."""
+    names = ("states", "actions", "seq_lens")
+    return {
+        "agent_ids": torch.where(LENGTHS > 0, IDS, -1),
+        "agent_mask": LENGTHS > 0,
+        **{name: getattr(batch, name).unflatten(0, (2, AGENTS)) for name in names},
+    }
+
+
+def full_pass(model: MultiAgentTransformer, batch: Batch, **changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return model(**arguments(batch) | changes)
 
 
 @pytest.mark.parametrize("discrete", [True, False])
@@ -63,8 +71,7 @@ def test_predictions_come_from_the_hidden_states() -> None:
 @torch.no_grad()
 def test_who_an_agent_is_matters() -> None:
     model, batch = build(), draw_batch()
-    others = replace(batch, agent_ids=batch.agent_ids.flip(1))
-    assert not torch.equal(full_pass(model, batch)[0], full_pass(model, others)[0])
+    assert not torch.equal(full_pass(model, batch)[0], full_pass(model, batch, agent_ids=IDS.flip(1))[0])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ def test_who_an_agent_is_matters() -> None:
 )
 def test_rows_that_make_no_sense_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        full_pass(build(), replace(draw_batch(), **changes))
+        full_pass(build(), draw_batch(), **changes)
 
 
 def test_no_agents_at_all_are_refused() -> None:
@@ -113,7 +120,7 @@ def test_as_many_agents_play_as_there_may_be_unless_told_otherwise() -> None:
 def test_losses_of_choices_compare_labels_and_known_returns(attends: bool) -> None:
     model, batch = build(attend_between_agents=attends), draw_batch()
     terms, preds = model.losses(batch, torch.Generator())
-    expected, values, _ = full_pass(model, batch)
+    expected, values = (each.flatten(0, 1) for each in full_pass(model, batch)[:2])
     chosen = preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
     assert torch.equal(preds, expected)
     assert terms.keys() == {"action", "value"}
@@ -125,7 +132,7 @@ def test_losses_of_choices_compare_labels_and_known_returns(attends: bool) -> No
 @torch.no_grad()
 def test_losses_of_action_vectors_are_those_of_a_gaussian() -> None:
     model, batch = build(False), draw_batch(False)
-    mean, log_std = model.action_head(full_pass(model, batch)[2])
+    mean, log_std = model.action_head(full_pass(model, batch)[2].flatten(0, 1))
     squares = ((batch.labels - mean) / log_std.exp()).square()
     densities = (-0.5 * squares - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
     terms, _ = model.losses(batch, torch.Generator())
@@ -148,11 +155,6 @@ def test_where_every_action_is_hidden_none_matters() -> None:
     assert not torch.equal(hidden, model.eval().losses(batch, torch.Generator())[1])
 
 
-def test_a_batch_without_agents_is_refused() -> None:
-    with pytest.raises(ValueError, match="batch: expected agent_ids and agent_mask, got none"):
-        build().losses(replace(draw_batch(), agent_ids=None), torch.Generator())
-
-
 @torch.no_grad()
 def test_the_next_agent_sees_what_was_chosen() -> None:
     model, (states, _) = build(False), draw_rows(False)
@@ -165,14 +167,13 @@ def test_the_next_agent_sees_what_was_chosen() -> None:
 
 
 def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
-    batch = draw_batch()
-    arguments = (batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask)
-    maps = build().attention_maps(*arguments)
+    given = arguments(draw_batch())
+    maps = build().attention_maps(**given)
     names = ["state 0", "state 1", "state 2", "deciding 0", "deciding 1", "deciding 2"]
     assert maps.modalities == tuple(names * 6)
     assert [layer.shape for layer in maps.layers] == [(2, 2, 36, 36)] * 2
     assert (maps.layers[0][1, :, 2:, 1] == 0).all()  # the absent agent
-    apart = build(attend_between_agents=False).attention_maps(*arguments)
+    apart = build(attend_between_agents=False).attention_maps(**given)
     assert apart.modalities == ("state 0", "deciding 0") * 6
     assert apart.layers[0].shape == (6, 2, 12, 12)
 
@@ -181,8 +182,10 @@ def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
 def test_training_and_playing_stay_on_the_models_device_and_wait_for_nothing(discrete: bool) -> None:
     meta = torch.device("meta")  # where to mix devices is an error, and so is to read a value
     model = build(discrete, action_dropout=0.5).train().to(meta)
-    fields = {name: None if values is None else values.to(meta) for name, values in vars(draw_batch(discrete)).items()}
-    terms, _ = model.losses(Batch(**fields), torch.Generator())
+    tensors = {
+        name: values.to(meta) for name, values in vars(draw_batch(discrete)).items() if isinstance(values, Tensor)
+    }
+    terms, _ = model.losses(Batch(**tensors, num_agents=AGENTS), torch.Generator())
     sum(terms.values()).backward()
     assert all(weights.grad.device == meta for weights in model.parameters())
     with torch.inference_mode():

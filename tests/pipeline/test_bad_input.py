@@ -95,6 +95,19 @@ def test_an_environment_that_does_not_exist_leaves_two(workspace, in_process):
     assert line.startswith("environment.id: expected an environment that Gymnasium can make, got 'LunarLandr-v3'")
 
 
+def test_an_expert_of_one_agent_cannot_be_trained_for_several(workspace, in_process):
+    change(workspace, "environment", "id", "mpe2.simple_spread_v3")
+    line = "expert.algorithm: expected scripted for the 3 agents of mpe2.simple_spread_v3, got ppo, which trains one"
+    assert in_process("train_expert") == (2, line)
+
+
+def test_a_script_is_for_its_own_environment(workspace, in_process):
+    change(workspace, "expert", "algorithm", "scripted")
+    code, line = in_process("train_expert")
+    assert code == 2
+    assert line.startswith("expert.algorithm: expected one that learns")
+
+
 @pytest.mark.parametrize(
     ("stage", "section", "key", "value", "expected"),
     [
@@ -102,6 +115,13 @@ def test_an_environment_that_does_not_exist_leaves_two(workspace, in_process):
         ("label_options", "options", "dwell", 1, "greater than 1, got 1"),
         ("record_rollouts", "rollouts", "noise", 1.5, "less than or equal to 1, got 1.5"),
         ("evaluate_references", "compute", "workers", 0, "greater than or equal to 1, got 0"),
+        (
+            "compare",
+            "comparison",
+            "differences",
+            [["mlp", "us"]],
+            "pairs of the policies decoder, hierarchical, mlp, got 'us'",
+        ),
     ],
 )
 def test_every_stage_checks_all_of_the_parameters(workspace, in_process, stage, section, key, value, expected):

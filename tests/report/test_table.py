@@ -1,6 +1,6 @@
 """The table on the screen, character by character."""
 
-from understudy.report.table import describe_options, format_table
+from understudy.report.table import describe_differences, describe_options, format_table
 
 EXPERT = {
     "return_mean": 284.57,
@@ -58,3 +58,9 @@ def test_only_policies_with_options_get_a_sentence():
     assert describe_options({"expert": EXPERT, "mlp": MLP, "hierarchical": OPTIONS}) == [
         "hierarchical: with its options shuffled the score is 0.740 [0.690, 0.780]"
     ]
+
+
+def test_a_pair_of_policies_gets_a_sentence():
+    between = {"one - other": {"gain": 0.25, "gain_ci_low": 0.125, "gain_ci_high": 0.5}}
+    assert describe_differences(between) == ["one - other: 0.250 [0.125, 0.500] of score"]
+    assert describe_differences({}) == []

@@ -136,11 +136,15 @@ def test_a_wide_row_is_shown_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("name", "rows", "sentence"),
     [
-        ("steps.parquet", range(8), "expected 9 rows, the sum of the episodes' lengths, got 8"),
-        ("steps.parquet", [0, 1, 2, 4, 5, 6, 7, 8], "expected 9 rows, the sum of the episodes' lengths, got 8"),
-        ("steps.parquet", [*range(9), 8], "expected 9 rows, the sum of the episodes' lengths, got 10"),
+        ("steps.parquet", range(8), "expected 9 rows, the sum of the episodes' lengths times the agents, got 8"),
+        (
+            "steps.parquet",
+            [0, 1, 2, 4, 5, 6, 7, 8],
+            "expected 9 rows, the sum of the episodes' lengths times the agents, got 8",
+        ),
+        ("steps.parquet", [*range(9), 8], "expected 9 rows, the sum of the episodes' lengths times the agents, got 10"),
         ("steps.parquet", [1, 0, *range(2, 9)], "column step, row 0: expected steps 0, 1, ..."),
-        ("steps.parquet", [], "expected 9 rows, the sum of the episodes' lengths, got 0"),
+        ("steps.parquet", [], "expected 9 rows, the sum of the episodes' lengths times the agents, got 0"),
         ("steps.parquet", [0, 1, 2, *range(4, 9), 8], "column episode, row 3: expected rows sorted by episode"),
         ("episodes.parquet", [0, 2, 1], "column episode, row 1: expected episodes numbered 0, 1, ..."),
         ("episodes.parquet", [], "expected at least one episode, got none"),

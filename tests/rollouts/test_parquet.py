@@ -121,7 +121,7 @@ def test_pieces_are_whole_episodes_wherever_the_file_is_cut(tmp_path_factory, le
 
 
 def test_pieces_take_little_of_the_memory_of_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "ROW_GROUP_STEPS", 5_000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 5_000)
     monkeypatch.setattr(table, "ROWS_AT_ONCE", 2_000)
     monkeypatch.setattr(table, "BYTES_AT_ONCE", 2**14)
     folder = written_recording(tmp_path / "raw", VECTORS, random_episodes(VECTORS, [1_000] * 100))
@@ -133,7 +133,7 @@ def test_pieces_take_little_of_the_memory_of_the_whole(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("limit", "row_groups"), [(1, [4, 3, 2]), (4, [4, 5]), (5, [7, 2]), (9, [9]), (100, [9])])
 def test_row_groups_end_with_episodes(tmp_path, monkeypatch, limit, row_groups):
-    monkeypatch.setattr(parquet, "ROW_GROUP_STEPS", limit)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", limit)
     episodes = random_episodes(CHOICES, [4, 3, 2])
     folder = tmp_path / "raw"
     folder.mkdir()

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.builders import CHOICES, VECTORS
+from tests.builders import CHOICES
 from tests.toys import tiny_policy
-from tests.training.test_device import FAMILIES, toy_sequences
+from tests.training.test_device import CASES as FAMILY_CASES
+from tests.training.test_device import toy_sequences
 from tests.training.test_loop import parameters
 from understudy.training import distributed
 from understudy.training.loop import train
 
 # Batches of one chunk leave a process without rows; those of seven divide unevenly, and an epoch's last one holds fewer.
-CASES = [(family, spec, 7) for family in FAMILIES for spec in (CHOICES, VECTORS)] + [("hierarchical", CHOICES, 1)]
+CASES = [(family, spec, 7) for family, spec in FAMILY_CASES] + [("hierarchical", CHOICES, 1)]
 
 
 def main(folder: Path) -> None:

@@ -8,7 +8,7 @@ ACTION_STREAM = 2
 
 
 class RandomActor:
-    """Acts uniformly at random within the action space; an episode's actions derive from its seed alone."""
+    """Acts uniformly at random within the action space; an episode's actions derive from its seed and the agent alone."""
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         self.spec = spec
@@ -18,8 +18,8 @@ class RandomActor:
         self.generators = [None] * num_rows
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
-        for row, seed in zip(rows, seeds, strict=True):
-            self.generators[row] = np.random.default_rng([int(seed), ACTION_STREAM])
+        for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True):
+            self.generators[row] = np.random.default_rng([seed, ACTION_STREAM, row % self.spec.num_agents])
 
     def keep(self, rows: np.ndarray) -> None:
         self.generators = [self.generators[row] for row in rows]

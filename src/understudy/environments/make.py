@@ -1,6 +1,6 @@
-"""Environments by their Gymnasium id, and what they offer.
+"""Environments by their id, and what they offer.
 
-make_environment(id, kwargs)   -> gymnasium.Env
+make_environment(id, kwargs)   -> gymnasium.Env, or ParallelEnvironment for several agents
 describe(environment)          -> EnvironmentSpec
 check_environment(folder, ...) -- whether a policy was made for the environment of params.yaml
 """
@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from understudy.environments.parallel import ParallelEnvironment, is_parallel, make_parallel
 from understudy.errors import DataError, ParameterError
 from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
@@ -36,18 +37,24 @@ REFUSALS = (
 )
 
 
-def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.Env:
+def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.Env | ParallelEnvironment:
     """Make one environment, without rendering: LunarLander's exhaust, drawn or not, collides and costs 25 times the physics.
 
     Raises:
-        ParameterError: Gymnasium does not know the id, a package it needs is not installed, or it refuses the kwargs.
+        ParameterError: neither Gymnasium nor PettingZoo knows the id, a package it needs is not installed, or it refuses the
+            kwargs; or several agents are not all of one kind.
     """
+    arguments = {"render_mode": None, **kwargs}
     try:
-        environment = gymnasium.make(environment_id, disable_env_checker=True, **{"render_mode": None, **kwargs})
+        if is_parallel(environment_id):
+            return ParallelEnvironment(make_parallel(environment_id, arguments), environment_id, kwargs)
+        environment = gymnasium.make(environment_id, disable_env_checker=True, **arguments)
+    except ParameterError:
+        raise
     except REFUSALS as error:
-        problem = " ".join(str(error).split())
+        problem, maker = " ".join(str(error).split()), "PettingZoo" if is_parallel(environment_id) else "Gymnasium"
         raise ParameterError(
-            f"environment.id: expected an environment that Gymnasium can make, got {environment_id!r}"
+            f"environment.id: expected an environment that {maker} can make, got {environment_id!r}"
             f" with {kwargs or 'no kwargs'}: {problem}"
         ) from None
     if ":" in environment_id:
@@ -58,14 +65,15 @@ def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.E
     return environment
 
 
-def describe(environment: gymnasium.Env) -> EnvironmentSpec:
+def describe(environment: gymnasium.Env | ParallelEnvironment) -> EnvironmentSpec:
     """Read an environment's spec off its spaces.
 
     Raises:
         ParameterError: the observation is no float vector, or the action neither a choice nor a bounded float vector.
     """
     observation_space, action_space = environment.observation_space, environment.action_space
-    name = environment.spec.id
+    several = isinstance(environment, ParallelEnvironment)
+    name = environment.id if several else environment.spec.id
     if not (isinstance(observation_space, gymnasium.spaces.Box) and len(observation_space.shape) == 1):
         raise ParameterError(f"environment.id: expected a vector observation (Box), {name} has {observation_space}")
     if isinstance(action_space, gymnasium.spaces.Discrete) and action_space.start == 0:
@@ -77,18 +85,19 @@ def describe(environment: gymnasium.Env) -> EnvironmentSpec:
             f"environment.id: expected actions that are Discrete or a bounded Box, {name} has {action_space}"
         )
     size = observation_space.shape[0]
-    components = COMPONENT_NAMES.get(environment.spec.name, ())
+    components = environment.components() if several else COMPONENT_NAMES.get(environment.spec.name, ())
     if len(components) != size:
         components = tuple(f"observation_{index}" for index in range(size))
-    threshold = environment.spec.reward_threshold
+    threshold = None if several else environment.spec.reward_threshold
     return EnvironmentSpec(
         environment_id=name,
-        kwargs=_kwargs(environment),
+        kwargs=environment.kwargs if several else _kwargs(environment),
         components=components,
         num_actions=num_actions,
         action_low=low,
         action_high=high,
         solved_return=None if threshold is None else float(threshold),
+        num_agents=environment.num_agents if several else 1,
     )
 
 

@@ -1,10 +1,13 @@
 """The one interaction loop: demonstrations, evaluations and tests all play through `play`.
 
 Actor       -- what plays: batched over rows
-play(...)   -- each seed exactly once, on as many rows as there are environments
+play(...)   -- each seed exactly once, on as many environments as there are
 
-Stopping at a number of steps would favour short episodes; here every seed's episode runs to its end. A free row takes the
-next seed. When a quarter of the rows have nothing left to do they are dropped from the actor's batch.
+A row is an agent of an environment. An environment's rows stand beside each other in its agents' order, begin together and leave
+together; there is one where there is one agent.
+
+Stopping at a number of steps would favour short episodes; here every seed's episode runs to its end. A free environment takes
+the next seed. When a quarter of them have nothing left to do they are dropped from the actor's batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,15 +16,18 @@ from typing import Protocol
 import gymnasium
 import numpy as np
 
+from understudy.environments.parallel import ParallelEnvironment
 from understudy.episode import NO_OPTION, Episode
 
 NOISE_STREAM = 1
 BUSY_SHARE = 0.75
 FIRST_LINES = 1024
 
+Environment = gymnasium.Env | ParallelEnvironment
+
 
 class Actor(Protocol):
-    """A policy that acts for B rows at once; B environment rows, S observation components, A action dimensions."""
+    """A policy that acts for B rows at once; B environments x agents, S observation components, A action dimensions."""
 
     def start(self, num_rows: int) -> None:
         """Prepare for a batch of `num_rows` rows; every row is reset before it acts."""
@@ -40,15 +46,15 @@ class Actor(Protocol):
 
 
 class _Log:
-    """What happened in B rows, a line a pass of the loop, so that a step makes no Python objects; episodes are cut out."""
+    """What happened in E environments, a line a pass of the loop: a step makes no Python objects; episodes are cut out."""
 
-    def __init__(self, num_rows: int) -> None:
-        self.columns: dict[str, np.ndarray] = {}  # (passes, B, ...)
-        self.begun = np.zeros(num_rows, dtype=np.int64)
+    def __init__(self, num_environments: int) -> None:
+        self.columns: dict[str, np.ndarray] = {}  # (passes, E, ...)
+        self.begun = np.zeros(num_environments, dtype=np.int64)
         self.length = 0
 
     def add(self, **values: np.ndarray) -> None:
-        """Write the next line: values (B, ...) by column."""
+        """Write the next line: values (E, ...) by column."""
         if not self.columns:
             self.columns = {name: np.empty((FIRST_LINES, *row.shape), row.dtype) for name, row in values.items()}
         elif self.length == len(self.columns["rewards"]):
@@ -67,86 +73,102 @@ class _Log:
         self.begun -= first
         self.length -= first
 
-    def cut(self, row: int) -> dict[str, np.ndarray]:
-        """The columns (T, ...) of the row's episode, which has ended with the last line; the next one begins there."""
-        columns = {name: column[self.begun[row] : self.length, row].copy() for name, column in self.columns.items()}
-        self.begun[row] = self.length
+    def cut(self, place: int) -> dict[str, np.ndarray]:
+        """The columns (T, ...) of an environment's episode, which has ended with the last line; the next one begins there."""
+        columns = {name: column[self.begun[place] : self.length, place].copy() for name, column in self.columns.items()}
+        self.begun[place] = self.length
         return columns
 
-    def keep(self, rows: np.ndarray) -> None:
-        """Go on with `rows` alone."""
-        self.columns = {name: column[:, rows] for name, column in self.columns.items()}
-        self.begun = self.begun[rows]
+    def keep(self, places: np.ndarray) -> None:
+        """Go on with the environments at `places` alone."""
+        self.columns = {name: column[:, places] for name, column in self.columns.items()}
+        self.begun = self.begun[places]
 
 
-class _Rows:
-    """B environments and the episodes that are under way in them; a row without one holds its last observation."""
+class _Environments:
+    """E environments and the episodes that are under way in them; one without holds its last observation.
+
+    What is kept of them has the shape (E, ...), or (E, N, ...) where they have N > 1 agents.
+    """
 
     def __init__(
-        self, environments: Sequence[gymnasium.Env], seeds: Sequence[int], actors: list[Actor], chance: float
+        self, environments: Sequence[Environment], seeds: Sequence[int], actors: list[Actor], chance: float
     ) -> None:
         self.environments, self.actors, self.chance = list(environments), actors, chance
         self.waiting = iter(seeds)
         self.seeds = np.full(len(environments), -1)
         self.noise: list[np.random.Generator | None] = [None] * len(environments)
-        self.observations = np.zeros((len(environments), *environments[0].observation_space.shape), np.float32)
+        self.num_agents = environments[0].num_agents if isinstance(environments[0], ParallelEnvironment) else 1
+        self.agents = (self.num_agents,) if self.num_agents > 1 else ()
+        self.observations = np.zeros(
+            (len(environments), *self.agents, *environments[0].observation_space.shape), np.float32
+        )
         self.active = np.zeros(len(environments), dtype=bool)
         self.log = _Log(len(environments))
         for actor in actors:
-            actor.start(len(environments))
+            actor.start(len(environments) * self.num_agents)
 
     def begin(self, free: np.ndarray) -> None:
-        """Give the free rows the next seeds; those for which none is left become idle, and leave where they are too many."""
+        """Give the free ones the next seeds; those for which none is left become idle, and leave where they are too many."""
         begun = []
-        for row, seed in zip(free, self.waiting):  # noqa: B905 -- either may run out first
-            self.seeds[row] = seed
+        for place, seed in zip(free, self.waiting):  # noqa: B905 -- either may run out first
+            self.seeds[place] = seed
             if self.chance > 0:
-                self.noise[row] = np.random.default_rng([seed, NOISE_STREAM])
+                self.noise[place] = np.random.default_rng([seed, NOISE_STREAM])
                 # Not `seed` itself: the environment draws its initial state from the very same stream of numbers.
-                self.environments[row].action_space.seed(int(self.noise[row].integers(2**31)))
-            self.observations[row] = self.environments[row].reset(seed=seed)[0]
-            begun.append(row)
+                self.environments[place].action_space.seed(int(self.noise[place].integers(2**31)))
+            self.observations[place] = self.environments[place].reset(seed=seed)[0]
+            begun.append(place)
         self.active[free] = False
         self.active[begun] = True
         if begun:
             for actor in self.actors:
-                actor.reset(np.asarray(begun), self.seeds[begun])
+                actor.reset(self._rows(np.asarray(begun)), self.seeds[begun].repeat(self.num_agents))
         if 0 < self.active.sum() <= BUSY_SHARE * len(self.active):
             self._keep(np.flatnonzero(self.active))
 
-    def _keep(self, rows: np.ndarray) -> None:
-        self.environments = [self.environments[row] for row in rows]
-        self.noise = [self.noise[row] for row in rows]
-        self.seeds, self.active, self.observations = self.seeds[rows], self.active[rows], self.observations[rows]
-        self.log.keep(rows)
+    def _rows(self, places: np.ndarray) -> np.ndarray:
+        """The actors' rows of the environments at `places`."""
+        return (places[:, None] * self.num_agents + np.arange(self.num_agents)).reshape(-1)
+
+    def _keep(self, places: np.ndarray) -> None:
+        self.environments = [self.environments[place] for place in places]
+        self.noise = [self.noise[place] for place in places]
+        self.seeds, self.active, self.observations = self.seeds[places], self.active[places], self.observations[places]
+        self.log.keep(places)
         for actor in self.actors:
-            actor.keep(rows)
+            actor.keep(self._rows(places))
+
+    def of_rows(self, values: np.ndarray) -> np.ndarray:
+        """What an actor says of its rows (E * N, ...) in the shape of the environments."""
+        return values.reshape(len(self.active), *self.agents, *values.shape[1:])
 
     def with_noise(self, actions: np.ndarray) -> np.ndarray:
-        """The actions, each exchanged for a random one with the given chance."""
+        """The actions, each agent's exchanged for a random one with the given chance."""
         if self.chance == 0:
             return actions
         executed = actions.copy()
-        for row in np.flatnonzero(self.active):
-            if self.noise[row].random() < self.chance:
-                executed[row] = self.environments[row].action_space.sample()
+        for place in np.flatnonzero(self.active):
+            for agent in np.ndindex(self.agents):
+                if self.noise[place].random() < self.chance:
+                    executed[(place, *agent)] = self.environments[place].action_space.sample()
         return executed
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, dict[int, tuple[bool, bool]]]:
-        """Execute actions (B, ...); returns the rewards (B,) and, of the rows whose episodes ended, the two flags."""
-        rewards, ended = np.zeros(len(actions), np.float32), {}
-        executed = actions.tolist() if actions.ndim == 1 else list(actions)
-        for row in np.flatnonzero(self.active).tolist():
-            following, rewards[row], terminated, truncated, _ = self.environments[row].step(executed[row])
-            self.observations[row] = following
+        """Execute actions (E, ...); returns the rewards (E,) or (E, N) and, where episodes ended, the two flags."""
+        rewards, ended = np.zeros((len(actions), *self.agents), np.float32), {}
+        executed = actions.tolist() if actions.ndim == 1 + len(self.agents) else list(actions)
+        for place in np.flatnonzero(self.active).tolist():
+            following, rewards[place], terminated, truncated, _ = self.environments[place].step(executed[place])
+            self.observations[place] = following
             if terminated or truncated:
-                ended[row] = (bool(terminated), bool(truncated))
+                ended[place] = (bool(terminated), bool(truncated))
         return rewards, ended
 
 
 def play(
     actor: Actor,
-    environments: Sequence[gymnasium.Env],
+    environments: Sequence[Environment],
     seeds: Sequence[int],
     *,
     demonstrator: Actor | None = None,
@@ -157,39 +179,40 @@ def play(
 
     Args:
         actor: chooses the actions.
-        environments: one a row; all of the same kind.
+        environments: all of the same kind, and so with as many agents.
         seeds: of the episodes, each played exactly once.
         demonstrator: says at every step what it would have done; None takes what the actor chose.
-        noise: chance that a step executes a random action instead. It derives from the episode's seed alone.
+        noise: chance that an agent's step executes a random action instead. It derives from the episode's seed alone.
         on_episode: called after each finished episode.
     """
     if not len(seeds):
         return []
     actors = [actor] if demonstrator is None else [actor, demonstrator]
-    rows = _Rows(environments[: len(seeds)], seeds, actors, noise)
-    rows.begin(np.arange(len(rows.active)))
+    running = _Environments(environments[: len(seeds)], seeds, actors, noise)
+    running.begin(np.arange(len(running.active)))
     finished: dict[int, Episode] = {}
-    while rows.active.any():
-        observations = rows.observations.copy()
-        actions = actor.act(observations)
-        demonstrated = actions if demonstrator is None else demonstrator.act(observations)
+    while running.active.any():
+        observations = running.observations.copy()
+        of_rows = observations.reshape(-1, observations.shape[-1])
+        actions = running.of_rows(actor.act(of_rows))
+        demonstrated = actions if demonstrator is None else running.of_rows(demonstrator.act(of_rows))
         options = actor.options()
-        executed = rows.with_noise(actions)
-        rewards, ended = rows.step(executed)
-        rows.log.add(
+        executed = running.with_noise(actions)
+        rewards, ended = running.step(executed)
+        running.log.add(
             observations=observations,
             actions=executed,
             demonstrated_actions=demonstrated,
             rewards=rewards,
-            options=np.full(len(rewards), NO_OPTION, np.int16) if options is None else options,
+            options=np.full(rewards.shape, NO_OPTION, np.int16) if options is None else running.of_rows(options),
         )
-        for row, (terminated, truncated) in ended.items():
-            seed, final = int(rows.seeds[row]), rows.observations[row].copy()
+        for place, (terminated, truncated) in ended.items():
+            seed, final = int(running.seeds[place]), running.observations[place].copy()
             episode = Episode(
-                seed, **rows.log.cut(row), final_observation=final, terminated=terminated, truncated=truncated
+                seed, **running.log.cut(place), final_observation=final, terminated=terminated, truncated=truncated
             )
             finished[seed] = episode
             on_episode()
         if ended:
-            rows.begin(np.asarray(list(ended)))
+            running.begin(np.asarray(list(ended)))
     return [finished[seed] for seed in seeds]

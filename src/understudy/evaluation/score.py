@@ -1,6 +1,7 @@
 """From evaluation recordings to the numbers of metrics/summary.json.
 
-summarise(recordings, ...) -- one entry a policy
+summarise(recordings, ...)   -- one entry a policy
+differences(recordings, ...) -- one a pair of policies
 """
 
 from dataclasses import dataclass
@@ -55,6 +56,13 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
             entry |= _score("shuffled_score", bootstrap, each.shuffled.episodes["return"], expert, random)
         summary[name] = entry
     return summary
+
+
+def differences(judged: dict[str, Judged], pairs: list[list[str]], bootstrap: Bootstrap) -> dict[str, dict[str, float]]:
+    """By "first - second", the difference of the scores of each pair of policies with its interval, paired by seed."""
+    returns = {name: each.recording.episodes["return"] for name, each in judged.items()}
+    references = returns[EXPERT], returns[RANDOM]
+    return {f"{one} - {other}": _gain(bootstrap, returns[one], returns[other], *references) for one, other in pairs}
 
 
 def _check_pairing(judged: dict[str, Judged]) -> None:

@@ -126,13 +126,18 @@ class MultiAgentTransformer(nn.Module):
         return attention_maps(self.trunk, tokens, steps, tuple(names), real.transpose(1, 2).flatten(1))
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """The loss terms of a batch and the action predictions (B, N, T, A); `generator` draws which actions to hide."""
-        if batch.agent_ids is None or batch.agent_mask is None:
-            raise ValueError("batch: expected agent_ids and agent_mask, got none; the sequences have a single agent")
+        """The loss terms of a batch and the action predictions (B * N, T, A); `generator` draws which actions to hide.
+
+        The agents of each `batch.num_agents` neighbouring rows have the ids 0, 1, ... N - 1.
+        """
         chance = self.action_dropout if self.training else 0.0
         hide = draw_hidden(batch.mask.shape, chance, generator)
-        rows = with_absent_zero(batch.states, batch.agent_ids, batch.actions, batch.seq_lens, batch.agent_mask)
-        hidden = self._hidden(*rows, hide)
+        states, actions, lengths, hide = (
+            each if each is None else each.unflatten(0, (-1, batch.num_agents))
+            for each in (batch.states, batch.actions, batch.seq_lens, hide)
+        )
+        ids = torch.arange(batch.num_agents, device=states.device).expand(lengths.shape)
+        hidden = self._hidden(*with_absent_zero(states, ids, actions, lengths, lengths > 0), hide).flatten(0, 1)
         preds, log_std = self.action_head(hidden)
         terms = {
             "action": self.loss.action_loss(preds, log_std, batch.labels, batch.mask),

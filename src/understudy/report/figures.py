@@ -3,7 +3,7 @@
 results.png          -- score with intervals, and the returns of all episodes
 learning_curves.png  -- the expert's training returns, the students' losses
 actions.png          -- what the expert would have done against what the students chose
-options.png          -- the options over the time of a few episodes
+options.png          -- the options over the time of a few episodes, of the first agent
 """
 
 from pathlib import Path
@@ -136,7 +136,7 @@ def _options(recordings: dict[str, Recording]) -> Figure:
         strips = np.full((len(episodes), lengths[: len(episodes)].max()), np.nan)
         for episode in episodes:
             strips[episode, : lengths[episode]] = (
-                recording.steps["option"][offsets[episode] : offsets[episode + 1]] % 10
+                recording.steps["option"][offsets[episode] : offsets[episode + 1] : recording.spec.num_agents] % 10
             )
         axis.imshow(strips, aspect="auto", interpolation="nearest", cmap="tab10", vmin=-0.5, vmax=9.5)
         for option in range(int(recording.steps["option"].max()) + 1):

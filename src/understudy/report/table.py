@@ -22,6 +22,11 @@ def describe_options(summary: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def describe_differences(differences: dict[str, dict[str, float]]) -> list[str]:
+    """A sentence for each pair of policies that is compared."""
+    return [f"{pair}: {_with_interval(entry, 'gain')} of score" for pair, entry in differences.items()]
+
+
 def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
     return (
         name,

@@ -50,21 +50,23 @@ def check_steps(path: Path, spec: EnvironmentSpec, steps: Columns, first_row: in
     rows_of_each = np.diff(np.clip(offsets[first : last + 2], rows[0], rows[-1] + 1))
     in_order = steps["episode"] == np.repeat(episodes, rows_of_each)
     _check_rows(path, "episode", in_order, "rows sorted by episode, as many as its length", steps["episode"], first_row)
-    gapless = steps["step"] == rows - np.repeat(offsets[episodes], rows_of_each)
+    in_episode, agents = rows - np.repeat(offsets[episodes], rows_of_each), spec.num_agents
+    gapless = steps["step"] == in_episode // agents
     _check_rows(path, "step", gapless, "steps 0, 1, ... of each episode in order, each once", steps["step"], first_row)
-    _check_rows(path, "agent", steps["agent"] == 0, "agent 0, the only one", steps["agent"], first_row)
+    everybody = "agent 0, the only one" if agents == 1 else f"agents 0 to {agents - 1} of each step in order"
+    _check_rows(path, "agent", steps["agent"] == in_episode % agents, everybody, steps["agent"], first_row)
     known = steps["option"] >= NO_OPTION
     _check_rows(path, "option", known, f"an option or {NO_OPTION} for none", steps["option"], first_row)
 
 
-def check_returns(path: Path, rewards: np.ndarray, episodes: Columns) -> None:
-    """Hold the returns of consecutive episodes against the `rewards` of all their steps.
+def check_returns(path: Path, spec: EnvironmentSpec, rewards: np.ndarray, episodes: Columns) -> None:
+    """Hold the returns of consecutive episodes against the `rewards` of all their steps and agents.
 
     Raises:
         DataError: they disagree by more than rounding.
     """
     starts = np.cumsum(episodes["length"], dtype=np.int64) - episodes["length"]
-    totals = np.add.reduceat(rewards.astype(np.float64), starts)
+    totals = np.add.reduceat(rewards.astype(np.float64), spec.num_agents * starts) / spec.num_agents
     agree = np.isclose(totals, episodes["return"], rtol=1e-5, atol=1e-3)
     first_row = int(episodes["episode"][0])
     _check_rows(path, "return", agree, "the sum of the episode's rewards", episodes["return"], first_row)

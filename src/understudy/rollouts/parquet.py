@@ -25,16 +25,16 @@ from understudy.rollouts.schema import METADATA_KEY, SCHEMA_VERSION, episodes_sc
 from understudy.rollouts.table import Columns, as_table, check_schema, joined, new_file, open_file, read_columns
 from understudy.spec import EnvironmentSpec
 
-ROW_GROUP_STEPS = 2**20  # a row group of steps.parquet ends with the episode that reaches them
+ROW_GROUP_ROWS = 2**20  # a row group of steps.parquet ends with the episode that reaches them
 
 
 @dataclass(frozen=True)
 class Recording:
-    """E episodes with N steps in all; S observation components, A action dimensions.
+    """E episodes with N rows in all, one a step and agent; S observation components, A action dimensions.
 
     `steps` holds the columns of steps.parquet as arrays: observation (N, S), action (N,) or (N, A), the others (N,).
-    `episodes` those of episodes.parquet: final_observation (E, S), the others (E,). `offsets` (E + 1,) int64: the steps of
-    episode e are offsets[e]:offsets[e + 1].
+    `episodes` those of episodes.parquet: final_observation (E, S times the agents), the others (E,). `offsets` (E + 1,) int64:
+    the rows of episode e are offsets[e]:offsets[e + 1].
     """
 
     spec: EnvironmentSpec
@@ -44,11 +44,14 @@ class Recording:
 
     @property
     def offsets(self) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(self.episodes["length"], dtype=np.int64)])
+        return _row_offsets(self.spec, self.episodes["length"])
 
     def as_episodes(self) -> list[Episode]:
         """The episodes one by one, as they were written."""
-        steps, episodes, offsets = self.steps, self.episodes, self.offsets
+        episodes, offsets, agents = self.episodes, self.offsets, self.spec.num_agents
+        steps = {name: _by_agent(values, agents) for name, values in self.steps.items()}
+        finals = episodes["final_observation"].reshape(-1, self.spec.state_dim)
+        finals, offsets = _by_agent(finals, agents), offsets // agents
         return [
             Episode(
                 seed=int(episodes["seed"][index]),
@@ -57,7 +60,7 @@ class Recording:
                 demonstrated_actions=steps["demonstrated_action"][first:end],
                 rewards=steps["reward"][first:end],
                 options=steps["option"][first:end],
-                final_observation=episodes["final_observation"][index],
+                final_observation=finals[index],
                 terminated=bool(episodes["terminated"][index]),
                 truncated=bool(episodes["truncated"][index]),
             )
@@ -103,7 +106,7 @@ class RecordingReader:
 
     def _piece(self, steps: Columns, which: slice) -> Recording:
         episodes = {name: values[which] for name, values in self.episodes.items()}
-        check_returns(self.folder / "episodes.parquet", steps["reward"], episodes)
+        check_returns(self.folder / "episodes.parquet", self.spec, steps["reward"], episodes)
         return Recording(self.spec, self.demonstrator, steps, episodes)
 
 
@@ -117,7 +120,7 @@ def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, epis
     summaries = []
     with new_file(folder / "steps.parquet", step_columns) as file:
         for first, group in _groups(episodes):
-            steps = as_table(_of_steps(group, first), step_columns)
+            steps = as_table(_of_steps(group, first, spec.num_agents), step_columns)
             file.write_table(steps, row_group_size=len(steps))
             summaries.append(as_table(_of_episodes(group, first), episode_columns))
     with new_file(folder / "episodes.parquet", episode_columns) as file:
@@ -142,8 +145,7 @@ def open_recording(folder: Path) -> RecordingReader:
         raise DataError(f"{episodes_file}: expected at least one episode, got none")
     columns = joined(parts)
     check_episodes(episodes_file, columns)
-    offsets = np.concatenate([[0], np.cumsum(columns["length"], dtype=np.int64)])
-    return RecordingReader(folder, spec, demonstrator, columns, offsets, steps)
+    return RecordingReader(folder, spec, demonstrator, columns, _row_offsets(spec, columns["length"]), steps)
 
 
 def read_recording(folder: Path) -> Recording:
@@ -160,29 +162,41 @@ def read_recording(folder: Path) -> Recording:
 
 def _groups(episodes: Iterable[Episode]) -> Iterator[tuple[int, list[Episode]]]:
     """The episodes of each row group, and the number of the first."""
-    group, first, steps = [], 0, 0
+    group, first, rows = [], 0, 0
     for episode in episodes:
         group.append(episode)
-        steps += episode.length
-        if steps >= ROW_GROUP_STEPS:
+        rows += episode.rewards.size
+        if rows >= ROW_GROUP_ROWS:
             yield first, group
-            group, first, steps = [], first + len(group), 0
+            group, first, rows = [], first + len(group), 0
     if group:
         yield first, group
 
 
-def _of_steps(episodes: list[Episode], first: int) -> Columns:
-    lengths = [episode.length for episode in episodes]
-    return {
-        "episode": first + np.repeat(np.arange(len(episodes)), lengths),
-        "step": np.concatenate([np.arange(length) for length in lengths]),
-        "agent": np.zeros(sum(lengths)),
+def _of_steps(episodes: list[Episode], first: int, agents: int) -> Columns:
+    lengths = np.asarray([episode.length for episode in episodes])
+    together = {
         "observation": np.concatenate([episode.observations for episode in episodes]),
         "action": np.concatenate([episode.actions for episode in episodes]),
         "demonstrated_action": np.concatenate([episode.demonstrated_actions for episode in episodes]),
         "reward": np.concatenate([episode.rewards for episode in episodes]),
         "option": np.concatenate([episode.options for episode in episodes]),
     }
+    return {
+        "episode": first + np.repeat(np.arange(len(episodes)), agents * lengths),
+        "step": np.repeat(np.concatenate([np.arange(length) for length in lengths]), agents),
+        "agent": np.tile(np.arange(agents), lengths.sum()),
+        **{name: values.reshape(-1, *values.shape[1 + (agents > 1) :]) for name, values in together.items()},
+    }
+
+
+def _by_agent(values: np.ndarray, agents: int) -> np.ndarray:
+    """Rows (N, ...) with an axis of agents behind that of steps where there are several."""
+    return values if agents == 1 else values.reshape(-1, agents, *values.shape[1:])
+
+
+def _row_offsets(spec: EnvironmentSpec, lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], spec.num_agents * np.cumsum(lengths, dtype=np.int64)])
 
 
 def _of_episodes(episodes: list[Episode], first: int) -> Columns:
@@ -193,12 +207,12 @@ def _of_episodes(episodes: list[Episode], first: int) -> Columns:
         "return": np.asarray([episode.total_return for episode in episodes]),
         "terminated": np.asarray([episode.terminated for episode in episodes]),
         "truncated": np.asarray([episode.truncated for episode in episodes]),
-        "final_observation": np.stack([episode.final_observation for episode in episodes]),
+        "final_observation": np.stack([episode.final_observation.reshape(-1) for episode in episodes]),
     }
 
 
 def _other_rows(path: Path, expected: int, got: int) -> DataError:
-    return DataError(f"{path}: expected {expected} rows, the sum of the episodes' lengths, got {got}")
+    return DataError(f"{path}: expected {expected} rows, the sum of the episodes' lengths times the agents, got {got}")
 
 
 def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str]:

@@ -37,7 +37,10 @@ def steps_schema(spec: EnvironmentSpec) -> pa.Schema:
 
 
 def episodes_schema(spec: EnvironmentSpec) -> pa.Schema:
-    """Columns of episodes.parquet; the two end flags are never merged."""
+    """Columns of episodes.parquet; the two end flags are never merged.
+
+    `return` is the mean over the agents of what each was paid, `final_observation` holds theirs one after the other.
+    """
     fields = {
         "episode": pa.int32(),
         "seed": pa.int64(),
@@ -45,7 +48,7 @@ def episodes_schema(spec: EnvironmentSpec) -> pa.Schema:
         "return": pa.float64(),
         "terminated": pa.bool_(),
         "truncated": pa.bool_(),
-        "final_observation": pa.list_(pa.float32(), spec.state_dim),
+        "final_observation": pa.list_(pa.float32(), spec.state_dim * spec.num_agents),
     }
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields.items()])
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """B rows, right-padded to T steps; S state, A action.
+    """B rows, right-padded to T steps; S state, A action. A row is a chunk of what one agent did.
 
     states (B, T, S) float32: normalised, of the visible components.
     actions (B, T) int64 or (B, T, A) float32: what was executed.
@@ -17,11 +17,10 @@ class Batch:
     mask (B, T) bool: steps that count in the losses. Padding does not; nor does the first step of a chunk cut from the
         middle of an episode, whose predecessor the model cannot see.
     value_mask (B, T) bool: steps whose return is known. Those of a truncated episode are not: its return stops too early.
-    agent_ids (B, N) int64 and agent_mask (B, N) bool: which of at most N agents there are. All else then has an axis of agents
-        behind that of rows: states (B, N, T, S), seq_lens (B, N), mask (B, N, T), false for absent agents, ... None for
-        sequences of a single agent.
     options (B, T) int64; terminations (B, T) bool, true where the option before has ended and another begins, and at an
         episode's first step. None for sequences without options.
+    num_agents: so many rows, neighbours in the order of the agents, are the same steps of one episode; a length of 0 says that
+        an agent is not there.
     """
 
     states: Tensor
@@ -33,5 +32,4 @@ class Batch:
     value_mask: Tensor
     options: Tensor | None = None
     terminations: Tensor | None = None
-    agent_ids: Tensor | None = None
-    agent_mask: Tensor | None = None
+    num_agents: int = 1

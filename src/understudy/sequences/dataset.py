@@ -1,6 +1,6 @@
 """Chunks of episodes, in an order that is a pure function of seed and epoch, gathered into batches by reading each from its file.
 
-B rows, T steps a chunk.
+B rows, T steps a chunk, N agents.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,26 @@ from understudy.sequences.store import Sequences, per_step
 
 @dataclass(frozen=True)
 class Chunks:
-    """C pieces of episodes: `first` step in the store, `length` in steps, `lead`ing steps that are context and do not count."""
+    """C pieces of sequences: `first` step in the store, `length` in steps, `lead`ing steps that are context and do not count."""
 
     first: np.ndarray
     length: np.ndarray
     lead: np.ndarray
-    episode: np.ndarray
+    sequence: np.ndarray
+
+    def of_all_agents(self, sequences: Sequences) -> "Chunks":
+        """Chunks of first agents, each followed by the same steps of the other agents."""
+        agents = sequences.spec.num_agents
+        numbers = (self.sequence[:, None] + np.arange(agents)).reshape(-1)
+        first, length, lead, own = (
+            np.repeat(each, agents) for each in (self.first, self.length, self.lead, self.sequence)
+        )
+        return Chunks(first + sequences.offsets[numbers] - sequences.offsets[own], length, lead, numbers)
 
 
 @dataclass(frozen=True)
 class SequenceDataset:
-    """Batches of `batch_size` chunks of at most `chunk_length` steps.
+    """Batches of `batch_size` chunks of episodes of at most `chunk_length` steps; of N agents each chunk makes N rows.
 
     In each epoch every step counts exactly once. Chunks of an episode overlap by `lead` steps, which the later one sees but
     does not count: at least one, since a step's predecessor must be seen; more where predictions are judged.
@@ -55,27 +64,28 @@ class SequenceDataset:
     def _cut(self, phases: np.ndarray) -> Chunks:
         """Cut each episode into strides that begin `phases` steps before it; a chunk is a stride and its lead."""
         stride = self.chunk_length - self.lead
-        starts, lengths = self.sequences.offsets[:-1], np.diff(self.sequences.offsets)
+        agents = self.sequences.spec.num_agents
+        starts, lengths = self.sequences.offsets[:-1:agents], np.diff(self.sequences.offsets)[::agents]
         counts = -(-(lengths + phases) // stride)
         episode = np.repeat(np.arange(len(lengths)), counts)
         number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         counted_from = np.maximum(number * stride - phases[episode], 0)
         counted_to = np.minimum((number + 1) * stride - phases[episode], lengths[episode])
         lead = np.minimum(self.lead, counted_from)
-        return Chunks(starts[episode] + counted_from - lead, counted_to - counted_from + lead, lead, episode)
+        return Chunks(starts[episode] + counted_from - lead, counted_to - counted_from + lead, lead, agents * episode)
 
     def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            picked = Chunks(chunks.first[rows], chunks.length[rows], chunks.lead[rows], chunks.episode[rows])
-            yield gather(self.sequences, picked, self.chunk_length)
+            picked = Chunks(chunks.first[rows], chunks.length[rows], chunks.lead[rows], chunks.sequence[rows])
+            yield gather(self.sequences, picked.of_all_agents(self.sequences), self.chunk_length)
 
 
 def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:
     """Read the chunks' steps; rows are padded on the right with their last step, which no loss counts."""
     time = np.arange(chunk_length)
     mask = (time < chunks.length[:, None]) & (time >= chunks.lead[:, None])
-    known = mask & ~sequences.truncated[chunks.episode][:, None]
+    known = mask & ~sequences.truncated[chunks.sequence][:, None]
     spec, normalisation = sequences.spec, sequences.normalisation
     state_action, labels, returns_to_go = (
         sequences.steps.read(name, chunks.first, chunks.length, chunk_length)
@@ -98,4 +108,5 @@ def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:
         value_mask=torch.from_numpy(known),
         options=options,
         terminations=terminations,
+        num_agents=spec.num_agents,
     )

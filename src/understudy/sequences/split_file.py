@@ -5,9 +5,10 @@ SplitWriter(path, spec, state_dim, episodes)           -- lays a file out, then 
 map_split(path, spec, state_dim)                       -- MappedSplit: columns as views, and chunks of steps
 map_arrow(path, schema), write_arrow(path, schema, _)  -- any Arrow file of one record batch
 
-A row is an episode. Its column `sequence` is a list of steps with three fields, each of which lies in one buffer from the first
-step of the first episode to the last of the last: `state_action` is s_0 a_0 s_1 a_1 ..., beside it `label` and `return_to_go`.
-Arrow's list offsets say where an episode begins. N steps, E episodes, S visible state components, A action entries.
+A row is an episode, or what one of several agents did in it. Its column `sequence` is a list of steps with three fields, each of
+which lies in one buffer from the first step of the first row to the last of the last: `state_action` is s_0 a_0 s_1 a_1 ...,
+beside it `label` and `return_to_go`. Arrow's list offsets say where a row begins. N steps, E rows, S visible state
+components, A action entries.
 """
 
 import mmap

@@ -21,8 +21,9 @@ SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class Sequences:
-    """One split: E episodes of N steps in all, in a mapped file; S visible state components, A action entries.
+    """One split: E sequences of N steps in all, in a mapped file; S visible state components, A action entries.
 
+    A sequence is what one agent did in an episode; those of an episode's agents are neighbours, in their order.
     offsets (E + 1,) int64; truncated (E,) bool; seeds (E,) int64; states, actions, labels and returns_to_go are views of the
     whole file. options (N,) int16 below num_options and terminations (N,) bool, where they have been found, else None.
     Batches come from `steps`, which reads chunks of the file and leaves the rest on disk, while what a view has shown stays in
@@ -63,7 +64,7 @@ class Sequences:
 
     @property
     def num_episodes(self) -> int:
-        return len(self.offsets) - 1
+        return (len(self.offsets) - 1) // self.spec.num_agents
 
     @property
     def num_steps(self) -> int:
@@ -89,6 +90,10 @@ def open_sequences(folder: Path, split: str) -> Sequences:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{description}: expected a description of sequences, got a malformed one: {error!r}") from None
     steps = map_split(folder / f"{split}.arrow", spec, len(view.visible))
+    if (len(steps.offsets) - 1) % spec.num_agents:
+        raise DataError(
+            f"{steps.path}: expected sequences of {spec.num_agents} agents an episode, got {len(steps.offsets) - 1} in all"
+        )
     ends = steps.offsets, steps.truncated, steps.seeds
     return Sequences(spec, view, normalisation, steps, *ends, sha256(description))
 

@@ -83,9 +83,13 @@ def first_goes_first() -> Iterator[None]:
         distributed.barrier()
 
 
-def own_rows(number: int) -> slice:
-    """The rows of `number` that are this process's: neighbours, as many as the others', give or take one."""
-    return slice(number * rank() // count(), number * (rank() + 1) // count())
+def own_rows(number: int, together: int = 1) -> slice:
+    """The rows of `number` that are this process's: neighbours, as many as the others', give or take one.
+
+    Each `together` rows from the first on stay in one process.
+    """
+    groups = number // together
+    return slice(groups * rank() // count() * together, groups * (rank() + 1) // count() * together)
 
 
 def total(values: Tensor) -> Tensor:

@@ -78,8 +78,12 @@ def _check_fits(model: nn.Module, training: Sequences, params: TrainingParams, w
         raise ParameterError(
             f"{where}.num_options: expected options.count = {training.num_options}, got {model.num_options}"
         )
-    if hasattr(model, "max_num_agents"):
-        raise ParameterError(f"{where}.family: expected a family of one agent, as the sequences are of one")
+    agents = training.spec.num_agents
+    if getattr(model, "max_num_agents", agents) < agents:
+        raise ParameterError(
+            f"{where}.max_num_agents: expected at least the {agents} agents of {training.spec.environment_id},"
+            f" got {model.max_num_agents}"
+        )
 
 
 @torch.inference_mode()

@@ -109,7 +109,7 @@ class TrainingRun:
     def _update(self, batch: Batch) -> Tensor:
         """Take one optimizer step; returns this process's part of the batch's negative log-likelihood and value loss, (2,)."""
         params, length = self.params, batch.mask.shape[1]
-        rows = distributed.own_rows(len(batch.mask))
+        rows = distributed.own_rows(len(batch.mask), batch.num_agents)
         counted, valued = (_share(mask, rows) for mask in (batch.mask, batch.value_mask))
         _skip(self.generator, rows.start * length)
         with autocast(self.precision, self.device):
@@ -138,7 +138,7 @@ class TrainingRun:
 def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
     """Rows of a batch on a device. The copy to a CUDA device is from pinned memory, so that nothing waits for it."""
     tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    own = {name: tensor[rows] for name, tensor in tensors.items() if tensor is not None}
+    own = {name: tensor[rows] for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
     if device.type == "cuda":
         own = {name: tensor.pin_memory() for name, tensor in own.items()}
     return replace(batch, **{name: tensor.to(device, non_blocking=True) for name, tensor in own.items()})

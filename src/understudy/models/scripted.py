@@ -1,0 +1,77 @@
+"""The script for simple_spread of mpe2: agents share out the landmarks and steer to them. Nothing in it is learnt.
+
+B rows, N agents, S observation components. An observation of an agent holds its velocity, its position, the way to each of N
+landmarks and then to each of the N - 1 other agents, two entries each; x grows to the right, y upwards.
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+
+from understudy.nn.cache import PlayState
+
+STAY, LEFT, RIGHT, DOWN, UP = range(5)
+
+
+class SpreadScript(nn.Module):
+    """Each agent goes to the landmark that is its own where all together have the shortest ways.
+
+    It steers by a proportional-derivative rule on what is lacking between the landmark and the place at which it would come to
+    rest, its position and `stopping_distance` times its velocity. With choices it acts where that is more than `tolerance` in x
+    or y, first along the longer way; with action vectors its force is in proportion, and full from `tolerance` on.
+
+    Args:
+        state_dim: S. num_agents: N. stopping_distance: units of length a unit of speed. tolerance: units of length.
+        discrete_actions: whether actions are choices; else vectors of five forces from 0 to 1, in the choices' order.
+    """
+
+    def __init__(
+        self, state_dim: int, num_agents: int, stopping_distance: float, tolerance: float, discrete_actions: bool
+    ) -> None:
+        super().__init__()
+        if state_dim < 4 * num_agents + 2:
+            raise ValueError(f"num_agents: expected {state_dim} entries to tell of all agents, got {num_agents} agents")
+        self.num_agents, self.stopping_distance, self.tolerance = num_agents, stopping_distance, tolerance
+        self.discrete_actions = discrete_actions
+        self.register_buffer("choices", torch.eye(len((STAY, LEFT, RIGHT, DOWN, UP))), persistent=False)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Action predictions (B, 5) for states (B, S): an action vector, or one for the choice and zero for the rest."""
+        observations = states.cpu().double().numpy()
+        ways, velocity = self._ways(observations), observations[:, :2]
+        lacking = ways - self.stopping_distance * velocity
+        if not self.discrete_actions:
+            force = np.clip(lacking / self.tolerance, -1.0, 1.0)
+            forces = np.zeros((len(force), len(self.choices)))
+            forces[:, [LEFT, DOWN]], forces[:, [RIGHT, UP]] = np.maximum(-force, 0.0), np.maximum(force, 0.0)
+            return torch.from_numpy(forces).float().to(states.device)
+        along, rows = np.abs(lacking).argmax(axis=1), np.arange(len(lacking))
+        longest = lacking[rows, along]
+        towards = np.where(longest > 0, np.asarray([RIGHT, UP])[along], np.asarray([LEFT, DOWN])[along])
+        return self.choices[torch.from_numpy(np.where(np.abs(longest) > self.tolerance, towards, STAY))]
+
+    def _ways(self, observations: np.ndarray) -> np.ndarray:
+        """The way of each agent to its own landmark, (B, 2)."""
+        rows, count = len(observations), self.num_agents
+        landmarks = observations[:, 4 : 4 + 2 * count].reshape(rows, count, 2)
+        others = observations[:, 4 + 2 * count : 2 + 4 * count].reshape(rows, count - 1, 2)
+        agents = np.concatenate([np.zeros((rows, 1, 2)), others], axis=1)
+        distances = np.linalg.norm(agents[:, :, None] - landmarks[:, None], axis=-1)  # (B, agents, landmarks)
+        own = [linear_sum_assignment(each)[1][0] for each in distances]
+        return landmarks[np.arange(rows), own]
+
+    def new_state(self, num_rows: int) -> PlayState:
+        """Nothing to remember."""
+        return PlayState(num_rows)
+
+    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Action predictions (B, 5); nothing in them is left to chance."""
+        preds = self(observations)
+        return preds, None if self.discrete_actions else torch.full_like(preds, -torch.inf)
+
+    def acted(self, state: PlayState, actions: Tensor) -> None:
+        """Take note of the executed actions: a memoryless policy takes none."""
+
+
+FAMILY = SpreadScript

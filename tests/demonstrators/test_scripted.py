@@ -1,0 +1,109 @@
+"""The script for simple_spread: who goes where, found by trying all assignments, and how it steers."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from tests.builders import refused
+from understudy.demonstrators.random import RandomActor
+from understudy.demonstrators.scripted import scripted_expert
+from understudy.environments.make import make_environment
+from understudy.environments.play import play
+from understudy.errors import ParameterError
+from understudy.models.scripted import DOWN, LEFT, RIGHT, STAY, UP, SpreadScript
+from understudy.params import EnvironmentParams, ScriptedParams
+from understudy.policy import Policy, load_policy, save_policy
+from understudy.policy_actor import PolicyActor
+
+SCRIPT = ScriptedParams(stopping_distance=0.5, tolerance=0.1)
+SPREAD = "mpe2.simple_spread_v3"
+
+
+def expert(**kwargs) -> Policy:
+    return scripted_expert(EnvironmentParams(id=SPREAD, kwargs=kwargs), SCRIPT)
+
+
+def seen(agents: np.ndarray, landmarks: np.ndarray, velocities: np.ndarray) -> torch.Tensor:
+    """Observations (N, S) of agents at these places (N, 2)."""
+    rows = []
+    for number, (place, velocity) in enumerate(zip(agents, velocities, strict=True)):
+        others = np.delete(agents, number, axis=0) - place
+        rows.append([*velocity, *place, *(landmarks - place).flat, *others.flat, *np.zeros(2 * len(others))])
+    return torch.tensor(np.asarray(rows))
+
+
+@pytest.mark.parametrize(
+    ("velocity", "landmark", "action"),
+    [
+        ((0.0, 0.0), (0.9, 0.3), RIGHT),
+        ((0.0, 0.0), (-0.9, 0.3), LEFT),
+        ((0.0, 0.0), (0.3, 0.9), UP),
+        ((0.0, 0.0), (0.3, -0.9), DOWN),
+        ((0.0, 0.0), (0.09, -0.09), STAY),
+        ((0.0, 0.0), (0.09, -0.11), DOWN),
+        ((1.0, 0.0), (0.45, 0.0), STAY),  # it comes to rest 0.05 beyond
+        ((1.0, 0.0), (0.3, 0.0), LEFT),  # 0.2 beyond
+        ((1.0, 0.0), (0.9, 0.5), UP),  # 0.4 are still to go in x
+    ],
+)
+def test_one_agent_steers_to_where_it_comes_to_rest(velocity, landmark, action):
+    script = SpreadScript(6, 1, stopping_distance=0.5, tolerance=0.1, discrete_actions=True)
+    assert script(torch.tensor([[*velocity, 0.0, 0.0, *landmark]])).argmax(-1).tolist() == [action]
+
+
+@pytest.mark.parametrize(
+    ("velocity", "landmark", "forces"),
+    [
+        ((0.0, 0.0), (0.05, -0.9), [0, 0, 0.5, 1, 0]),
+        ((0.0, 0.0), (-0.02, 0.08), [0, 0.2, 0, 0, 0.8]),
+        ((1.0, -1.0), (0.5, -0.45), [0, 0, 0, 0, 0.5]),
+    ],
+)
+def test_with_vectors_its_force_is_in_proportion(velocity, landmark, forces):
+    script = SpreadScript(6, 1, stopping_distance=0.5, tolerance=0.1, discrete_actions=False)
+    acted = script(torch.tensor([[*velocity, 0.0, 0.0, *landmark]]))[0].tolist()
+    assert acted == pytest.approx(forces, abs=1e-6)
+
+
+def test_all_agents_know_the_shortest_assignment():
+    generator, script = np.random.default_rng(0), expert().model
+    for _ in range(100):
+        agents, landmarks = generator.uniform(-1, 1, (3, 2)), generator.uniform(-1, 1, (3, 2))
+        distances = np.linalg.norm(agents[:, None] - landmarks, axis=-1)
+        best = min(itertools.permutations(range(3)), key=lambda order: distances[range(3), order].sum())
+        ways = script._ways(seen(agents, landmarks, np.zeros((3, 2))).numpy())
+        np.testing.assert_allclose(ways, landmarks[list(best)] - agents)
+
+
+@pytest.mark.parametrize("vectors", [False, True])
+def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_path, vectors):
+    policy = expert(continuous_actions=vectors)
+    save_policy(policy, tmp_path)
+    environments = [make_environment(SPREAD, policy.spec.kwargs) for _ in range(20)]
+    played, again, by_chance = (
+        play(actor, environments, range(20))
+        for actor in (PolicyActor(policy), PolicyActor(load_policy(tmp_path)), RandomActor(policy.spec))
+    )
+    assert [episode.total_return for episode in played] == [episode.total_return for episode in again]
+    scripted, chance = (np.mean([each.total_return for each in group]) for group in (played, by_chance))
+    assert chance < -20 < -12 < scripted
+
+
+@pytest.mark.parametrize(
+    ("environment_id", "kwargs"),
+    [
+        ("CartPole-v1", {}),
+        ("mpe2.simple_v3", {}),
+        (SPREAD, {"num_agent_neighbors": 1}),
+    ],
+)
+def test_where_there_is_no_script_it_says_so(environment_id, kwargs):
+    with refused(ParameterError, "expert.algorithm: expected one that learns", f"got scripted for {environment_id}"):
+        scripted_expert(EnvironmentParams(id=environment_id, kwargs=kwargs), SCRIPT)
+
+
+def test_more_agents_than_an_observation_tells_of_are_refused():
+    with refused(ValueError, "num_agents: expected 18 entries to tell of all agents, got 9 agents"):
+        SpreadScript(18, 9, 0.5, 0.1, True)
