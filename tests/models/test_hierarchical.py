@@ -114,6 +114,17 @@ def test_sizes_that_make_no_sense_are_refused(options: dict, message: str) -> No
         build(**options)
 
 
+@torch.no_grad()
+def test_the_low_level_is_handed_the_present_state_and_need_not_look_for_it() -> None:
+    model, (states, actions, options) = build(), draw_rows()
+    for block in model.trunk.blocks:
+        nn.init.zeros_(block.attention.out.weight)
+    changed = states.clone()
+    changed[:, 3] += 1.0
+    before, after = (model(each, actions, options, FULL)[1] for each in (states, changed))
+    assert steps_that_differ(before, after) == [False, False, False, True, False, False]
+
+
 # Holding an option
 
 
