@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
+import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
@@ -80,7 +81,7 @@ def draw(runs: dict[str, Run], path: Path) -> None:
             axes[-1, column].set_xlabel("context, steps")
         for axis, label in zip(axes[:, 0], PANELS.values(), strict=True):
             axis.set_ylabel(label)
-        axes[0, -1].legend(frameon=False, fontsize=7, loc="lower right")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)
 
@@ -88,31 +89,25 @@ def draw(runs: dict[str, Run], path: Path) -> None:
 def _panel(axis: Axes, rows: Run, key: str) -> None:
     contexts = sorted({row["context"] for row in rows if "context" in row})
     for (differences, dropout), style in LINES.items():
-        chosen = [
-            row
-            for row in rows
-            if row.get("state_differences") == differences and (row["action_dropout"] > 0) == dropout
-        ]
-        chosen = sorted((row for row in chosen if row[key] is not None), key=lambda row: row["context"])
-        if not chosen:
-            continue
+        chosen = [row for row in rows if row.get("state_differences") is differences and row[key] is not None]
+        chosen = [row for row in chosen if (row["action_dropout"] > 0) is dropout]
+        chosen.sort(key=lambda row: row["context"])
         places, values = [contexts.index(row["context"]) for row in chosen], [row[key] for row in chosen]
         label = ("differences" if differences else "no differences") + (", action dropout" if dropout else "")
-        errors = None
-        if key == "score":
-            bounds = zip(values, chosen, strict=True)
-            errors = list(
-                zip(
-                    *((value - row["score_ci_low"], row["score_ci_high"] - value) for value, row in bounds), strict=True
-                )
-            )
-        axis.errorbar(places, values, yerr=errors, fmt=f"{style}o", markersize=3, capsize=3, label=label)
+        bars = _interval(chosen) if key == "score" else None
+        axis.errorbar(places, values, yerr=bars, fmt=f"{style}o", markersize=3, capsize=3, label=label)
     for row in rows:
         if "context" not in row and row.get(key) is not None:
             axis.axhline(
                 row[key], color="0.3" if row["name"] == "expert" else "0.7", lw=1, ls="--", label=row["name"], zorder=0
             )
     axis.set_xticks(range(len(contexts)), [str(context) for context in contexts])
+
+
+def _interval(rows: Run) -> np.ndarray:
+    """Lengths of the bars below and above each score, (2, rows)."""
+    lengths = [(row["score"] - row["score_ci_low"], row["score_ci_high"] - row["score"]) for row in rows]
+    return np.maximum(np.transpose(lengths), 0.0)
 
 
 def main() -> None:
