@@ -247,11 +247,23 @@ def test_losses_are_means_over_all_steps_that_count() -> None:
 
 
 @pytest.mark.parametrize("discrete", [True, False])
-def test_an_action_head_learns_from_the_steps_of_its_option_alone(discrete: bool) -> None:
+def test_a_correction_learns_from_the_steps_of_its_option_alone_and_starts_at_none(discrete: bool) -> None:
     model, batch = build(discrete), draw_batch(torch.tensor([[1, 1, 1, 3, 3, 3], [1, 1, 1, 3, 0, 0]]), discrete)
     model.losses(batch, torch.Generator())[0]["action"].backward()
-    learns = [bool((head.predict.weight.grad != 0).any()) for head in model.action_heads]
+    learns = [bool((correction.weight.grad != 0).any()) for correction in model.corrections]
     assert learns == [False, True, False, True, False]
+    assert not nn.utils.parameters_to_vector(model.corrections.parameters()).any()
+    assert (model.action_head.predict.weight.grad != 0).any()
+
+
+@torch.no_grad()
+def test_a_correction_adds_to_the_actions_of_its_option_alone() -> None:
+    model, (states, actions, _) = build(), draw_rows()
+    options = torch.tensor([[1, 1, 3, 3, 0, 0], [4, 3, 2, 2, 1, 0]])
+    before = model(states, actions, options, FULL)[1]
+    model.corrections[3].bias += torch.tensor([0.5, -2.0])
+    added = model(states, actions, options, FULL)[1] - before
+    torch.testing.assert_close(added, (options == 3)[..., None] * torch.tensor([0.5, -2.0]))
 
 
 def test_a_batch_without_options_is_refused() -> None:
