@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro test fuzz verify bench lint lock clean
+.PHONY: repro studies test fuzz verify bench lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -11,6 +11,10 @@ repro: .venv/installed
 test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
 	PATH="$(BIN):$$PATH" python -m pytest -q
+
+# Each folder of studies/ is a pipeline of its own, with the same programs; see its README for how long it takes.
+studies: .venv/installed
+	PATH="$(BIN):$$PATH" dvc repro $(wildcard studies/*/dvc.yaml)
 
 # Thousands of bad inputs: none may end in another library's traceback or in a wrong result without a word.
 fuzz: .venv/installed

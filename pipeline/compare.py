@@ -20,13 +20,16 @@ EVALUATION, MODELS, METRICS = Path("data/evaluation"), Path("models"), Path("met
 def work(params: Params) -> None:
     judged = {name: Judged(read_recording(EVALUATION / name)) for name in (EXPERT, RANDOM)}
     for name in params.policies:
-        held_out = read_json(MODELS / name / "held_out.json")
-        if "action_accuracy" not in held_out:
-            raise DataError(f"{MODELS / name / 'held_out.json'}: expected an action_accuracy, got none")
+        path = MODELS / name / "held_out.json"
+        held_out = read_json(path)
+        for key in ("action_accuracy", "change_accuracy"):
+            if key not in held_out:
+                raise DataError(f"{path}: expected a {key}, got none")
         shuffled = EVALUATION / name / "shuffled"
         judged[name] = Judged(
             read_recording(EVALUATION / name),
             held_out["action_accuracy"],
+            held_out["change_accuracy"],
             read_recording(shuffled) if shuffled.exists() else None,
         )
     comparison = params.comparison

@@ -65,7 +65,7 @@ def copy_project(target):
     listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in listed:
         source = ROOT / name
-        if source.is_file() and not name.startswith(("data/", "models/", "metrics/", "dvc.lock", "tests/")):
+        if source.is_file() and not name.startswith(("data/", "models/", "metrics/", "dvc.lock", "tests/", "studies/")):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)
     set_params(target, SMALL)

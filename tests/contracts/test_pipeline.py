@@ -63,6 +63,8 @@ def test_the_summary_has_one_entry_a_policy(project):
     assert summary["random"]["score"] == 0.0
     assert all(entry["episodes"] == 6 for entry in summary.values())
     assert "shuffled_score" in summary["hierarchical"]
+    assert all(0 <= entry["copy_rate"] <= 1 for entry in summary.values())
+    assert all(0 <= summary[name]["change_accuracy"] <= 1 for name in POLICIES)
 
 
 def test_forced_again_everything_comes_out_the_same_to_the_byte(project):

@@ -27,9 +27,10 @@ REFERENCE_KEYS = {
     "score_ci_high",
     "solved_rate",
     "length_mean",
+    "copy_rate",
     "episodes",
 }
-POLICY_KEYS = REFERENCE_KEYS | {"action_accuracy", "on_policy_agreement"}
+POLICY_KEYS = REFERENCE_KEYS | {"action_accuracy", "change_accuracy", "on_policy_agreement"}
 GAIN_KEYS = {"gain", "gain_ci_low", "gain_ci_high"}
 SHUFFLED_KEYS = {"shuffled_score", "shuffled_score_ci_low", "shuffled_score_ci_high"}
 
@@ -56,11 +57,12 @@ def test_the_references_score_one_and_zero_without_doubt():
 
 def test_a_policys_numbers_are_those_of_its_returns():
     """Sorted, the middle half of WEAK is 55, 60, 70, 70, and none of its returns reaches 100."""
-    entry = summarise(judged(student=Judged(recording(WEAK), 0.875)), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=Judged(recording(WEAK), 0.875, 0.25)), BOOTSTRAP)["student"]
     assert entry["return_mean"] == 65.0
     assert entry["return_iqm"] == 63.75
     assert entry["score"] == 0.5
     assert entry["action_accuracy"] == 0.875
+    assert entry["change_accuracy"] == 0.25
     assert entry["length_mean"] == 2.0
     assert entry["episodes"] == 8
     assert entry["solved_rate"] == 0.0
@@ -131,6 +133,30 @@ def test_agreement_of_vectors_is_within_a_tenth_of_the_range_in_every_entry():
     recordings["student"] = recording(GOOD[:4], VECTORS, actions=actions, demonstrated=demonstrated)
     summary = summarise({name: Judged(each) for name, each in recordings.items()}, BOOTSTRAP)
     assert summary["student"]["on_policy_agreement"] == 0.5
+
+
+def test_the_copy_rate_is_the_share_of_repeated_choices_within_episodes():
+    """Five of eight second steps repeat the first; an episode's first step never counts, though all but one repeat the last."""
+    actions = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 3]
+    summary = summarise(judged(student=Judged(recording(GOOD, actions=actions))), BOOTSTRAP)
+    assert summary["student"]["copy_rate"] == 0.625
+    assert summary["expert"]["copy_rate"] == summary["random"]["copy_rate"] == 1.0
+
+
+def test_vectors_are_repeated_within_a_tenth_of_the_range():
+    """Of four second steps the first stays within 0.2 and 0.25 of the step before, the others do not."""
+    actions = [[0, 0], [0.19, 0.24], [0, 0], [0.21, 0], [0, 0], [0, -0.3], [0, 0], [1, 0.5]]
+    recordings = {"expert": recording(EXPERT[:4], VECTORS), "random": recording(RANDOM[:4], VECTORS)}
+    recordings["student"] = recording(GOOD[:4], VECTORS, actions=actions)
+    summary = summarise({name: Judged(each) for name, each in recordings.items()}, BOOTSTRAP)
+    assert summary["student"]["copy_rate"] == 0.25
+
+
+def test_episodes_of_one_step_repeat_nothing():
+    """Every second of the toy's steps becomes an episode's first."""
+    played = recording(GOOD)
+    played.steps["step"][:] = 0
+    assert summarise(judged(student=Judged(played)), BOOTSTRAP)["student"]["copy_rate"] is None
 
 
 def test_other_seeds_are_refused():

@@ -114,6 +114,17 @@ def test_sizes_that_make_no_sense_are_refused(options: dict, message: str) -> No
         build(**options)
 
 
+@torch.no_grad()
+def test_the_low_level_is_handed_the_present_state_and_need_not_look_for_it() -> None:
+    model, (states, actions, options) = build(), draw_rows()
+    for block in model.trunk.blocks:
+        nn.init.zeros_(block.attention.out.weight)
+    changed = states.clone()
+    changed[:, 3] += 1.0
+    before, after = (model(each, actions, options, FULL)[1] for each in (states, changed))
+    assert steps_that_differ(before, after) == [False, False, False, True, False, False]
+
+
 # Holding an option
 
 
@@ -236,11 +247,23 @@ def test_losses_are_means_over_all_steps_that_count() -> None:
 
 
 @pytest.mark.parametrize("discrete", [True, False])
-def test_an_action_head_learns_from_the_steps_of_its_option_alone(discrete: bool) -> None:
+def test_a_correction_learns_from_the_steps_of_its_option_alone_and_starts_at_none(discrete: bool) -> None:
     model, batch = build(discrete), draw_batch(torch.tensor([[1, 1, 1, 3, 3, 3], [1, 1, 1, 3, 0, 0]]), discrete)
     model.losses(batch, torch.Generator())[0]["action"].backward()
-    learns = [bool((head.predict.weight.grad != 0).any()) for head in model.action_heads]
+    learns = [bool((correction.weight.grad != 0).any()) for correction in model.corrections]
     assert learns == [False, True, False, True, False]
+    assert not nn.utils.parameters_to_vector(model.corrections.parameters()).any()
+    assert (model.action_head.predict.weight.grad != 0).any()
+
+
+@torch.no_grad()
+def test_a_correction_adds_to_the_actions_of_its_option_alone() -> None:
+    model, (states, actions, _) = build(), draw_rows()
+    options = torch.tensor([[1, 1, 3, 3, 0, 0], [4, 3, 2, 2, 1, 0]])
+    before = model(states, actions, options, FULL)[1]
+    model.corrections[3].bias += torch.tensor([0.5, -2.0])
+    added = model(states, actions, options, FULL)[1] - before
+    torch.testing.assert_close(added, (options == 3)[..., None] * torch.tensor([0.5, -2.0]))
 
 
 def test_a_batch_without_options_is_refused() -> None:

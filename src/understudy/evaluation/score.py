@@ -18,10 +18,12 @@ EXPERT, RANDOM, BASELINE = "expert", "random", "mlp"
 
 @dataclass(frozen=True)
 class Judged:
-    """One policy's evaluation: its recording, its accuracy on held-out episodes, and its play with shuffled options."""
+    """One policy's evaluation: its recording, its accuracy on held-out episodes, there at all steps and at those where the
+    demonstrated action changes, and its play with shuffled options."""
 
     recording: Recording
     action_accuracy: float | None = None
+    change_accuracy: float | None = None
     shuffled: Recording | None = None
 
 
@@ -31,7 +33,8 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
     Returns:
         return_* in raw reward; score is 1 for the expert and 0 for random; *_ci_low and *_ci_high bound intervals by episodes,
         paired by seed; gain is the score beyond the memoryless baseline's; solved_rate a share of episodes, None where the
-        environment has no threshold; length_mean in steps.
+        environment has no threshold; length_mean in steps; copy_rate the share of the steps, but for an episode's first, whose
+        action is that of the step before, None where all episodes have one step.
 
     Raises:
         DataError: recordings of other seeds or environments, or an expert no better than random.
@@ -49,6 +52,7 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
         entry = _describe_returns(each.recording, bootstrap) | _score("score", bootstrap, returns[name], expert, random)
         if name not in (EXPERT, RANDOM):
             entry["action_accuracy"] = each.action_accuracy
+            entry["change_accuracy"] = each.change_accuracy
             entry["on_policy_agreement"] = _agreement(each.recording)
             if BASELINE in returns and name != BASELINE:
                 entry |= _gain(bootstrap, returns[name], returns[BASELINE], expert, random)
@@ -93,6 +97,7 @@ def _describe_returns(recording: Recording, bootstrap: Bootstrap) -> dict[str, A
         "return_ci_high": interval.high,
         "solved_rate": None if threshold is None else float((returns >= threshold).mean()),
         "length_mean": float(recording.episodes["length"].mean()),
+        "copy_rate": _copy_rate(recording),
         "episodes": len(returns),
     }
 
@@ -131,3 +136,11 @@ def _agreement(recording: Recording) -> float:
     """Share of the steps at which the policy did what the expert would have done in the same state."""
     agree = recording.spec.agree(recording.steps["action"], recording.steps["demonstrated_action"])
     return float(agree.mean())
+
+
+def _copy_rate(recording: Recording) -> float | None:
+    """Share of the steps, an episode's first left out, at which the policy did what it had done the step before."""
+    actions = recording.steps["action"]
+    repeats = recording.spec.agree(actions[1:], actions[:-1])
+    follows = recording.steps["step"][1:] > 0
+    return float(repeats[follows].mean()) if follows.any() else None

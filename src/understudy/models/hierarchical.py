@@ -3,8 +3,9 @@
 B rows, T steps, S state, A action, O options, D width.
 
 Tokens: s_0 o_0 a_0 s_1 o_1 a_1 ... From the token of s_t the high level says whether the option under way ends and which one
-would begin; from the token of o_t the low level predicts the action. Each option has an action head of its own, trained on
-the steps of that option alone.
+would begin; from the token of o_t the low level predicts the action. That token carries the state as well: left to fetch it by
+attention, the low level leaned on the last action, and with continuous actions drifted off. All options share an action
+head, which learns from all steps; each has a correction of its own to it, zero at first, which learns from that option's alone.
 
 At play time an option is held until its termination head says so. Terminations are rare, so no single step is likely to be one:
 an option ends at the step at which the chance that it should still be going on, the product of 1 - termination since it began,
@@ -99,9 +100,12 @@ class HierarchicalTransformer(nn.Module):
         )
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
-        self.action_heads = nn.ModuleList(
-            [ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss) for _ in range(num_options)]
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
+        self.corrections = nn.ModuleList(
+            [nn.Linear(embed_dim, self.action_head.predict.out_features) for _ in range(num_options)]
         )
+        for weights in self.corrections.parameters():
+            nn.init.zeros_(weights)
         self.value_head = ValueHead(embed_dim)
         self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
         self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
@@ -180,8 +184,8 @@ class HierarchicalTransformer(nn.Module):
         chosen = (self.option_head(high).argmax(-1) + memory["option_shift"]) % self.num_options
         memory["option"] = torch.where(ends, chosen, memory["option"])
         memory["going_on"] = torch.where(ends, torch.ones_like(going_on), going_on)
-        option_token = self.embed_option(memory["option"])[:, None]
-        low = self.trunk.advance(option_token, present[:, None], state.cache)
+        option_token = token + self.embed_option(memory["option"])
+        low = self.trunk.advance(option_token[:, None], present[:, None], state.cache)
         return self._act_under(low, memory["option"])
 
     def acted(self, state: PlayState, actions: Tensor) -> None:
@@ -207,7 +211,8 @@ class HierarchicalTransformer(nn.Module):
         self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None
     ) -> tuple[Tensor, Tensor, int]:
         state_tokens = self.embed_state(states, previous_states(states))
-        return interleave([state_tokens, self.embed_option(options), self.embed_action(actions, hide)])
+        option_tokens = state_tokens + self.embed_option(options)
+        return interleave([state_tokens, option_tokens, self.embed_action(actions, hide)])
 
     def _hidden(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
         """Hidden states of the high and of the low level, (B, T, D) each."""
@@ -215,15 +220,15 @@ class HierarchicalTransformer(nn.Module):
         return pick(hidden, STATE, TOKENS_PER_STEP), pick(hidden, OPTION, TOKENS_PER_STEP)
 
     def _act_under(self, low: Tensor, options: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The prediction (..., A) of the action head of each option (...), from low (..., D).
+        """The prediction (..., A) under each option (...), from low (..., D).
 
-        One head after the other, since outputs of all options side by side, (..., O, A), can be large.
+        One correction after the other, since outputs of all options side by side, (..., O, A), can be large.
         """
-        first, *others = self.action_heads
-        output = first.predict(low)
-        for option, head in enumerate(others, start=1):
-            output = torch.where((options == option)[..., None], head.predict(low), output)
-        return first.split(output)
+        first, *others = self.corrections
+        correction = first(low)
+        for option, other in enumerate(others, start=1):
+            correction = torch.where((options == option)[..., None], other(low), correction)
+        return self.action_head.split(self.action_head.predict(low) + correction)
 
 
 FAMILY = HierarchicalTransformer

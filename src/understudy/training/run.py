@@ -46,11 +46,12 @@ class Outcome:
     best_step: int = 0
 
 
-def write_outcome(outcome: Outcome, folder: Path) -> None:
+def write_outcome(outcome: Outcome, change_accuracy: float | None, folder: Path) -> None:
     """Write learning_curve.csv and held_out.json to an existing folder."""
     write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
     best = outcome.best
-    write_json(folder / "held_out.json", {"action_accuracy": best.accuracy, "nll": best.nll, "step": outcome.best_step})
+    held_out = {"action_accuracy": best.accuracy, "change_accuracy": change_accuracy}
+    write_json(folder / "held_out.json", held_out | {"nll": best.nll, "step": outcome.best_step})
 
 
 class TrainingRun:
