@@ -118,7 +118,7 @@ class ExpertParams(Section):
     scripted: ScriptedParams
 
     @property
-    def hyperparameters(self) -> PPOParams | A2CParams | SACParams | TD3Params | ScriptedParams:
+    def hyperparameters(self) -> AlgorithmParams | ScriptedParams:
         """The block of the chosen algorithm."""
         return getattr(self, self.algorithm)
 
@@ -258,7 +258,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _differences_are_of_policies(self) -> "Params":
-        for name in (name for pair in self.comparison.differences for name in pair):
+        for name in itertools.chain(*self.comparison.differences):
             if name not in self.policies:
                 known = ", ".join(self.policies)
                 raise ValueError(f"comparison.differences: expected pairs of the policies {known}, got {name!r}")
