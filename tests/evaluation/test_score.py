@@ -152,6 +152,17 @@ def test_vectors_are_repeated_within_a_tenth_of_the_range():
     assert summary["student"]["copy_rate"] == 0.25
 
 
+def test_each_of_several_agents_is_compared_with_itself():
+    """Two agents in 16 rows, so two steps of 2 x 2 rows an episode: the first agent always repeats, the second never does."""
+    two_agents = replace(CHOICES, num_agents=2)
+    recordings = {name: recording(values, two_agents) for name, values in (("expert", EXPERT), ("random", RANDOM))}
+    recordings["student"] = recording(GOOD, two_agents, actions=[1, 2, 1, 3] * 4)
+    for each in recordings.values():
+        each.steps["step"][:] = np.tile([0, 0, 1, 1], 4)
+    summary = summarise({name: Judged(each) for name, each in recordings.items()}, BOOTSTRAP)
+    assert summary["student"]["copy_rate"] == 0.5
+
+
 def test_episodes_of_one_step_repeat_nothing():
     """Every second of the toy's steps becomes an episode's first."""
     played = recording(GOOD)

@@ -140,7 +140,7 @@ def _agreement(recording: Recording) -> float:
 
 def _copy_rate(recording: Recording) -> float | None:
     """Share of the steps, an episode's first left out, at which the policy did what it had done the step before."""
-    actions = recording.steps["action"]
-    repeats = recording.spec.agree(actions[1:], actions[:-1])
-    follows = recording.steps["step"][1:] > 0
+    actions, agents = recording.steps["action"], recording.spec.num_agents  # an agent's rows lie that far apart
+    repeats = recording.spec.agree(actions[agents:], actions[:-agents])
+    follows = recording.steps["step"][agents:] > 0
     return float(repeats[follows].mean()) if follows.any() else None
