@@ -110,15 +110,15 @@ def test_a_second_process_changes_nothing(discrete):
 
 def test_choices_are_drawn_at_their_probabilities():
     torch.manual_seed(0)
-    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
-    drawn = Choices().sample(probabilities.log().expand(40_000, 4) + 7)
+    probabilities, choices = torch.tensor([0.5, 0.3, 0.15, 0.05]), Choices()
+    drawn = choices.sample(probabilities.log().expand(40_000, 4) + 7, choices.draw_noise(40_000, 4))
     shares = torch.bincount(drawn[:, 0], minlength=4) / 40_000
     torch.testing.assert_close(shares, probabilities, rtol=0, atol=0.01)
 
 
 def test_vectors_are_drawn_around_their_means():
     torch.manual_seed(0)
-    log_std = Weights(torch.tensor([0.5, 2.0]).log(), torch.zeros(2))
-    drawn = Vectors(log_std).sample(torch.tensor([1.0, -3.0]).expand(40_000, 2))
+    vectors = Vectors(Weights(torch.tensor([0.5, 2.0]).log(), torch.zeros(2)))
+    drawn = vectors.sample(torch.tensor([1.0, -3.0]).expand(40_000, 2), vectors.draw_noise(40_000, 2))
     torch.testing.assert_close(drawn.mean(0), torch.tensor([1.0, -3.0]), rtol=0, atol=0.05)
     torch.testing.assert_close(drawn.std(0), torch.tensor([0.5, 2.0]), rtol=0.03, atol=0)

@@ -11,6 +11,7 @@ B rows, S observation components, A action dimensions, H width of a layer.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +29,10 @@ from understudy.demonstrators.helper_process import HelperProcess, Stepped, step
 LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
 
 
+# From a loss's slopes, (B,) in each log-probability and one in each row's entropy, to its gradient (B, A) in the predictions.
+Backward = Callable[[Tensor, float], Tensor]
+
+
 @dataclass(frozen=True)
 class Weights:
     """Views into the vector of all weights and into that of their gradients, of the same shape."""
@@ -39,21 +44,25 @@ class Weights:
 class Choices:
     """One of A actions; `preds` (B, A) are logits."""
 
-    def sample(self, preds: Tensor) -> Tensor:
-        """Actions (B, 1) int64: the first of A exponential clocks, which run at the actions' probabilities, to ring."""
-        return (preds - torch.empty_like(preds).exponential_().log_()).argmax(1, keepdim=True)
+    def draw_noise(self, *shape: int) -> Tensor:
+        """Standard Gumbel numbers: added to logits they make the largest one a sample (Maddison et al. 2014)."""
+        return torch.empty(shape).exponential_().log_().neg_()
 
-    def log_probs(self, preds: Tensor, actions: Tensor) -> Tensor:
-        """Log-probabilities (B,) of `actions` (B, 1)."""
-        return F.log_softmax(preds, 1).gather(1, actions)[:, 0]
+    def sample(self, preds: Tensor, noise: Tensor) -> Tensor:
+        """Actions (B, 1) int64."""
+        return (preds + noise).argmax(1, keepdim=True)
 
-    def backward(self, preds: Tensor, actions: Tensor, slopes: Tensor, entropy_slope: float) -> Tensor:
-        """Gradient (B, A) of a loss with the given slopes: (B,) in each log-probability, one in each row's entropy."""
+    def log_probs(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Backward]:
+        """Log-probabilities (B,) of `actions` (B, 1), and how to get a loss's gradient in `preds` from its slopes."""
         log_probs = F.log_softmax(preds, 1)
-        probs = log_probs.exp()
-        entropy = -(probs * log_probs).sum(1, keepdim=True)
-        gradient = -entropy_slope * probs * (log_probs + entropy) - slopes[:, None] * probs
-        return gradient.scatter_add_(1, actions, slopes[:, None])
+
+        def backward(slopes: Tensor, entropy_slope: float) -> Tensor:
+            probs = log_probs.exp()
+            entropy = -(probs * log_probs).sum(1, keepdim=True)
+            gradient = -probs * (entropy_slope * (log_probs + entropy) + slopes[:, None])
+            return gradient.scatter_add_(1, actions, slopes[:, None])
+
+        return log_probs.gather(1, actions)[:, 0], backward
 
 
 class Vectors:
@@ -62,21 +71,24 @@ class Vectors:
     def __init__(self, log_std: Weights) -> None:
         self.log_std = log_std
 
-    def sample(self, preds: Tensor) -> Tensor:
+    def draw_noise(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(shape)
+
+    def sample(self, preds: Tensor, noise: Tensor) -> Tensor:
         """Actions (B, A) float32, not clipped."""
-        return preds + self.log_std.values.exp() * torch.randn_like(preds)
+        return preds + self.log_std.values.exp() * noise
 
-    def log_probs(self, preds: Tensor, actions: Tensor) -> Tensor:
-        """Log-densities (B,) of `actions` (B, A)."""
-        deviations = (actions.float() - preds) * torch.exp(-self.log_std.values)
-        return -(0.5 * deviations**2 + self.log_std.values + LOG_ROOT_2_PI).sum(1)
-
-    def backward(self, preds: Tensor, actions: Tensor, slopes: Tensor, entropy_slope: float) -> Tensor:
+    def log_probs(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Backward]:
         """As for choices; the gradient in `log_std`, by which alone the entropy changes, is written beside it."""
         precision = torch.exp(-self.log_std.values)
         deviations = (actions.float() - preds) * precision
-        self.log_std.gradient.copy_((slopes[:, None] * (deviations**2 - 1)).sum(0) + len(preds) * entropy_slope)
-        return slopes[:, None] * deviations * precision
+
+        def backward(slopes: Tensor, entropy_slope: float) -> Tensor:
+            self.log_std.gradient.copy_((slopes[:, None] * (deviations**2 - 1)).sum(0) + len(preds) * entropy_slope)
+            return slopes[:, None] * deviations * precision
+
+        return -(0.5 * deviations**2 + self.log_std.values + LOG_ROOT_2_PI).sum(1), backward
 
 
 class FastPPO(PPO):
@@ -151,8 +163,9 @@ class FastPPO(PPO):
         rollout = [torch.from_numpy(buffer.swap_and_flatten(column)) for column in columns]
         rollout[2:] = [column[:, 0] for column in rollout[2:]]
         for _ in range(self.n_epochs):
-            for rows in torch.from_numpy(np.random.permutation(len(rollout[0]))).split(self.batch_size):
-                self._update(*(column[rows] for column in rollout), clip_range)
+            order = torch.from_numpy(np.random.permutation(len(rollout[0])))
+            for batch in zip(*(column[order].split(self.batch_size) for column in rollout), strict=True):
+                self._update(*batch, clip_range)
             self._n_updates += 1
 
     @torch.no_grad()
@@ -165,12 +178,12 @@ class FastPPO(PPO):
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
         hidden = self._hidden(observations)
         preds, values = self._outputs(hidden[-1])
-        ratio = torch.exp(self._actions.log_probs(preds, actions) - old)
+        log_probs, backward = self._actions.log_probs(preds, actions)
+        ratio = torch.exp(log_probs - old)
         # Equation 7 is flat where the ratio has left the range in the direction that the advantage asks for.
         steep = torch.where(advantages > 0, ratio <= 1 + clip_range, ratio >= 1 - clip_range)
         slopes = advantages * ratio * steep / -count
-        by_preds = self._actions.backward(preds, actions, slopes, -self.ent_coef / count)
-        self._backward(hidden, by_preds, 2 * self.vf_coef / count * (values - returns))
+        self._backward(hidden, backward(slopes, -self.ent_coef / count), 2 * self.vf_coef / count * (values - returns))
         gradient = self._flat.grad
         gradient.mul_((self.max_grad_norm / (torch.linalg.vector_norm(gradient) + 1e-6)).clamp(max=1.0))
         self.policy.optimizer.step()
@@ -181,43 +194,51 @@ class FastPPO(PPO):
         """Play `n_rollout_steps` in each environment into the buffer; False where the callback ends the training."""
         if self.processes > 1 and self._helper is None and env.num_envs > 1 and HelperProcess.possible():
             self._helper = HelperProcess(env.envs[env.num_envs // 2 :])
-        rollout_buffer.reset()
+        buffer = rollout_buffer
+        buffer.reset()
         callback.on_rollout_start()
+        noise = self._actions.draw_noise(n_rollout_steps, env.num_envs, len(self._heads[0].values))
+        cut_off = {}
         for step in range(n_rollout_steps):
-            observations = self._last_obs
-            with torch.no_grad():
-                preds, values = self._outputs(self._hidden(torch.from_numpy(observations))[-1])
-                actions = self._actions.sample(preds)
-                log_probs = self._actions.log_probs(preds, actions)
-            following, rewards, dones, unfinished = self._step(env, actions.numpy())
+            actions = self._sample(self._last_obs, noise[step])
+            following, rewards, dones, unfinished = self._step(env, actions)
+            cut_off |= {(step, row): last for row, last in unfinished.items()}
+            buffer.observations[step], buffer.actions[step], buffer.rewards[step] = self._last_obs, actions, rewards
+            buffer.episode_starts[step] = self._last_episode_starts
+            self._last_obs, self._last_episode_starts = following, dones
             self.num_timesteps += env.num_envs
             callback.update_locals({"rewards": rewards, "dones": dones})
             if not callback.on_step():
                 return False
-            # An episode that was cut off would have gone on: what it was still worth is the critic's guess.
-            returns = rewards.copy()
-            for row, last in unfinished.items():
-                returns[row] += self.gamma * self._value(last[None])[0]
-            line = (
-                observations,
-                actions.numpy(),
-                returns,
-                self._last_episode_starts,
-                values.numpy(),
-                log_probs.numpy(),
-            )
-            columns = ("observations", "actions", "rewards", "episode_starts", "values", "log_probs")
-            for name, entries in zip(columns, line, strict=True):
-                getattr(rollout_buffer, name)[step] = entries
-            self._last_obs, self._last_episode_starts = following, dones
-        rollout_buffer.full = True
-        rollout_buffer.compute_returns_and_advantage(self._value(self._last_obs), self._last_episode_starts)
+        buffer.full = True
+        self._judge(buffer, cut_off)
         callback.on_rollout_end()
         return True
 
+    @torch.no_grad()
+    def _sample(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
+        """Actions (B, 1) or (B, A) for observations (B, S); only the actor is asked."""
+        hidden = torch.from_numpy(observations).float()
+        for weight, bias in self._layers:
+            output = torch.addmm(bias.values[0], hidden, weight.values[0].t())
+            hidden = output.tanh_() if self._tanh else output.relu_()
+        weight, bias = self._heads[:2]
+        return self._actions.sample(torch.addmm(bias.values, hidden, weight.values.t()), noise).numpy()
+
+    @torch.no_grad()
+    def _judge(self, buffer: RolloutBuffer, cut_off: dict[tuple[int, int], np.ndarray]) -> None:
+        """Fill in what the collected steps are worth, all at once; `cut_off` holds the last observations (S,) of (step, row)."""
+        preds, values = self._outputs(self._hidden(torch.from_numpy(buffer.observations).flatten(0, 1))[-1])
+        actions = torch.from_numpy(buffer.actions).flatten(0, 1)
+        buffer.values[:] = values.numpy().reshape(buffer.values.shape)
+        buffer.log_probs[:] = self._actions.log_probs(preds, actions)[0].numpy().reshape(buffer.log_probs.shape)
+        if cut_off:  # such an episode would have gone on: what it was still worth is the critic's guess
+            guesses = self._value(np.stack(list(cut_off.values())))
+            buffer.rewards[tuple(np.transpose(list(cut_off)))] += self.gamma * guesses.numpy()
+        buffer.compute_returns_and_advantage(self._value(self._last_obs), self._last_episode_starts)
+
     def _value(self, observations: np.ndarray) -> Tensor:
-        with torch.no_grad():
-            return self._outputs(self._hidden(torch.from_numpy(observations))[-1])[1]
+        return self._outputs(self._hidden(torch.from_numpy(observations))[-1])[1]
 
     def _step(self, env: DummyVecEnv, actions: np.ndarray) -> Stepped:
         """Step every environment with its action (B, ...)."""

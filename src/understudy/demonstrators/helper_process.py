@@ -7,7 +7,9 @@ N environments, S observation components.
 """
 
 import multiprocessing
+import select
 import signal
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,6 +21,8 @@ from understudy.environments.replay import ReplayableEnvironment
 from understudy.errors import DataError
 
 ENDED = DataError("expert: expected the process of its environments to go on, got its end")
+
+SECONDS_AWAKE = 0.002
 
 Stepped = tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, np.ndarray]]
 
@@ -84,9 +88,17 @@ class HelperProcess:
 
     def _receive(self) -> Any:
         try:
-            return self._connection.recv()
+            return _receive_awake(self._connection)
         except (EOFError, ConnectionResetError):
             raise ENDED from None
+
+
+def _receive_awake(connection: Connection) -> Any:
+    """The next message; a processor that has gone to sleep takes longer to wake than an environment to step."""
+    until = time.perf_counter() + SECONDS_AWAKE
+    while not select.select([connection], [], [], 0)[0] and time.perf_counter() < until:
+        pass
+    return connection.recv()
 
 
 def _serve(connection: Connection, parents: Connection, environments: Sequence[ReplayableEnvironment]) -> None:
@@ -94,7 +106,7 @@ def _serve(connection: Connection, parents: Connection, environments: Sequence[R
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to report
     while True:
         try:
-            actions = connection.recv()
+            actions = _receive_awake(connection)
         except EOFError:
             return
         if actions is None:
