@@ -41,7 +41,7 @@ class WatchedDataset:
             if batch is None:
                 return
             self.counted += float(batch.mask.sum())
-            self.batch_bytes += sum(tensor.nbytes for tensor in vars(batch).values() if tensor is not None)
+            self.batch_bytes += sum(tensor.nbytes for tensor in vars(batch).values() if isinstance(tensor, torch.Tensor))
             yield batch
 
 
