@@ -65,6 +65,7 @@ def test_other_ids_are_gymnasiums_and_import_nothing(other):
         (SPREAD, {"colour": "red"}, "unexpected keyword argument 'colour'"),
         (SPREAD, {"local_ratio": 2}, "local_ratio is a proportion"),
         ("mpe2.simple_tag_v3", {}, "expected agents with the same observation space"),
+        ("mpe2.simple_v3", {}, "expected several agents, got mpe2.simple_v3 with 1"),
         ("mpe2.simple_speaker_listener_v4", {}, "expected agents with the same observation space"),
     ],
 )
