@@ -10,6 +10,7 @@ from tests.builders import SEVERAL_CHOICES, SEVERAL_VECTORS, refused
 from tests.toys import CONFIGS, tiny_policy
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
+from understudy.errors import DataError, ParameterError
 from understudy.policy import Policy, build_model, load_policy, save_policy
 from understudy.policy_actor import PolicyActor
 
@@ -61,8 +62,18 @@ def test_it_plays_with_fewer_agents_than_there_is_room_for():
 
 def test_room_for_fewer_agents_than_there_are_is_refused():
     policy = tiny_policy("multi_agent", SEVERAL_CHOICES)
-    with refused(ValueError, "num_agents: expected from 1 to max_num_agents = 2, got 3"):
-        with_room_for(policy, 2).new_memory(3)
+    with refused(ParameterError, "test.max_num_agents: expected at least the 3 agents there are, got 2"):
+        with_room_for(policy, 2)
+
+
+def test_a_policy_on_disk_with_room_for_fewer_agents_is_refused(tmp_path):
+    save_policy(tiny_policy("multi_agent", SEVERAL_CHOICES), tmp_path)
+    description = tmp_path / "policy.json"
+    description.write_text(description.read_text().replace('"max_num_agents": 4', '"max_num_agents": 2'))
+    with refused(
+        DataError, f"{description}: expected a policy's description", "max_num_agents: expected at least the 3"
+    ):
+        load_policy(tmp_path)
 
 
 @EVERY_SPEC

@@ -42,8 +42,8 @@ def build_model(
     """Construct the family's model; `config` holds its constructor's arguments but for those that the data determine.
 
     Raises:
-        ParameterError: the family does not exist, or an argument is missing, unknown, of the wrong type or refused; the
-            message begins with `where`.
+        ParameterError: the family does not exist, or an argument is missing, unknown, of the wrong type or refused, or there
+            are more agents than there is room for; the message begins with `where`.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", family):
         raise ParameterError(f"{where}.family: expected the name of a file in models, got {family!r}")
@@ -67,6 +67,9 @@ def build_model(
     checked = create_model(family, __config__=ConfigDict(extra="forbid", strict=True), **arguments)
     try:
         checked.model_validate(config)
+        room = config.get("max_num_agents", spec.num_agents)
+        if room < spec.num_agents:
+            raise ValueError(f"max_num_agents: expected at least the {spec.num_agents} agents there are, got {room}")
         return constructor(**config, **{name: value for name, value in given.items() if name in parameters})
     except ValidationError as error:
         raise ParameterError(f"{where}.{describe(error, checked, checked)}") from None

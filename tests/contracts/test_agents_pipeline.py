@@ -105,7 +105,7 @@ def test_room_for_fewer_agents_is_refused_before_training(project, monkeypatch):
     (project / "params.yaml").write_text(text.replace("max_num_agents: 3", "max_num_agents: 1"))
     before = (project / "models" / "together" / "policy.json").read_bytes()
     try:
-        message = "policies.together.max_num_agents: expected at least the 2 agents of mpe2.simple_spread_v3, got 1"
+        message = "policies.together.max_num_agents: expected at least the 2 agents there are, got 1"
         with refused(ParameterError, message):
             run("train_policy", "together")
     finally:

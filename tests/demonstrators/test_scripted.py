@@ -95,7 +95,7 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     ("environment_id", "kwargs"),
     [
         ("CartPole-v1", {}),
-        ("mpe2.simple_v3", {}),
+        ("mpe2.simple_line_v1", {}),
         (SPREAD, {"num_agent_neighbors": 1}),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import refused
 from tests.toys import CountingAgents, counting_agents
+from understudy.environments import parallel
 from understudy.environments.make import describe, make_environment
 from understudy.environments.parallel import is_parallel
 from understudy.errors import ParameterError
@@ -65,12 +66,25 @@ def test_other_ids_are_gymnasiums_and_import_nothing(other):
         (SPREAD, {"colour": "red"}, "unexpected keyword argument 'colour'"),
         (SPREAD, {"local_ratio": 2}, "local_ratio is a proportion"),
         ("mpe2.simple_tag_v3", {}, "expected agents with the same observation space"),
+        ("mpe2.simple_v3", {}, "expected several agents, got mpe2.simple_v3 with 1"),
         ("mpe2.simple_speaker_listener_v4", {}, "expected agents with the same observation space"),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_one_line(environment_id, kwargs, says):
     with refused(ParameterError, "environment.id: expected", environment_id, says):
         make_environment(environment_id, kwargs)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evil.payload_v1", "mpe2..evil_v1", "pettingzoo.x_v1\n", "../mpe2.simple_v3", "mpe2_evil.x_v1", "os.path_v1"],
+)
+def test_no_other_module_is_imported(monkeypatch, name):
+    imported = []
+    monkeypatch.setattr(parallel.importlib, "import_module", imported.append)
+    with refused(ParameterError, "environment.id: expected"):
+        make_environment(name, {})
+    assert imported == []
 
 
 def test_agents_of_different_kinds_are_refused(monkeypatch):

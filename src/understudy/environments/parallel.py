@@ -40,13 +40,17 @@ class ParallelEnvironment:
     observation_space and action_space are those of one agent.
 
     Raises:
-        ParameterError: the agents are not all of one kind.
+        ParameterError: there are fewer than two agents, or they are not all of one kind.
     """
 
     def __init__(self, environment: "ParallelEnv", environment_id: str, kwargs: dict[str, Any]) -> None:
         self.environment, self.id, self.kwargs = environment, environment_id, kwargs
         self.agents = list(environment.possible_agents)
         self.num_agents = len(self.agents)
+        if self.num_agents < 2:
+            raise ParameterError(
+                f"environment.id: expected several agents, got {environment_id} with {self.num_agents}"
+            )
         self.observation_space = self._of_all("observation", environment.observation_space)
         self.action_space = self._of_all("action", environment.action_space)
 

@@ -78,12 +78,6 @@ def _check_fits(model: nn.Module, training: Sequences, params: TrainingParams, w
         raise ParameterError(
             f"{where}.num_options: expected options.count = {training.num_options}, got {model.num_options}"
         )
-    agents = training.spec.num_agents
-    if getattr(model, "max_num_agents", agents) < agents:
-        raise ParameterError(
-            f"{where}.max_num_agents: expected at least the {agents} agents of {training.spec.environment_id},"
-            f" got {model.max_num_agents}"
-        )
 
 
 @torch.inference_mode()
