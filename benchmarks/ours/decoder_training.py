@@ -41,7 +41,9 @@ class WatchedDataset:
             if batch is None:
                 return
             self.counted += float(batch.mask.sum())
-            self.batch_bytes += sum(tensor.nbytes for tensor in vars(batch).values() if isinstance(tensor, torch.Tensor))
+            self.batch_bytes += sum(
+                tensor.nbytes for tensor in vars(batch).values() if isinstance(tensor, torch.Tensor)
+            )
             yield batch
 
 

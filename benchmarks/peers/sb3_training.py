@@ -1,4 +1,4 @@
-"""stable-baselines3's PPO on environments of its `make_vec_env`: environment steps a second, making everything included.
+"""stable-baselines3's PPO on environments of its `make_vec_env`: environment steps a second, after a rollout that warms up.
 
 --render-mode default leaves make_vec_env its own choice, rgb_array, under which LunarLander's exhaust collides.
 """
@@ -24,23 +24,24 @@ def main() -> None:
     num_environments, rate = arguments.pop("num_environments"), arguments.pop("learning_rate")
     linear = arguments.pop("schedule") == "linear"
     torch.set_num_threads(given.threads)
-    begun = time.perf_counter()
-    environments = make_vec_env(
-        "LunarLander-v3",
-        n_envs=num_environments,
-        seed=0,
-        env_kwargs=None if given.render_mode == "default" else {"render_mode": None},
-    )
-    model = PPO(
-        "MlpPolicy",
-        environments,
-        seed=0,
-        device="cpu",
-        learning_rate=(lambda remaining: rate * remaining) if linear else rate,
-        policy_kwargs={"net_arch": given.hidden_sizes, "activation_fn": torch.nn.ReLU},
-        **arguments,
-    )
-    model.learn(given.steps)
+    for steps in (1, given.steps):
+        begun = time.perf_counter()
+        environments = make_vec_env(
+            "LunarLander-v3",
+            n_envs=num_environments,
+            seed=0,
+            env_kwargs=None if given.render_mode == "default" else {"render_mode": None},
+        )
+        model = PPO(
+            "MlpPolicy",
+            environments,
+            seed=0,
+            device="cpu",
+            learning_rate=(lambda remaining: rate * remaining) if linear else rate,
+            policy_kwargs={"net_arch": given.hidden_sizes, "activation_fn": torch.nn.ReLU},
+            **arguments,
+        )
+        model.learn(steps)
     print(json.dumps({"steps_per_second": model.num_timesteps / (time.perf_counter() - begun)}))
 
 

@@ -38,7 +38,7 @@ REFUSALS = (
 
 
 def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.Env | ParallelEnvironment:
-    """Make one environment, without rendering: LunarLander's exhaust, drawn or not, collides and costs 25 times the physics.
+    """Make one environment, without rendering: LunarLander's exhaust, drawn or not, collides, and a step takes 4.6 times as long.
 
     Raises:
         ParameterError: neither Gymnasium nor PettingZoo knows the id, a package it needs is not installed, or it refuses the
