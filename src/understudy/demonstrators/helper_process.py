@@ -7,6 +7,7 @@ N environments, S observation components.
 """
 
 import multiprocessing
+import os
 import select
 import signal
 import time
@@ -94,10 +95,13 @@ class HelperProcess:
 
 
 def _receive_awake(connection: Connection) -> Any:
-    """The next message; a processor that has gone to sleep takes longer to wake than an environment to step."""
+    """The next message; a processor that has gone to sleep takes longer to wake than an environment to step.
+
+    Other processes may run meanwhile, above all the one that is to send the message.
+    """
     until = time.perf_counter() + SECONDS_AWAKE
     while not select.select([connection], [], [], 0)[0] and time.perf_counter() < until:
-        pass
+        os.sched_yield()
     return connection.recv()
 
 
