@@ -74,6 +74,19 @@ def test_who_an_agent_is_matters() -> None:
     assert not torch.equal(full_pass(model, batch)[0], full_pass(model, batch, agent_ids=IDS.flip(1))[0])
 
 
+@torch.no_grad()
+def test_an_untrained_agent_heeds_its_state_far_more_than_who_it_is_and_what_was_done() -> None:
+    model, batch = build(), draw_batch()
+    hidden = full_pass(model, batch)[2]
+
+    def change(**changes: Tensor) -> float:
+        return float((full_pass(model, batch, **changes)[2] - hidden)[LENGTHS > 0].abs().mean())
+
+    of_state = change(states=-batch.states.unflatten(0, (2, AGENTS)))
+    assert change(agent_ids=IDS.flip(1)) < 0.1 * of_state
+    assert change(actions=1 - batch.actions.unflatten(0, (2, AGENTS))) < 0.1 * of_state
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -35,6 +35,8 @@ from understudy.nn.rows import (
 from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
 
+SMALL = 0.02  # who an agent is and what was done begin small beside the states, of which the first norm else leaves little
+
 Choose = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -83,7 +85,9 @@ class MultiAgentTransformer(nn.Module):
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_agent = nn.Embedding(max_num_agents, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
-        self.deciding = nn.Parameter(torch.randn(embed_dim))
+        self.deciding = nn.Parameter(SMALL * torch.randn(embed_dim))
+        for embedding in (self.embed_agent, self.embed_action.embed):
+            nn.init.normal_(embedding.weight, std=SMALL)
         self.trunk = Trunk(
             embed_dim,
             num_layers,
