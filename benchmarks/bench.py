@@ -157,14 +157,14 @@ def describe_machine() -> dict:
     }
 
 
-def measure_all(chosen: dict[str, Group], only: str | None, settings: Settings, content: dict, path: Path) -> None:
+def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, content: dict, path: Path) -> None:
     """Measure the groups into `content`, which is written after each: what is done stays when the rest is interrupted."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         seeds = open_sequences(Path("data/processed/sequences"), "train").seeds
         (folder / "seeds.json").write_text(json.dumps(seeds.tolist()))
         for name, group in chosen.items():
-            if only not in (None, name) and name != "floors":
+            if only and name not in (*only, "floors"):
                 continue
             figures, failures = measure(group, settings, folder)
             if name == "floors":
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="turns of each group (5; with --quick 2)")
     parser.add_argument("--seeds", type=int, help="trainings to the target return, each (3; with --quick 1)")
     parser.add_argument(
-        "--only", metavar="NAME", help="one group: ppo_rate, ppo_time, training, playing, recording, cost"
+        "--only", metavar="NAME", nargs="+", default=[], help="ppo_rate, ppo_time, training, playing, recording, cost"
     )
     given = parser.parse_args()
     settings = QUICK if given.quick else FULL
@@ -194,8 +194,9 @@ def main() -> None:
     content["machine"] = describe_machine()
     try:
         chosen = groups(settings, load_params(Path("params.yaml")))
-        if given.only is not None and given.only not in chosen:
-            parser.error(f"--only: expected one of {', '.join(chosen)}, got {given.only!r}")
+        for name in given.only:
+            if name not in chosen:
+                parser.error(f"--only: expected some of {', '.join(chosen)}, got {name!r}")
         measure_all(chosen, given.only, settings, content, path)
     except (BenchmarkError, DataError, ParameterError) as error:
         sys.exit(f"bench: {error}")
