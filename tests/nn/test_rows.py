@@ -64,6 +64,13 @@ def test_the_state_a_step_ago_is_the_present_one_at_an_episodes_start() -> None:
     assert last_states(state, torch.tensor([[5.0], [6.0]])).tolist() == [[3.0], [6.0]]
 
 
+def test_where_no_state_is_remembered_the_present_one_comes_back() -> None:
+    state = PlayState(1, {}, small_trunk(2).new_cache(1, 2))
+    state.cache.step = torch.tensor([3])
+    assert last_states(state, torch.tensor([[7.0]])).tolist() == [[7.0]]
+    assert state.memory == {}
+
+
 @pytest.mark.parametrize("context", [1, 3])
 @torch.no_grad()
 def test_last_action_and_present_state_as_one_pass_give_the_full_pass(context: int) -> None:

@@ -131,11 +131,10 @@ class ActionTransformer(nn.Module):
         return terms, preds
 
     def new_state(self, num_rows: int) -> PlayState:
-        """An empty memory: the cache, and each row's last state and action."""
-        memory = {
-            "state": torch.zeros(num_rows, self.state_dim),
-            "action": no_actions(num_rows, self.action_dim, self.discrete_actions),
-        }
+        """An empty memory: the cache, each row's last action, and its last state where tokens carry the change since then."""
+        memory = {"action": no_actions(num_rows, self.action_dim, self.discrete_actions)}
+        if self.embed_state.differences:
+            memory["state"] = torch.zeros(num_rows, self.state_dim)
         return PlayState(num_rows, memory, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
 
     def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -160,18 +160,20 @@ class HierarchicalTransformer(nn.Module):
         return terms, preds
 
     def new_state(self, num_rows: int) -> PlayState:
-        """An empty memory: the cache, each row's last state and action, its option, and the chance that it goes on.
+        """An empty memory: the cache, each row's last action, its option, and the chance that it goes on; its last state where
+        tokens carry the change since then.
 
         `option_shift` (B,) int64 is added to every option that the high level chooses, modulo O: zero but for tests of
         whether the options matter.
         """
         memory = {
-            "state": torch.zeros(num_rows, self.state_dim),
             "action": no_actions(num_rows, self.action_dim, self.discrete_actions),
             "option": torch.zeros(num_rows, dtype=torch.int64),
             "going_on": torch.zeros(num_rows),
             "option_shift": torch.zeros(num_rows, dtype=torch.int64),
         }
+        if self.embed_state.differences:
+            memory["state"] = torch.zeros(num_rows, self.state_dim)
         return PlayState(num_rows, memory, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
 
     def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -35,7 +35,8 @@ from understudy.nn.rows import (
 from understudy.nn.trunk import Trunk
 from understudy.sequences.batch import Batch
 
-SMALL = 0.02  # who an agent is and what was done begin small beside the states, of which the first norm else leaves little
+# Who an agent is and what was done begin small beside the states, of which the first norm else leaves little.
+SMALL = 0.02
 
 Choose = Callable[[Tensor, Tensor | None], Tensor]
 

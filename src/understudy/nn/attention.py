@@ -27,9 +27,10 @@ SMALLEST_BAND = 64
 
 def rotary_angles(steps: Tensor, head_dim: int) -> Tensor:
     """cos + i sin, (..., L, K / 2) complex64, for steps (..., L); RoFormer (Su et al., 2021), equation 34."""
-    frequencies = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, device=steps.device, dtype=torch.float32) / head_dim)
+    slowest = -(head_dim - 2) / head_dim
+    frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, device=steps.device, dtype=torch.float32)
     angles = steps.to(torch.float32)[..., None] * frequencies
-    return torch.polar(torch.ones_like(angles), angles)
+    return torch.complex(angles.cos(), angles.sin())
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def visible(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
 
 def as_bias(allowed: Tensor) -> Tensor:
     """Float32 of the mask's shape: zero where true, -inf where false."""
-    return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, -torch.inf)
+    return torch.where(allowed, 0.0, -torch.inf)
 
 
 @dataclass(frozen=True)
@@ -124,43 +125,41 @@ class WindowedAttention(nn.Module):
         if cache is not None:
             key, value = cache.extend(key, value)  # each (B, G, R, K)
         mixed = [
-            attend(query[:, :, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
+            attend(query[:, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
-        together = torch.cat(mixed, dim=2) if len(mixed) > 1 else mixed[0]
-        return self.out(together.transpose(1, 2).flatten(2))
+        return self.out(torch.cat(mixed, dim=1) if len(mixed) > 1 else mixed[0])
 
     def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
         query, key, _ = self._split(x, rotation)
-        return torch.softmax(scaled_scores(query, key, bias), dim=-1)
+        return torch.softmax(scaled_scores(query, key, bias), dim=-1).transpose(2, 3).flatten(1, 2)
 
     def _split(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, H, L, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
+        """Queries (B, L, H, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
         dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
         heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
-        turned = rotate(heads[:, :, :num_turned], rotation[..., None, :]).to(dtype).transpose(1, 2)
-        return turned[:, : self.num_heads], turned[:, self.num_heads :], heads[:, :, num_turned:].transpose(1, 2)
+        turned = rotate(heads[:, :, :num_turned], rotation[..., None, :]).to(dtype)
+        key, value = turned[:, :, self.num_heads :], heads[:, :, num_turned:]
+        return turned[:, :, : self.num_heads], key.transpose(1, 2), value.transpose(1, 2)
 
 
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """query key^T / sqrt(K) + bias, float32, (B, H, Q, N).
+    """query key^T / sqrt(K) + bias, float32, (B, G, Q, H / G, N), for a bias (Q, N) or (B, 1, Q, N).
 
-    Queries (B, H, Q, K) that share keys (B, G, N, K) are multiplied by them together.
+    The H / G queries (B, Q, H, K) of a token that share keys (B, G, N, K) stand beside each other, and those of all tokens
+    are multiplied by the keys together; where G is 1 nothing has to be moved for it.
     """
-    batch, heads, queries, width = query.shape
-    groups, length = key.shape[1:3]
-    shared = query.reshape(batch, groups, heads // groups * queries, width)
-    products = torch.matmul(shared, key.transpose(-1, -2)).view(batch, heads, queries, length)
-    return torch.add(bias, products, alpha=query.shape[-1] ** -0.5)
+    groups, length, width = key.shape[1:]
+    shared = query.unflatten(2, (groups, -1)).transpose(1, 2)  # (B, G, Q, H / G, K)
+    products = torch.matmul(shared.flatten(2, 3), key.transpose(-1, -2)).view(*shared.shape[:-1], length)
+    return torch.add(bias.unsqueeze(-2), products, alpha=width**-0.5)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(K) + bias) value, (B, H, Q, K), in the values' dtype, with the softmax in float32.
+    """softmax(query key^T / sqrt(K) + bias) value, (B, Q, D), in the values' dtype, with the softmax in float32.
 
     Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
     """
     weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype)
-    batch, heads, queries, length = weights.shape
-    groups = value.shape[1]
-    shared = weights.view(batch, groups, heads // groups * queries, length)
-    return torch.matmul(shared, value).view(query.shape)
+    mixed = torch.matmul(weights.flatten(2, 3), value)  # (B, G, Q * H / G, K)
+    return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)

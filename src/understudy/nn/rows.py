@@ -88,7 +88,12 @@ def no_actions(num_rows: int, action_dim: int, discrete_actions: bool) -> Tensor
 
 
 def last_states(state: PlayState, observations: Tensor) -> Tensor:
-    """Each row's state a step ago (B, S), the present one at an episode's start; the present one is remembered."""
+    """Each row's state a step ago (B, S), the present one at an episode's start; the present one is remembered.
+
+    In families whose tokens carry no change since then no state is remembered, and the present one comes back.
+    """
+    if "state" not in state.memory:
+        return observations
     first = (state.cache.step == 0)[:, None]
     previous = torch.where(first, observations, state.memory["state"])
     state.memory["state"] = observations.clone()
