@@ -249,19 +249,25 @@ def acting_seconds(ours: Figures, machine: Figures) -> float:
 
 def recording(settings: Settings) -> Group:
     episodes = settings.recorded_episodes
+    works = ("recording", "evaluating")
     programs = {
-        str(workers): Program.of(
+        f"{work}, {workers}": Program.of(
             f"understudy, {workers} worker{'s' * (workers > 1)}",
             "ours.recording",
+            work=work,
             workers=workers,
             episodes=episodes,
             block_size=min(BLOCK_SIZE, episodes // 4),
         )
+        for work in works
         for workers in (1, 2)
     }
     floor = ("bare environments in two processes", lambda ours, machine: machine["environments_2"])
-    work = f"recording {episodes} episodes of the decoder"
-    return Group(settings.rounds, programs, (Comparison(work, "2", "1", "steps_per_second", floor),))
+    rows = [
+        Comparison(f"{work} {episodes} episodes of the decoder", f"{work}, 2", f"{work}, 1", "steps_per_second", floor)
+        for work in works
+    ]
+    return Group(settings.rounds, programs, tuple(rows))
 
 
 def cost(settings: Settings) -> Group:

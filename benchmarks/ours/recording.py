@@ -1,4 +1,7 @@
-"""Our decoder's episodes recorded by processes, as the stages do it: environment steps a second, their start included."""
+"""Our decoder's episodes recorded or evaluated by processes, as the stages do it: steps a second, their start included.
+
+In an evaluation the expert says at each step what it would have done.
+"""
 
 import argparse
 import json
@@ -12,17 +15,19 @@ from understudy.policy import load_policy
 from understudy.policy_actor import load_actor
 from understudy.rollouts.record import Plan, record
 
-DECODER, FIRST_SEED = Path("models/decoder"), 3_200_000
+DECODER, EXPERT, FIRST_SEED = Path("models/decoder"), Path("models/expert"), 3_200_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", choices=("recording", "evaluating"), required=True)
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--block-size", type=int, required=True)
     given = parser.parse_args()
     spec = load_policy(DECODER).spec
-    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, DECODER, precision=PRECISION))
+    actor, expert = partial(load_actor, DECODER, precision=PRECISION), partial(load_actor, EXPERT)
+    plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=expert if given.work == "evaluating" else None)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         episodes = record(
