@@ -25,11 +25,7 @@ NAMES |= {"yaml.unsafe_load", "yaml.full_load", "subprocess.getoutput", "subproc
 METHODS = {"read_pickle", "to_pickle"}
 IMPORTER = "importlib.import_module"
 # Families of this package, and environments of mpe2 and PettingZoo alone, which tests/environments/test_parallel.py holds.
-MAY_IMPORT_BY_NAME = {
-    "src/understudy/__init__.py",
-    "src/understudy/policy.py",
-    "src/understudy/environments/parallel.py",
-}
+MAY_IMPORT_BY_NAME = {f"src/understudy/{name}.py" for name in ("__init__", "policy", "environments/parallel")}
 
 
 def dotted(node, aliases: dict[str, str]) -> str:
