@@ -228,6 +228,8 @@ def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_head
     steps = torch.arange(9)
     given = rotary_angles(steps, 4), window_bands(steps, 3, 1)
     torch.testing.assert_close(shared(x, *given), full(x, *given), atol=1e-6, rtol=0)
+    bias = as_bias(window_mask(steps, 3))
+    torch.testing.assert_close(shared.weights(x, given[0], bias), full.weights(x, given[0], bias), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("num_kv_heads", [0, 3, 8])
