@@ -192,17 +192,9 @@ def training(settings: Settings, params: Params) -> Group:
         Comparison(own_work, "ours own", peer, "steps_per_second", gemm_floor(own)) for peer in ("d3rlpy", "hf float32")
     ]
     loaded = ("bytes / bandwidth", lambda ours, machine: machine[f"bytes_{THREADS}"] / ours["bytes_per_step"])
-    rows += [
-        Comparison(
-            "loading those batches alone",
-            "ours float32",
-            peer,
-            "loader_steps_per_second",
-            loaded,
-            note_key="loader_share",
-        )
-        for peer in ("d3rlpy", "hf float32")
-    ]
+    pairs = [("ours float32", "d3rlpy"), ("ours float32", "hf float32"), ("ours bfloat16", "hf bfloat16")]
+    loading = "loading those batches alone"
+    rows += [Comparison(loading, *pair, "loader_steps_per_second", loaded, note_key="loader_share") for pair in pairs]
     return Group(settings.rounds, programs, tuple(rows))
 
 
