@@ -14,7 +14,7 @@ test: .venv/installed
 
 # Each folder of studies/ is a pipeline of its own, with the same programs; see its README for how long it takes.
 studies: .venv/installed
-	PATH="$(BIN):$$PATH" dvc repro $(wildcard studies/*/dvc.yaml)
+	PATH="$(BIN):$$PATH" dvc repro $(wildcard studies/*/dvc.yaml studies/*/*/dvc.yaml)
 
 # Thousands of bad inputs: none may end in another library's traceback or in a wrong result without a word.
 fuzz: .venv/installed
