@@ -235,25 +235,22 @@ class Params(Section):
         for (first, one), (second, other) in itertools.combinations(users.items(), 2):
             shared = range(max(one.start, other.start), min(one.stop, other.stop))
             if shared:
-                count = shared.stop - shared.start
                 raise ValueError(
-                    f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
+                    f"{second}: expected seeds that {first} does not use, got {len(shared)} shared, the first {shared.start}"
                 )
         return self
 
     @model_validator(mode="after")
     def _policies_can_be_built(self) -> "Params":
         families = sorted(path.stem for path in MODELS_FOLDER.glob("*.py") if path.stem not in WITHOUT_BLOCK)
-        for name, policy in self.policies.items():
+        for name, block in self.policies.items():
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_NAMES:
                 raise ValueError(
                     f"policies.{printable(name)}: expected a name of a-z, 0-9 and _"
                     f" other than {', '.join(RESERVED_NAMES)}, got {name!r}"
                 )
-            if policy.family not in families:
-                raise ValueError(
-                    f"policies.{name}.family: expected one of {', '.join(families)}, got {policy.family!r}"
-                )
+            if block.family not in families:
+                raise ValueError(f"policies.{name}.family: expected one of {', '.join(families)}, got {block.family!r}")
         return self
 
     @model_validator(mode="after")

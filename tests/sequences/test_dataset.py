@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import CHOICES, SPECS, by_hand, examples, random_actions, refused
-from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences import dataset as module
+from understudy.sequences.dataset import SequenceDataset, gather
 from understudy.sequences.normalise import Normalisation
 from understudy.sequences.store import Sequences
 
@@ -139,6 +140,24 @@ def test_values_of_truncated_episodes_are_not_known():
 def test_the_last_batch_holds_what_is_left(batch_size, sizes):
     dataset = SequenceDataset(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=batch_size)
     assert [len(batch.states) for batch in dataset.in_order()] == sizes
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(("steps", "rows_read"), [(39, [6, 6, 2]), (40, [8, 6]), (10**6, [14])])
+def test_batches_read_together_are_those_read_alone(monkeypatch, spec, steps, rows_read):
+    sizes, numbers = [], np.arange(sum(LENGTHS))
+    options = {"options": numbers.astype(np.int16), "terminations": numbers % 3 == 0}
+    dataset = SequenceDataset(counting(spec, LENGTHS, truncated=[1], **options), chunk_length=5, batch_size=2)
+    monkeypatch.setattr(module, "gather", lambda *parts: sizes.append(len(parts[1].first)) or gather(*parts))
+    batches = {}
+    for most in (1, steps):
+        monkeypatch.setattr(module, "STEPS_READ_AT_ONCE", most)
+        batches[most] = list(dataset.in_order())
+    assert sizes == [2] * 7 + rows_read
+    for alone, together in zip(batches[1], batches[steps], strict=True):
+        assert alone.tensors().keys() == together.tensors().keys() >= {"options", "terminations"}
+        for name, tensor in alone.tensors().items():
+            assert torch.equal(tensor, together.tensors()[name]), name
 
 
 def test_order_is_a_function_of_seed_and_epoch():

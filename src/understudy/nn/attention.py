@@ -146,8 +146,8 @@ class WindowedAttention(nn.Module):
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
     """query key^T / sqrt(K) + bias, float32, (B, G, Q, H / G, N), for a bias (Q, N) or (B, 1, Q, N).
 
-    The H / G queries (B, Q, H, K) of a token that share keys (B, G, N, K) stand beside each other, and those of all tokens
-    are multiplied by the keys together; where G is 1 nothing has to be moved for it.
+    The H / G queries (B, Q, H, K) of a token that share keys (B, G, N, K) are laid beside each other, and those of all tokens
+    are multiplied by the keys together.
     """
     groups, length, width = key.shape[1:]
     shared = query.unflatten(2, (groups, -1)).transpose(1, 2)  # (B, G, Q, H / G, K)

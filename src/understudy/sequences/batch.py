@@ -1,6 +1,6 @@
 """A batch of chunks of episodes, as the models take it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -33,3 +33,11 @@ class Batch:
     options: Tensor | None = None
     terminations: Tensor | None = None
     num_agents: int = 1
+
+    def rows(self, which: slice) -> "Batch":
+        """These rows, as views of the tensors; of several agents all rows of an episode."""
+        return replace(self, **{name: tensor[which] for name, tensor in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is there of the tensors above."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}

@@ -12,6 +12,10 @@ import torch
 from understudy.sequences.batch import Batch
 from understudy.sequences.store import Sequences, per_step
 
+# Batches are read together up to so many steps: for a single one, most of the time would go into bringing the loader's code
+# and data back into the caches, which training has filled with its own.
+STEPS_READ_AT_ONCE = 16_384
+
 
 @dataclass(frozen=True)
 class Chunks:
@@ -75,10 +79,14 @@ class SequenceDataset:
         return Chunks(starts[episode] + counted_from - lead, counted_to - counted_from + lead, lead, agents * episode)
 
     def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            picked = Chunks(chunks.first[rows], chunks.length[rows], chunks.lead[rows], chunks.sequence[rows])
-            yield gather(self.sequences, picked.of_all_agents(self.sequences), self.chunk_length)
+        batch_rows = self.batch_size * self.sequences.spec.num_agents
+        at_once = self.batch_size * max(1, STEPS_READ_AT_ONCE // (batch_rows * self.chunk_length))
+        for begin in range(0, len(order), at_once):
+            chosen = order[begin : begin + at_once]
+            picked = Chunks(chunks.first[chosen], chunks.length[chosen], chunks.lead[chosen], chunks.sequence[chosen])
+            read = gather(self.sequences, picked.of_all_agents(self.sequences), self.chunk_length)
+            for start in range(0, len(read.mask), batch_rows):
+                yield read.rows(slice(start, start + batch_rows))
 
 
 def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:

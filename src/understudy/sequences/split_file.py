@@ -110,15 +110,16 @@ class MappedSplit:
             DataError: the file ends before the steps do.
         """
         first_byte, numbers = self.fields[name]
-        chunks = np.empty((len(first), chunk_length, numbers), dtype=np.float32)
-        places = (first_byte + first * numbers * NUMBER_BYTES).tolist()
-        for chunk, place, count in zip(chunks, places, length.tolist(), strict=True):
-            got = os.preadv(self._file, [chunk[:count]], place)
-            if got != count * numbers * NUMBER_BYTES:
-                raise DataError(f"{self.path}: expected {count} steps from byte {place} on, got {got} bytes of them")
-            if count < chunk_length:
-                chunk[count:] = chunk[count - 1]
-        return chunks
+        step_bytes = numbers * NUMBER_BYTES
+        places, sizes = (first_byte + first * step_bytes).tolist(), (length * step_bytes).tolist()
+        read = b"".join([os.pread(self._file, size, place) for size, place in zip(sizes, places, strict=True)])
+        if len(read) != sum(sizes):
+            raise DataError(
+                f"{self.path}: expected {sum(sizes)} bytes of {name} in {len(first)} pieces, got {len(read)}"
+            )
+        steps = np.frombuffer(read, np.float32).reshape(-1, numbers)
+        ends = np.cumsum(length)[:, None]
+        return steps[np.minimum(ends - length[:, None] + np.arange(chunk_length), ends - 1)]
 
 
 def map_split(path: Path, spec: EnvironmentSpec, state_dim: int) -> MappedSplit:

@@ -8,7 +8,7 @@ rows_on     -- rows of a batch on the device of a model
 """
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -138,8 +138,7 @@ class TrainingRun:
 
 def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
     """Rows of a batch on a device. The copy to a CUDA device is from pinned memory, so that nothing waits for it."""
-    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    own = {name: tensor[rows] for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
+    own = batch.rows(rows).tensors()
     if device.type == "cuda":
         own = {name: tensor.pin_memory() for name, tensor in own.items()}
     return replace(batch, **{name: tensor.to(device, non_blocking=True) for name, tensor in own.items()})
