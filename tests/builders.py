@@ -8,11 +8,14 @@ by_hand, in_random_states        -- sequences of given numbers
 with_columns(sequences, ...)     -- others in their place
 two_rules(spec, seed)            -- demonstrations in which the step is known where one rule follows another
 refused(kind, *parts)            -- the block must fail with one line that holds the parts
+printed_by(program, ...)         -- what a program prints in a fresh process
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
 """
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -55,6 +58,15 @@ def refused(kind: type[Exception], *parts: str) -> Iterator[None]:
     assert caught.type is kind
     assert len(message.splitlines()) == 1, message
     assert [part for part in parts if part not in message] == [], message
+
+
+def printed_by(program: str, *arguments: str) -> str:
+    """What a Python program prints in a fresh process at the repository's root, which must end well and say nothing else."""
+    environment = {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}
+    command, root = [sys.executable, "-c", program, *arguments], PARAMETERS_FILE.parent
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, *shape: int) -> np.ndarray:

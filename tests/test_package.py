@@ -1,12 +1,11 @@
 """What importing costs: torch only where something learns or acts, stable-baselines3 only where the expert is trained."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 import understudy
+from tests.builders import printed_by
 from tests.toys import ROOT
 
 WITHOUT_TORCH = ["build_sequences", "label_options", "compare"]
@@ -23,21 +22,15 @@ print(json.dumps(loaded))
 """
 
 
-def run(program: str, *arguments: str) -> str:
-    environment = {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-
-
 def test_the_package_imports_without_its_dependencies():
     heavy = ["torch", "numpy", "gymnasium", "pydantic", "pyarrow"]
     program = f"import sys, understudy; print([name for name in {heavy} if name in sys.modules])"
-    assert run(program) == "[]\n"
+    assert printed_by(program) == "[]\n"
 
 
 def test_load_policy_comes_when_it_is_asked_for():
     program = "import sys, understudy; print(understudy.load_policy.__module__, 'torch' in sys.modules)"
-    assert run(program) == "understudy.policy True\n"
+    assert printed_by(program) == "understudy.policy True\n"
 
 
 def test_an_unknown_attribute_is_an_attribute_error():
@@ -47,13 +40,13 @@ def test_an_unknown_attribute_is_an_attribute_error():
 
 
 def test_stages_that_only_compute_do_not_import_torch():
-    loaded = json.loads(run(IMPORT, *WITHOUT_TORCH))
+    loaded = json.loads(printed_by(IMPORT, *WITHOUT_TORCH))
     assert list(loaded) == WITHOUT_TORCH
     assert [names for names in loaded.values() if "torch" in names or "stable_baselines3" in names] == []
 
 
 def test_only_the_training_of_the_expert_imports_stable_baselines3():
-    loaded = json.loads(run(IMPORT, *WITH_TORCH, "train_expert"))
+    loaded = json.loads(printed_by(IMPORT, *WITH_TORCH, "train_expert"))
     assert {stage: "stable_baselines3" in names for stage, names in loaded.items()} == {
         "record_rollouts": False,
         "train_policy": False,

@@ -3,8 +3,6 @@
 import errno
 import json
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,8 @@ import safetensors.torch
 import torch
 
 import understudy
-from tests.toys import CHOICES, CONFIGS, ROOT, VECTORS, tiny_policy
+from tests.builders import printed_by
+from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.errors import DataError, ParameterError
 from understudy.policy import Policy, build_model, load_policy, save_policy
 from understudy.sequences.normalise import Normalisation
@@ -262,9 +261,7 @@ def test_a_giant_described_is_refused_before_it_takes_the_memory(folder):
         "try: load_policy(sys.argv[1])\n"
         "except ValueError as error: print(type(error).__name__, str(error).count(chr(10)))"
     )
-    environment = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, env=environment)
-    assert (done.stdout, done.stderr) == ("DataError 0\n", "")
+    assert printed_by(program, str(folder)) == "DataError 0\n"
 
 
 @pytest.mark.parametrize(

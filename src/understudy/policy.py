@@ -28,7 +28,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.nn.cache import PlayState
 from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
-from understudy.utils.jsonfile import read_json, sha256, write_json
+from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
 from understudy.validation import describe
 
 FORMAT_VERSION = 1
@@ -248,11 +248,7 @@ def load_policy(folder: str | Path) -> Policy:
         DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
     """
     description = Path(folder) / "policy.json"
-    content = read_json(description)
-    if content.get("format_version") != FORMAT_VERSION:
-        raise DataError(
-            f"{description}: expected format_version {FORMAT_VERSION}, got {content.get('format_version')!r}"
-        )
+    content = read_versioned_json(description, FORMAT_VERSION)
     try:
         spec = EnvironmentSpec.from_json(content["environment"])
         view = ObservationView(spec.components, tuple(content["hidden_components"]))

@@ -204,12 +204,8 @@ def without_the_last_step(cut):
     return wrong
 
 
-def no_truncation(gather):
-    return lambda store, *others: gather(replace(store, truncated=np.zeros_like(store.truncated)), *others)
-
-
-def all_truncated(gather):
-    return lambda store, *others: gather(replace(store, truncated=np.ones_like(store.truncated)), *others)
+def all_truncated(value):
+    return lambda gather: lambda store, *rest: gather(replace(store, truncated=np.full(len(store.seeds), value)), *rest)
 
 
 def one_flag(step):
@@ -276,8 +272,8 @@ MISTAKES = [
     Mistake("an epoch lacks its last batch", once, exchange(SequenceDataset, "_batches", without_the_last_batch)),
     Mistake("an episode counts twice", once, exchange(SequenceDataset, "_cut", an_episode_twice)),
     Mistake("batches lack an episode's last step", once, exchange(SequenceDataset, "_cut", without_the_last_step)),
-    Mistake("truncation is forgotten", clock, exchange(dataset, "gather", no_truncation)),
-    Mistake("termination counts as truncation", clock, exchange(dataset, "gather", all_truncated)),
+    Mistake("truncation is forgotten", clock, exchange(dataset, "gather", all_truncated(False))),
+    Mistake("termination counts as truncation", clock, exchange(dataset, "gather", all_truncated(True))),
     Mistake("both flags are merged into one", clock, exchange(_Environments, "step", one_flag)),
     Mistake("an episode lacks its last step", whole, exchange(_Log, "cut", a_step_short)),
     Mistake("observations are a step late", whole, exchange(_Log, "cut", seeing_what_follows)),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import examples, refused
 from understudy.errors import DataError
-from understudy.utils.jsonfile import read_json, sha256, write_json
+from understudy.utils.jsonfile import read_json, read_versioned_json, sha256, write_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -55,6 +55,18 @@ def test_what_is_no_object_is_refused(tmp_path, content, kind):
     path.write_text(json.dumps(content))
     with refused(DataError, f"{path}: expected a JSON object, got {kind}"):
         read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "got"), [({}, "None"), ({"format_version": 2}, "2"), ({"format_version": "3"}, "'3'")]
+)
+def test_another_version_is_refused(tmp_path, content, got):
+    path = tmp_path / "x.json"
+    write_json(path, content)
+    with refused(DataError, f"{path}: expected format_version 3, got {got}"):
+        read_versioned_json(path, 3)
+    write_json(path, content | {"format_version": 3})
+    assert read_versioned_json(path, 3)["format_version"] == 3
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from understudy.errors import DataError
 from understudy.sequences.normalise import Normalisation
 from understudy.sequences.split_file import MappedSplit, map_split
 from understudy.spec import EnvironmentSpec
-from understudy.utils.jsonfile import read_json, sha256
+from understudy.utils.jsonfile import read_versioned_json, sha256
 
 FORMAT_VERSION = 2
 SPLITS = ("train", "validation")
@@ -78,11 +78,7 @@ def open_sequences(folder: Path, split: str) -> Sequences:
         DataError: a file is missing, truncated, of another format, or holds another layout than store.json says.
     """
     description = folder / "store.json"
-    content = read_json(description)
-    if content.get("format_version") != FORMAT_VERSION:
-        raise DataError(
-            f"{description}: expected format_version {FORMAT_VERSION}, got {content.get('format_version')!r}"
-        )
+    content = read_versioned_json(description, FORMAT_VERSION)
     try:
         spec = EnvironmentSpec.from_json(content["environment"])
         view = ObservationView(spec.components, tuple(content["hidden_components"]))

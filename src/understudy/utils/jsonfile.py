@@ -32,6 +32,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_versioned_json(path: Path, format_version: int) -> dict[str, Any]:
+    """Read a JSON object whose `format_version` is this one.
+
+    Raises:
+        DataError: it is another version, or as in read_json.
+    """
+    content = read_json(path)
+    if content.get("format_version") != format_version:
+        raise DataError(f"{path}: expected format_version {format_version}, got {content.get('format_version')!r}")
+    return content
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
