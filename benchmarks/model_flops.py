@@ -15,6 +15,8 @@ With --compile the same training through torch.compile alternates with it in one
 import argparse
 import statistics
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from understudy.models.action_transformer import TOKENS_PER_STEP, ActionTransfor
 from understudy.params import TrainingParams
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.normalise import Normalisation
+from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 from understudy.training.run import TrainingRun
@@ -51,23 +54,20 @@ def arguments() -> argparse.Namespace:
 
 
 def random_sequences(num_rows: int, length: int) -> Sequences:
-    """Episodes of `length` steps of noise."""
-    generator, count = np.random.default_rng(0), num_rows * length
+    """Episodes of `length` steps of noise, in a file that is gone with the process."""
+    generator, count, numbers = np.random.default_rng(0), num_rows * length, np.arange(num_rows)
     spec = EnvironmentSpec("Noise", {}, tuple(f"x{i}" for i in range(STATE_DIM)), NUM_ACTIONS, None, None, None)
-    actions = generator.integers(NUM_ACTIONS, size=count).astype(np.float32)
-    return Sequences(
-        spec=spec,
-        view=ObservationView(spec.components, ()),
-        normalisation=Normalisation.none(STATE_DIM),
-        states=generator.normal(size=(count, STATE_DIM)).astype(np.float32),
-        actions=actions,
-        labels=actions,
-        returns_to_go=generator.normal(size=count).astype(np.float32),
-        offsets=np.arange(num_rows + 1) * length,
-        truncated=np.zeros(num_rows, dtype=bool),
-        seeds=np.arange(num_rows),
-        sha256="",
-    )
+    states, actions = generator.normal(size=(count, STATE_DIM)), generator.integers(NUM_ACTIONS, size=count)
+    episodes = {"episode": numbers, "seed": numbers, "length": np.full(num_rows, length), "truncated": numbers < 0}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "train.arrow"
+        writer = SplitWriter(path, spec, STATE_DIM, episodes)
+        writer.write(
+            state_action=np.column_stack([states, actions]), label=actions, return_to_go=generator.normal(size=count)
+        )
+        steps = map_split(path, spec, STATE_DIM)
+    view, scales = ObservationView(spec.components, ()), Normalisation.none(STATE_DIM)
+    return Sequences(spec, view, scales, steps, steps.offsets, steps.truncated, steps.seeds, sha256="")
 
 
 def training_run(options: argparse.Namespace, device: torch.device, compiled: bool) -> TrainingRun:

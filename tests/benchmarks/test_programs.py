@@ -1,0 +1,52 @@
+"""The benchmarks without peers, at the smallest sizes: they run, and measure what they say."""
+
+import ast
+
+import pytest
+import torch
+
+from benchmarks import attention, scale
+from tests.builders import printed_by
+
+SIZES = {"layers": 1, "width": 16, "heads": 2, "context": 8, "batch": 4, "steps": 1, "threads": 1}
+TINY = [f"--{name}={value}" for name, value in SIZES.items()] + ["--precision=float32", "--device=cpu"]
+
+
+def test_both_kernels_of_attention_give_the_same():
+    torch.manual_seed(0)
+    length = attention.STEPS * attention.TOKENS
+    query, key = torch.randn(2, length, attention.HEADS, attention.WIDTH), torch.randn(2, 1, length, attention.WIDTH)
+    torch.testing.assert_close(attention.ours(query, key, key), attention.fused(query, key, key))
+
+
+def test_every_format_of_attention_is_measured():
+    program = "from benchmarks import attention; attention.ROUNDS = 2; attention.WARM_UP = 1; attention.main()"
+    assert [line.split(" | ")[0] for line in printed_by(program).splitlines()[2:]] == [
+        f"| {name}" for name in attention.FORMATS
+    ]
+
+
+@pytest.mark.parametrize("peak", [[], ["--peak-tflops=1"]])
+def test_utilisation_is_of_the_peak(peak):
+    lines = printed_by("from benchmarks.model_flops import main; main()", *TINY, *peak).splitlines()
+    assert lines[0].endswith("peak 1.00 TFLOP/s (given)" if peak else "(measured)")
+    cells = lines[-1].strip("| ").split(" | ")
+    assert cells[0] == "as it is"
+    assert float(cells[2]) > 0
+    if peak:
+        assert float(cells[5].rstrip("%")) == pytest.approx(100 * float(cells[4]), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["bands", "bands, checkpointing", "one band"])
+def test_a_step_of_long_rows_is_measured(kind):
+    """A process's peak may be that of the one that started it, so that here the step can seem to take nothing."""
+    measured = ast.literal_eval(printed_by(f"from benchmarks.memory import measure; print(measure({kind!r}, 256))"))
+    assert measured["memory"] >= 0 < measured["time"]
+
+
+def test_a_small_recording_goes_all_the_way(tmp_path, monkeypatch):
+    few = {("training", "steps"): 2, ("training", "evaluate_every"): 2, ("sequences", "demonstrations"): 5}
+    monkeypatch.setattr(scale, "CHANGES", scale.CHANGES | few)
+    row = scale.measure(tmp_path, 6_000, tmp_path)
+    assert row["steps"] == 6_000
+    assert {name for name, value in row.items() if not value > 0} == set()
