@@ -1,12 +1,14 @@
 """The benchmarks without peers, at the smallest sizes: they run, and measure what they say."""
 
 import ast
+from pkgutil import resolve_name
 
 import pytest
 import torch
 
-from benchmarks import attention, scale
+from benchmarks import attention, scale, startup
 from tests.builders import printed_by
+from tests.toys import ROOT
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "context": 8, "batch": 4, "steps": 1, "threads": 1}
 TINY = [f"--{name}={value}" for name, value in SIZES.items()] + ["--precision=float32", "--device=cpu"]
@@ -50,3 +52,14 @@ def test_a_small_recording_goes_all_the_way(tmp_path, monkeypatch):
     row = scale.measure(tmp_path, 6_000, tmp_path)
     assert row["steps"] == 6_000
     assert {name for name, value in row.items() if not value > 0} == set()
+
+
+@pytest.mark.parametrize("stage", startup.FIRST_WORK)
+def test_what_a_stage_begins_with_is_there(stage):
+    owner, name = startup.FIRST_WORK[stage]
+    assert callable(getattr(resolve_name(owner), name))
+
+
+def test_every_stage_is_started():
+    programs = sorted({stage.split()[0] for stage in startup.FIRST_WORK})
+    assert programs == sorted(path.stem for path in (ROOT / "pipeline").glob("*.py"))
