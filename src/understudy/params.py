@@ -235,8 +235,9 @@ class Params(Section):
         for (first, one), (second, other) in itertools.combinations(users.items(), 2):
             shared = range(max(one.start, other.start), min(one.stop, other.stop))
             if shared:
+                count = shared.stop - shared.start  # len() counts no further than a machine word
                 raise ValueError(
-                    f"{second}: expected seeds that {first} does not use, got {len(shared)} shared, the first {shared.start}"
+                    f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
                 )
         return self
 
