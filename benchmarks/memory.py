@@ -3,13 +3,12 @@
 Run from the root of the repository: python benchmarks/memory.py
 Writes benchmarks/results/memory.json and benchmarks/figures/memory.png.
 A step is forward, loss and backward of the default decoder on 4 rows, float32, one thread. Each point is a process of its own:
-its memory is the process's peak resident size less what it was before the first step, its time the median of some steps, in
-processor time.
+its memory is the process's peak resident size, as Linux tells it, less what it was before the first step, its time the median of
+some steps, in processor time.
 `one band` attends over whole rows under a mask, as if nothing were cut into bands; beyond 512 steps it is left out.
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -62,8 +61,9 @@ def measure(kind: str, length: int) -> dict[str, float]:
 
 
 def peak_memory() -> float:
-    """Largest resident size of this process so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident size of this process so far, MiB; what getrusage says may be that of the process that started it."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def draw(points: list[dict], path: Path) -> None:
