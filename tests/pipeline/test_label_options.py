@@ -1,0 +1,37 @@
+"""The stage sums by one kernel of OpenBLAS, whatever the machine and its environment would choose."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+SHOW_KERNELS = """
+import json, numpy, scipy.linalg
+from threadpoolctl import threadpool_info
+print(json.dumps([library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"]))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="other processors have other kernels")
+@pytest.mark.parametrize("surrounding", [None, "Prescott"])
+def test_the_stages_command_chooses_the_kernel_by_which_numpy_and_scipy_sum(surrounding, tmp_path):
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "label_options.py").write_text(SHOW_KERNELS)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
+    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    if surrounding is not None:
+        variables["OPENBLAS_CORETYPE"] = surrounding
+    printed = subprocess.run(
+        stages["label_options"]["cmd"], shell=True, cwd=tmp_path, env=variables, capture_output=True, check=True
+    ).stdout
+    kernels = json.loads(printed)
+    assert kernels
+    assert set(kernels) == {"Haswell"}
