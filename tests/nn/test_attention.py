@@ -121,6 +121,19 @@ def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, allowed), atol=1e-5, rtol=0)
 
 
+@torch.no_grad()
+def test_attention_stays_in_float32_where_layers_multiply_in_bfloat16() -> None:
+    torch.manual_seed(8)
+    layer, x, steps = WindowedAttention(16, 2), torch.randn(3, 10, 16), torch.arange(5).repeat_interleave(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x, rotary_angles(steps, 8), window_bands(steps, 5, 2))
+    heads = functional.linear(x.bfloat16(), layer.qkv.weight.bfloat16()).float().unflatten(-1, (6, 8)).transpose(1, 2)
+    query, key = rotate_by_matrices(heads[:, :2], steps), rotate_by_matrices(heads[:, 2:4], steps)
+    mixed = functional.scaled_dot_product_attention(query, key, heads[:, 4:], attn_mask=window_mask(steps, 5))
+    expected = functional.linear(mixed.transpose(1, 2).flatten(2).bfloat16(), layer.out.weight.bfloat16())
+    assert (out != expected).float().mean() < 0.05  # where two float32 sums straddle a rounding to bfloat16
+
+
 @pytest.mark.parametrize(("tokens_per_step", "window"), [(1, 3), (2, 20), (3, 1), (2, 500)])
 @torch.no_grad()
 def test_a_long_row_in_bands_is_attended_to_as_a_whole(tokens_per_step: int, window: int) -> None:

@@ -22,7 +22,7 @@ from understudy.nn.cache import LayerCache
 from understudy.utils.masking import create_causal_mask
 
 ROTARY_BASE = 10_000.0
-SMALLEST_BAND = 64
+SMALLEST_BAND = 32
 
 
 def rotary_angles(steps: Tensor, head_dim: int) -> Tensor:
@@ -156,10 +156,13 @@ def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(K) + bias) value, (B, Q, D), in the values' dtype, with the softmax in float32.
+    """softmax(query key^T / sqrt(K) + bias) value, (B, Q, D), in the keys' dtype, with the softmax in float32.
 
-    Written out: with a mask in bfloat16 torch's fused kernel takes 4 times as long on a CPU (benchmarks/attention.py).
+    At play keys have the cache's dtype. In training they are float32, and on a CPU their products are too, also where layers
+    multiply in bfloat16 by autocast; a GPU's autocast is left alone.
+    Written out: under a mask torch's fused kernel takes longer on a CPU (benchmarks/attention.py).
     """
-    weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(value.dtype)
-    mixed = torch.matmul(weights.flatten(2, 3), value)  # (B, G, Q * H / G, K)
+    with torch.autocast("cpu", enabled=False):
+        weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)
+        mixed = torch.matmul(weights.flatten(2, 3), value.to(key.dtype))  # (B, G, Q * H / G, K)
     return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)
