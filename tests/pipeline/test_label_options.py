@@ -1,16 +1,13 @@
 """The stage sums by one kernel of OpenBLAS, whatever the machine and its environment would choose."""
 
 import json
-import os
 import platform
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.imports import ROOT
+from tests.contracts.small_pipeline import ROOT, environment
 
 SHOW_KERNELS = """
 import json, numpy, scipy.linalg
@@ -25,8 +22,7 @@ def test_the_stages_command_chooses_the_kernel_by_which_numpy_and_scipy_sum(surr
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "label_options.py").write_text(SHOW_KERNELS)
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
-    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    variables = {name: value for name, value in environment().items() if not name.startswith("OPENBLAS")}
     if surrounding is not None:
         variables["OPENBLAS_CORETYPE"] = surrounding
     printed = subprocess.run(
