@@ -17,5 +17,5 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
-    """The context in which a forward pass runs: matrix products in bfloat16 and all else in float32, or float32 throughout."""
+    """The context in which a forward pass runs: layers multiply in bfloat16, all else is float32; or float32 throughout."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
