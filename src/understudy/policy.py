@@ -83,6 +83,7 @@ class Memory:
 
     policy: "Policy"
     play: PlayState
+    device: torch.device
 
 
 @dataclass
@@ -110,8 +111,9 @@ class Policy:
     def new_memory(self, num_rows: int) -> Memory:
         """Memory of `num_rows` rows, environments x agents, at the start of their episodes."""
         of_agents = (self.spec.num_agents,) if hasattr(self.model, "max_num_agents") else ()
-        with self.device:
-            return Memory(self, self.model.new_state(num_rows, *of_agents))
+        device = self.device
+        with device:
+            return Memory(self, self.model.new_state(num_rows, *of_agents), device)
 
     @torch.inference_mode()
     def act(self, memory: Memory, observations: np.ndarray, deterministic: bool = True) -> np.ndarray:
@@ -128,9 +130,9 @@ class Policy:
                 f" got {np.abs(visible).max():g}"
             )
         actions = self._decide(
-            memory, torch.from_numpy(visible).to(self.device), None if deterministic else self.generator
+            memory, torch.from_numpy(visible).to(memory.device), None if deterministic else self.generator
         )
-        self.model.acted(memory.play, actions.to(self.device))
+        self.model.acted(memory.play, actions.to(memory.device))
         return actions.numpy().copy()
 
     def predict(
@@ -177,7 +179,7 @@ class Policy:
             starts = np.atleast_1d(_real_numbers("episode_start", episode_start, "b"))
             if starts.shape != (rows,):
                 raise ValueError(f"episode_start: expected shape ({rows},), got {starts.shape}")
-            memory.play.reset(torch.from_numpy(np.flatnonzero(starts.repeat(agents))).to(self.device))
+            memory.play.reset(torch.from_numpy(np.flatnonzero(starts.repeat(agents))).to(memory.device))
         actions = self.act(memory, observations, deterministic)
         actions = actions if agents == 1 else actions.reshape(rows, agents, *actions.shape[1:])
         return (actions[0] if single else actions), memory

@@ -32,14 +32,14 @@ class PolicyActor:
         self.memory = self.policy.new_memory(num_rows)
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
-        begun = torch.from_numpy(rows).to(self.policy.device)
+        begun = torch.from_numpy(rows).to(self.memory.device)
         self.memory.play.reset(begun)
         if self.shuffle_options:
             shifts = 1 + torch.from_numpy(seeds) % (self.policy.model.num_options - 1)
-            self.memory.play.memory["option_shift"][begun] = shifts.to(self.policy.device)
+            self.memory.play.memory["option_shift"][begun] = shifts.to(self.memory.device)
 
     def keep(self, rows: np.ndarray) -> None:
-        self.memory.play.keep(torch.from_numpy(rows).to(self.policy.device))
+        self.memory.play.keep(torch.from_numpy(rows).to(self.memory.device))
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         return self.policy.act(self.memory, observations)
