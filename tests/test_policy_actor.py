@@ -125,7 +125,7 @@ def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(
     for actor in (exact, rounded):
         actor.start(3)
         actor.reset(np.arange(3), np.arange(3))
-    assert rounded.memory.play.cache.keys.dtype == torch.bfloat16
+    assert rounded.memory.play.cache.layers[0].ring.dtype == torch.bfloat16
     errors = [
         np.abs(rounded.act(observations) - exact.act(observations))
         for observations in np.random.default_rng(2).normal(size=(12, 3, 3)).astype(np.float32)

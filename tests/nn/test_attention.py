@@ -17,6 +17,7 @@ from understudy.nn.attention import (
     WindowedAttention,
     as_bias,
     rotary_angles,
+    rotary_frequencies,
     rotate,
     visible,
     window_bands,
@@ -37,32 +38,41 @@ def rotate_by_matrices(x: Tensor, steps: Tensor) -> Tensor:
 
 
 def test_rotary_angles_of_literal_steps() -> None:
-    rotation = rotary_angles(torch.tensor([0, 3]), head_dim=4)
-    assert rotation.shape == (2, 2) and rotation.dtype == torch.complex64
-    torch.testing.assert_close(rotation.real, torch.tensor([[1.0, 1.0], [math.cos(3), math.cos(0.03)]]))
-    torch.testing.assert_close(rotation.imag, torch.tensor([[0.0, 0.0], [math.sin(3), math.sin(0.03)]]))
+    rotation = rotary_angles(torch.tensor([0, 3]), rotary_frequencies(4, 1, 0))
+    assert rotation.shape == (2, 1, 2) and rotation.dtype == torch.complex64
+    torch.testing.assert_close(rotation[:, 0].real, torch.tensor([[1.0, 1.0], [math.cos(3), math.cos(0.03)]]))
+    torch.testing.assert_close(rotation[:, 0].imag, torch.tensor([[0.0, 0.0], [math.sin(3), math.sin(0.03)]]))
 
 
-def test_rotary_angles_of_rows() -> None:
-    rotation = rotary_angles(torch.tensor([[0, 1, 2], [5, 6, 7]]), head_dim=8)
-    assert rotation.shape == (2, 3, 4)
-    torch.testing.assert_close(rotation.real[1, :, 0], torch.cos(torch.tensor([5.0, 6.0, 7.0])))
+def test_heads_are_turned_alike_and_some_not_at_all() -> None:
+    rotation = rotary_angles(torch.tensor([0, 2, 9]), rotary_frequencies(8, 3, 2))
+    assert rotation.shape == (3, 5, 4)
+    assert torch.equal(rotation[:, 0], rotation[:, 1]) and torch.equal(rotation[:, 1], rotation[:, 2])
+    assert (rotation[:, 3:] == 1).all() and (rotation[1:, :3] != 1).all()
+
+
+def test_angles_of_a_late_step_are_as_exact_as_those_of_an_early_one() -> None:
+    late = rotary_angles(torch.tensor([10_000_000, 10_000_001]), rotary_frequencies(8, 1, 0))
+    early = rotary_angles(torch.tensor([0, 1]), rotary_frequencies(8, 1, 0))
+    torch.testing.assert_close(late[1] / late[0], early[1] / early[0], atol=1e-6, rtol=0)
 
 
 def test_rotate_turns_neighbouring_pairs() -> None:
-    x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 5, 3, 8, generator=torch.Generator().manual_seed(0))
     steps = torch.tensor([0, 0, 4, 90, 700])
-    torch.testing.assert_close(rotate(x, rotary_angles(steps, 8)), rotate_by_matrices(x, steps), atol=1e-4, rtol=0)
+    expected = rotate_by_matrices(x.transpose(1, 2), steps).transpose(1, 2)
+    rotation = rotary_angles(steps, rotary_frequencies(8, 3, 0))
+    torch.testing.assert_close(rotate(x, rotation), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("shift", [1, 17, 400])
 def test_dot_products_depend_on_relative_steps_alone(shift: int) -> None:
-    query, key = torch.randn(2, 1, 1, 6, 8, generator=torch.Generator().manual_seed(1))
+    query, key = torch.randn(2, 1, 6, 1, 8, generator=torch.Generator().manual_seed(1))
     steps = torch.tensor([0, 1, 2, 5, 9, 20])
 
     def scores(at: Tensor) -> Tensor:
-        rotation = rotary_angles(at, 8)
-        return rotate(query, rotation) @ rotate(key, rotation).transpose(-1, -2)
+        rotation = rotary_angles(at, rotary_frequencies(8, 1, 0))
+        return rotate(query, rotation)[:, :, 0] @ rotate(key, rotation)[:, :, 0].transpose(-1, -2)
 
     torch.testing.assert_close(scores(steps + shift), scores(steps), atol=1e-3, rtol=0)
     assert not torch.allclose(scores(2 * steps), scores(steps), atol=0.1)
@@ -117,7 +127,7 @@ def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
     layer, x = WindowedAttention(16, 2), torch.randn(3, 10, 16)
     steps = torch.arange(5).repeat_interleave(2)
     allowed = window_mask(steps, window)
-    out = layer(x, rotary_angles(steps, 8), window_bands(steps, window, 2))
+    out = layer(x, rotary_angles(steps, layer.frequencies()), window_bands(steps, window, 2))
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, allowed), atol=1e-5, rtol=0)
 
 
@@ -126,7 +136,7 @@ def test_attention_stays_in_float32_where_layers_multiply_in_bfloat16() -> None:
     torch.manual_seed(8)
     layer, x, steps = WindowedAttention(16, 2), torch.randn(3, 10, 16), torch.arange(5).repeat_interleave(2)
     with torch.autocast("cpu", torch.bfloat16):
-        out = layer(x, rotary_angles(steps, 8), window_bands(steps, 5, 2))
+        out = layer(x, rotary_angles(steps, layer.frequencies()), window_bands(steps, 5, 2))
     heads = functional.linear(x.bfloat16(), layer.qkv.weight.bfloat16()).float().unflatten(-1, (6, 8)).transpose(1, 2)
     query, key = rotate_by_matrices(heads[:, :2], steps), rotate_by_matrices(heads[:, 2:4], steps)
     mixed = functional.scaled_dot_product_attention(query, key, heads[:, 4:], attn_mask=window_mask(steps, 5))
@@ -143,7 +153,7 @@ def test_a_long_row_in_bands_is_attended_to_as_a_whole(tokens_per_step: int, win
     bands = window_bands(steps, window, tokens_per_step)
     assert len(bands) > 1 or window == 500
     expected = attend_as_torch_does(layer, x, steps, window_mask(steps, window))
-    torch.testing.assert_close(layer(x, rotary_angles(steps, 8), bands), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(layer(x, rotary_angles(steps, layer.frequencies()), bands), expected, atol=1e-5, rtol=0)
 
 
 def test_scores_grow_with_the_row_and_not_with_its_square() -> None:
@@ -169,7 +179,7 @@ def whole(allowed: Tensor) -> Band:
 def test_a_token_that_sees_only_itself_gets_its_own_value() -> None:
     torch.manual_seed(3)
     layer, x = WindowedAttention(8, 2), torch.randn(1, 4, 8)
-    out = layer(x, rotary_angles(torch.arange(4), 4), [whole(torch.eye(4, dtype=torch.bool))])
+    out = layer(x, rotary_angles(torch.arange(4), layer.frequencies()), [whole(torch.eye(4, dtype=torch.bool))])
     value = functional.linear(x, layer.qkv.weight[16:])
     torch.testing.assert_close(out, functional.linear(value, layer.out.weight), atol=1e-6, rtol=0)
 
@@ -178,12 +188,12 @@ def test_a_token_that_sees_only_itself_gets_its_own_value() -> None:
 def test_a_token_attends_over_the_cache_that_it_joins() -> None:
     torch.manual_seed(4)
     layer, x = WindowedAttention(8, 2), torch.randn(2, 3, 8)
-    cache = LayerCache(torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 3, 4), slice(0, 2))
+    cache = LayerCache(torch.zeros(2, 2, 2, 3, 4), slice(0, 2))
     allowed = torch.tensor([[T, F, F], [T, T, F], [T, T, T]])
-    layer(x[:, :2], rotary_angles(torch.arange(2), 4), [whole(allowed[:2])], cache)
+    layer(x[:, :2], rotary_angles(torch.arange(2), layer.frequencies()), [whole(allowed[:2])], cache)
     cache.slots = slice(2, 3)
-    last = layer(x[:, 2:], rotary_angles(torch.tensor([2]), 4), [whole(allowed[2:])], cache)
-    together = layer(x, rotary_angles(torch.arange(3), 4), [whole(allowed)])
+    last = layer(x[:, 2:], rotary_angles(torch.tensor([2]), layer.frequencies()), [whole(allowed[2:])], cache)
+    together = layer(x, rotary_angles(torch.arange(3), layer.frequencies()), [whole(allowed)])
     torch.testing.assert_close(last, together[:, 2:], atol=1e-6, rtol=0)
 
 
@@ -206,10 +216,10 @@ def test_a_long_row_in_bands_leaves_out_the_tokens_that_do_not_exist() -> None:
     steps, real = torch.arange(101).repeat_interleave(2), torch.rand(2, 202) < 0.6
     layer, x = WindowedAttention(16, 2), torch.randn(2, 202, 16)
     seen = window_mask(steps, 20) & real[:, None, None] | torch.eye(202, dtype=torch.bool)
-    out = layer(x, rotary_angles(steps, 8), window_bands(steps, 20, 2, real))
+    out = layer(x, rotary_angles(steps, layer.frequencies()), window_bands(steps, 20, 2, real))
     torch.testing.assert_close(out, attend_as_torch_does(layer, x, steps, seen), atol=1e-5, rtol=0)
     other = torch.where(real[..., None], x, 100 * torch.randn(x.shape))
-    changed = layer(other, rotary_angles(steps, 8), window_bands(steps, 20, 2, real))
+    changed = layer(other, rotary_angles(steps, layer.frequencies()), window_bands(steps, 20, 2, real))
     assert torch.equal(changed[real], out[real])
     assert not torch.equal(changed[~real], out[~real])
 
@@ -218,7 +228,7 @@ def test_a_long_row_in_bands_leaves_out_the_tokens_that_do_not_exist() -> None:
 def test_weights_are_what_the_values_are_mixed_by() -> None:
     torch.manual_seed(7)
     layer, x, steps = WindowedAttention(16, 2), torch.randn(2, 10, 16), torch.arange(5).repeat_interleave(2)
-    rotation, allowed = rotary_angles(steps, 8), window_mask(steps, 3)
+    rotation, allowed = rotary_angles(steps, layer.frequencies()), window_mask(steps, 3)
     weights = layer.weights(x, rotation, as_bias(allowed))
     assert ((weights > 0) == allowed).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 10))
@@ -239,10 +249,10 @@ def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_head
     full.qkv.weight.copy_(torch.cat([queries, *repeated]))
     full.out.weight.copy_(shared.out.weight)
     steps = torch.arange(9)
-    given = rotary_angles(steps, 4), window_bands(steps, 3, 1)
-    torch.testing.assert_close(shared(x, *given), full(x, *given), atol=1e-6, rtol=0)
-    bias = as_bias(window_mask(steps, 3))
-    torch.testing.assert_close(shared.weights(x, given[0], bias), full.weights(x, given[0], bias), atol=1e-6, rtol=0)
+    bands, bias = window_bands(steps, 3, 1), as_bias(window_mask(steps, 3))
+    one, other = rotary_angles(steps, shared.frequencies()), rotary_angles(steps, full.frequencies())
+    torch.testing.assert_close(shared(x, one, bands), full(x, other, bands), atol=1e-6, rtol=0)
+    torch.testing.assert_close(shared.weights(x, one, bias), full.weights(x, other, bias), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("num_kv_heads", [0, 3, 8])
@@ -254,4 +264,8 @@ def test_heads_of_keys_that_cannot_be_shared_evenly_are_refused(num_kv_heads: in
 @pytest.mark.parametrize("num_kv_heads", [1, 4])
 def test_no_rows_at_all_are_attended_to_as_well(num_kv_heads: int) -> None:
     layer, steps = WindowedAttention(16, 4, num_kv_heads), torch.arange(5)
-    assert layer(torch.zeros(0, 5, 16), rotary_angles(steps, 4), window_bands(steps, 3, 1)).shape == (0, 5, 16)
+    assert layer(torch.zeros(0, 5, 16), rotary_angles(steps, layer.frequencies()), window_bands(steps, 3, 1)).shape == (
+        0,
+        5,
+        16,
+    )

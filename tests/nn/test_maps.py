@@ -33,7 +33,7 @@ def test_tokens_are_named_by_step_and_modality() -> None:
 def test_a_layers_map_is_of_what_the_layers_before_made() -> None:
     torch.manual_seed(1)
     trunk, tokens, steps = Trunk(16, 2, 2, 32, context=2), torch.randn(2, 5, 16), torch.arange(5)
-    rotation, bands = rotary_angles(steps, 8), window_bands(steps, 2, 1)
+    rotation, bands = rotary_angles(steps, trunk.frequencies), window_bands(steps, 2, 1)
     first, second = trunk.blocks
     made = second.attention_norm(first(tokens, rotation, bands))
     expected = second.attention.weights(made, rotation, bands[0].bias)

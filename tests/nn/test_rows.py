@@ -58,15 +58,16 @@ def small_trunk(context: int) -> Trunk:
 def test_the_state_a_step_ago_is_the_present_one_at_an_episodes_start() -> None:
     state = PlayState(2, {"state": torch.zeros(2, 1)}, small_trunk(2).new_cache(2, 2))
     assert last_states(state, torch.tensor([[1.0], [2.0]])).tolist() == [[1.0], [2.0]]
-    state.cache.step = torch.tensor([1, 1])
+    state.cache.end_step()
     assert last_states(state, torch.tensor([[3.0], [4.0]])).tolist() == [[1.0], [2.0]]
-    state.cache.step = torch.tensor([2, 0])
+    state.cache.end_step()
+    state.cache.reset(torch.tensor([1]))
     assert last_states(state, torch.tensor([[5.0], [6.0]])).tolist() == [[3.0], [6.0]]
 
 
 def test_where_no_state_is_remembered_the_present_one_comes_back() -> None:
     state = PlayState(1, {}, small_trunk(2).new_cache(1, 2))
-    state.cache.step = torch.tensor([3])
+    state.cache.end_step()
     assert last_states(state, torch.tensor([[7.0]])).tolist() == [[7.0]]
     assert state.memory == {}
 
@@ -79,11 +80,13 @@ def test_last_action_and_present_state_as_one_pass_give_the_full_pass(context: i
     state = PlayState(1, {}, trunk.new_cache(1, tokens_per_step=2))
     before_the_first = torch.full((1, 1, 16), 1e3)
     earlier = torch.cat([before_the_first, action_tokens[:, :-1]], dim=1)
-    hidden = [advance_to_state(trunk, state, earlier[:, t], state_tokens[:, t]) for t in range(7)]
+    hidden = []
+    for t in range(7):
+        hidden.append(advance_to_state(trunk, state, earlier[:, t], state_tokens[:, t]))
+        state.cache.end_step()
     stream = torch.stack([state_tokens, action_tokens], dim=2).flatten(1, 2)
     expected = trunk(stream, torch.arange(7).repeat_interleave(2), 2)[:, 0::2]
     torch.testing.assert_close(torch.stack(hidden, dim=1), expected, atol=1e-5, rtol=0)
-    assert state.cache.step.tolist() == [7]
 
 
 def test_sizes_of_nothing_are_refused_by_name() -> None:

@@ -5,15 +5,26 @@ A block is x + attention(norm(x)), then x + W2 gelu(W1 norm(x)).
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from understudy.nn.attention import rotary_angles, window_bands
+from understudy.nn.cache import Cache
 from understudy.nn.trunk import Block, Trunk
 
 
 def small_trunk(num_layers: int, context: int, num_kv_heads: int | None = None) -> Trunk:
     torch.manual_seed(0)
     return Trunk(16, num_layers, num_heads=2, hidden_dim=32, context=context, num_kv_heads=num_kv_heads)
+
+
+def token_by_token(trunk: Trunk, tokens: Tensor, cache: Cache) -> Tensor:
+    """Hidden states (B, T, D) of tokens (B, T, D), one a step."""
+    hidden = []
+    for t in range(tokens.shape[1]):
+        hidden.append(trunk.advance(tokens[:, [t]], (0,), cache))
+        cache.end_step()
+    return torch.stack(hidden, dim=1)
 
 
 def test_a_trunk_without_layers_is_refused() -> None:
@@ -25,11 +36,10 @@ def test_a_trunk_without_layers_is_refused() -> None:
 def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     torch.manual_seed(2)
     block, x = Block(16, 2, 32), torch.randn(2, 5, 16)
-    rotation, bands = rotary_angles(torch.arange(5), 8), window_bands(torch.arange(5), 3, 1)
+    rotation, bands = rotary_angles(torch.arange(5), block.attention.frequencies()), window_bands(torch.arange(5), 3, 1)
     attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bands)
-    first, second = block.feed_forward[0], block.feed_forward[2]
-    widened = functional.gelu(functional.layer_norm(attended, (16,)) @ first.weight.T + first.bias)
-    expected = attended + widened @ second.weight.T + second.bias
+    widened = functional.gelu(functional.layer_norm(attended, (16,)) @ block.widen.weight.T + block.widen.bias)
+    expected = attended + widened @ block.narrow.weight.T + block.narrow.bias
     torch.testing.assert_close(block(x, rotation, bands), expected, atol=1e-5, rtol=0)
 
 
@@ -38,8 +48,19 @@ def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
 def test_advancing_token_by_token_gives_the_full_pass(context: int, num_kv_heads: int) -> None:
     trunk, tokens = small_trunk(3, context, num_kv_heads), torch.randn(2, 11, 16)
     cache = trunk.new_cache(2, tokens_per_step=1)
-    advanced = [trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)]
-    torch.testing.assert_close(torch.stack(advanced, dim=1), trunk(tokens, torch.arange(11), 1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        token_by_token(trunk, tokens, cache), trunk(tokens, torch.arange(11), 1), atol=1e-5, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_a_row_plays_the_same_whenever_its_episode_begins() -> None:
+    trunk, tokens = small_trunk(2, 3, 1), torch.randn(2, 6, 16)
+    cache = trunk.new_cache(2, tokens_per_step=1)
+    at_once = token_by_token(trunk, tokens, cache)
+    cache.clock = 1_000_000
+    cache.reset(torch.tensor([0, 1]))
+    torch.testing.assert_close(token_by_token(trunk, tokens, cache), at_once, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -48,8 +69,8 @@ def test_matrices_in_bfloat16_give_nearly_the_same_and_keep_a_cache_of_that_kind
     exact = trunk(tokens, torch.arange(11), 1)
     trunk.multiply_in(torch.bfloat16)
     cache = trunk.new_cache(2, tokens_per_step=1)
-    assert cache.keys.dtype == cache.values.dtype == torch.bfloat16
-    advanced = torch.stack([trunk.advance(tokens[:, [t]], torch.full((2, 1), t), cache) for t in range(11)], dim=1)
+    assert {layer.ring.dtype for layer in cache.layers} == {torch.bfloat16}
+    advanced = token_by_token(trunk, tokens, cache)
     assert advanced.dtype == torch.float32
     torch.testing.assert_close(advanced, exact, atol=0.06, rtol=0)
     torch.testing.assert_close(advanced, trunk(tokens, torch.arange(11), 1), atol=0.03, rtol=0)
@@ -72,7 +93,7 @@ def test_layers_look_back_over_one_context_each() -> None:
 
 def test_a_new_cache_has_the_trunks_sizes() -> None:
     cache = small_trunk(num_layers=3, context=4).new_cache(5, tokens_per_step=2)
-    assert cache.keys.shape == (3, 5, 2, 10, 8)
+    assert [layer.ring.shape for layer in cache.layers] == [(2, 5, 2, 10, 8)] * 3
 
 
 def test_a_context_of_no_step_is_refused() -> None:

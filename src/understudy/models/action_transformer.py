@@ -143,7 +143,9 @@ class ActionTransformer(nn.Module):
         The last action and the present state go through the trunk as one pass of two tokens.
         """
         token = self.embed_state(observations, last_states(state, observations))
-        return self.action_head(advance_to_state(self.trunk, state, self.embed_action(state.memory["action"]), token))
+        hidden = advance_to_state(self.trunk, state, self.embed_action(state.memory["action"]), token)
+        state.cache.end_step()
+        return self.action_head(hidden)
 
     def acted(self, state: PlayState, actions: Tensor) -> None:
         """Take note of the executed actions (B,) or (B, A)."""

@@ -178,7 +178,7 @@ class HierarchicalTransformer(nn.Module):
 
     def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
         """Action predictions (B, A) for the present states (B, S), with log standard deviations where continuous."""
-        memory, present = state.memory, state.cache.step
+        memory = state.memory
         token = self.embed_state(observations, last_states(state, observations))
         high = advance_to_state(self.trunk, state, self.embed_action(memory["action"]), token)
         going_on = memory["going_on"] * torch.sigmoid(-self.termination_head(high)[:, 0])
@@ -187,7 +187,8 @@ class HierarchicalTransformer(nn.Module):
         memory["option"] = torch.where(ends, chosen, memory["option"])
         memory["going_on"] = torch.where(ends, torch.ones_like(going_on), going_on)
         option_token = token + self.embed_option(memory["option"])
-        low = self.trunk.advance(option_token[:, None], present[:, None], state.cache)
+        low = self.trunk.advance(option_token[:, None], (0,), state.cache)
+        state.cache.end_step()
         return self._act_under(low, memory["option"])
 
     def acted(self, state: PlayState, actions: Tensor) -> None:

@@ -179,27 +179,22 @@ class MultiAgentTransformer(nn.Module):
         every environment and returns its actions, (B,) or (B, A), which the next agent sees; None takes the likeliest ones.
         """
         group, cache = state.group, state.cache
-        steps = torch.where(state.memory["absent"].view(-1, group), -1, cache.step[:, None])
-        of_agents, joining = self._play_tokens(state, observations)
+        present = ~state.memory["absent"].view(-1, group)
+        of_agents, joining = self._play_tokens(state, observations)  # the states join with the first decision
         before = torch.zeros_like(state.memory["action"][::group])
-        none_before = torch.ones_like(steps[:, 0], dtype=torch.bool)
-        joining_steps, outputs = steps, []
+        none_before, outputs = torch.ones_like(present[:, 0]), []
         for agent in range(group):
             deciding = of_agents[:, agent] + self.deciding + self.embed_action(before, none_before)
-            tokens = torch.cat([joining, deciding[:, None]], dim=1)
-            token_steps = torch.cat([joining_steps, steps[:, [agent]]], dim=1)
-            outputs.append(
-                self.action_head.predict(self.trunk.advance(tokens, token_steps, cache, in_order=agent == 0))
-            )
+            tokens, exist = deciding[:, None], present[:, [agent]]
+            if agent == 0:
+                tokens, exist = torch.cat([joining, tokens], dim=1), torch.cat([present, exist], dim=1)
+            hidden = self.trunk.advance(tokens, (0,) * tokens.shape[1], cache, exist, in_order=agent == 0)
+            outputs.append(self.action_head.predict(hidden))
             chosen = (choose or _likeliest)(*self.action_head.split(outputs[-1])).to(before.device)
-            absent = steps[:, agent] < 0
-            before = torch.where(absent if chosen.ndim == 1 else absent[:, None], before, chosen)
-            none_before = none_before & absent
-            joining, joining_steps = (
-                joining[:, :0],
-                joining_steps[:, :0],
-            )  # the states join with the first decision alone
-        cache.step = cache.step + 1
+            decided = present[:, agent]
+            before = torch.where(decided if chosen.ndim == 1 else decided[:, None], chosen, before)
+            none_before = none_before & ~decided
+        cache.end_step()
         return self.action_head.split(torch.stack(outputs, dim=1).flatten(0, 1))
 
     def _play_tokens(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots of a cache.
 
-rotary_angles(steps, head_dim)   -- unit complex numbers by which queries and keys of these steps are turned
+rotary_frequencies(head_dim, ...) -- by which angles a step turns queries and keys
+rotary_angles(steps, frequencies) -- unit complex numbers, those angles at these steps
 window_mask(steps, window)       -- which token may see which in a full pass
 visible(steps, window, real)     -- the same where some tokens do not exist
 as_bias(allowed)                 -- a mask as what is added to attention scores
@@ -25,16 +26,27 @@ ROTARY_BASE = 10_000.0
 SMALLEST_BAND = 32
 
 
-def rotary_angles(steps: Tensor, head_dim: int) -> Tensor:
-    """cos + i sin, (..., L, K / 2) complex64, for steps (..., L); RoFormer (Su et al., 2021), equation 34."""
+def rotary_frequencies(head_dim: int, num_turned: int, num_still: int) -> Tensor:
+    """Angles a step (num_turned + num_still, K / 2) float64 of heads that are turned, and then of some that are not.
+
+    RoFormer (Su et al., 2021), equation 34.
+    """
     slowest = -(head_dim - 2) / head_dim
-    frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, device=steps.device, dtype=torch.float32)
-    angles = steps.to(torch.float32)[..., None] * frequencies
-    return torch.complex(angles.cos(), angles.sin())
+    frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, dtype=torch.float64)
+    return torch.cat([frequencies.repeat(num_turned, 1), torch.zeros(num_still, head_dim // 2, dtype=torch.float64)])
+
+
+def rotary_angles(steps: Tensor, frequencies: Tensor) -> Tensor:
+    """cos + i sin, (L, heads, K / 2) complex64, for steps (L,) and frequencies (heads, K / 2).
+
+    In float64 on the way, since the angle of a late step has few digits left in float32.
+    """
+    angles = steps[:, None, None] * frequencies
+    return torch.complex(angles.cos(), angles.sin()).to(torch.complex64)
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn each pair (x_2i, x_2i+1) of x (..., L, K) by the angle of its step, as one complex number."""
+    """Turn each pair (x_2i, x_2i+1) of x (..., L, heads, K) by the angle of its step, as one complex number."""
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * rotation).flatten(-2)
 
@@ -58,7 +70,7 @@ def visible(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
 
 def as_bias(allowed: Tensor) -> Tensor:
     """Float32 of the mask's shape: zero where true, -inf where false."""
-    return torch.where(allowed, 0.0, -torch.inf)
+    return torch.full(allowed.shape, -torch.inf, device=allowed.device).masked_fill_(allowed, 0.0)
 
 
 @dataclass(frozen=True)
@@ -119,11 +131,20 @@ class WindowedAttention(nn.Module):
         self.qkv = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
         self.out = nn.Linear(embed_dim, embed_dim, bias=False)
 
+    def frequencies(self) -> Tensor:
+        """By which angles a step turns this layer's heads, (H + 2G, K / 2) float64; those of values are zero."""
+        return rotary_frequencies(self.head_dim, self.num_heads + self.num_kv_heads, self.num_kv_heads)
+
     def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
-        """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's."""
-        query, key, value = self._split(x, rotation)
-        if cache is not None:
-            key, value = cache.extend(key, value)  # each (B, G, R, K)
+        """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's.
+
+        `rotation` (L, H + 2G, K / 2) are the angles of the tokens' steps.
+        """
+        query, joining = self._heads(x, rotation)
+        if cache is None:
+            key, value = joining.transpose(1, 2).chunk(2, dim=1)
+        else:
+            key, value = cache.extend(joining)  # each (B, G, R, K)
         mixed = [
             attend(query[:, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
@@ -131,16 +152,18 @@ class WindowedAttention(nn.Module):
 
     def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
-        query, key, _ = self._split(x, rotation)
+        query, joining = self._heads(x, rotation)
+        key, _ = joining.transpose(1, 2).chunk(2, dim=1)
         return torch.softmax(scaled_scores(query, key, bias), dim=-1).transpose(2, 3).flatten(1, 2)
 
-    def _split(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, L, H, K) and keys, turned to their steps, and values, (B, G, L, K) each, of tokens (B, L, D)."""
-        dtype, num_turned = self.qkv.weight.dtype, self.num_heads + self.num_kv_heads
-        heads = self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
-        turned = rotate(heads[:, :, :num_turned], rotation[..., None, :]).to(dtype)
-        key, value = turned[:, :, self.num_heads :], heads[:, :, num_turned:]
-        return turned[:, :, : self.num_heads], key.transpose(1, 2), value.transpose(1, 2)
+    def _heads(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries (B, L, H, K), and keys with values after them (B, L, 2G, K), of tokens (B, L, D).
+
+        All go through `rotate` together, where values keep as they are.
+        """
+        dtype = self.qkv.weight.dtype
+        heads = rotate(self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim)), rotation).to(dtype)
+        return heads.split([self.num_heads, 2 * self.num_kv_heads], dim=2)
 
 
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
@@ -149,9 +172,11 @@ def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
     The H / G queries (B, Q, H, K) of a token that share keys (B, G, N, K) are laid beside each other, and those of all tokens
     are multiplied by the keys together.
     """
-    groups, length, width = key.shape[1:]
-    shared = query.unflatten(2, (groups, -1)).transpose(1, 2)  # (B, G, Q, H / G, K)
-    products = torch.matmul(shared.flatten(2, 3), key.transpose(-1, -2)).view(*shared.shape[:-1], length)
+    batch, groups, length, width = key.shape
+    num_queries, shared = query.shape[1], query.shape[2] // groups
+    beside = query.view(batch, num_queries, groups, shared, width).transpose(1, 2)
+    products = torch.bmm(beside.reshape(batch * groups, num_queries * shared, width), key.flatten(0, 1).mT)
+    products = products.view(batch, groups, num_queries, shared, length)
     return torch.add(bias.unsqueeze(-2), products, alpha=width**-0.5)
 
 
@@ -162,7 +187,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     multiply in bfloat16 by autocast; a GPU's autocast is left alone.
     Written out: under a mask torch's fused kernel takes longer on a CPU (benchmarks/attention.py).
     """
-    with torch.autocast("cpu", enabled=False):
-        weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)
-        mixed = torch.matmul(weights.flatten(2, 3), value.to(key.dtype))  # (B, G, Q * H / G, K)
+    if torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return attend(query, key, value, bias)
+    weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)  # (B, G, Q, H / G, N)
+    mixed = torch.bmm(weights.flatten(2, 3).flatten(0, 1), value.to(key.dtype).flatten(0, 1))
     return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)

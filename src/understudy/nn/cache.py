@@ -1,17 +1,19 @@
 """What a sequence model remembers while it plays, row by row.
 
-B rows, G heads of keys and values, R slots, K width of a head.
+B rows, G heads of keys and values, R slots, K width of a head, L tokens of a pass.
 
-Cache      -- keys and values of the last `context` steps in a ring of slots, and the step of each slot
-LayerCache -- one layer's part of it
+LayerCache -- one layer's keys and values of the last `context` steps, in a ring of slots
+Cache      -- those of all layers, and the step that each slot belongs to
 PlayState  -- a cache and the model's own memory of each row (its last action, the option it follows, ...)
 
-A pass of the model writes its tokens to the next slots of the ring, the same for all rows, since all rows act at once. A row
-that begins a new episode only forgets the steps of its slots: it is then as if they were empty. The ring holds one step more
-than the context, because a pass carries the previous step's action beside the present state, and the action looks back
-one step further.
+All rows act at once, so a pass of the model writes its tokens to the next slots of the ring, the same for all rows, and one clock
+counts the steps of all of them. It never goes back: a row that begins a new episode only notes the time and forgets its slots.
+Rotary positions are the clock's, which turns all rows by the same angles; attention knows the distance between two steps alone.
+The ring holds one step more than the context, because a pass carries the previous step's action beside the present state, and
+the action looks back one step further.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -24,23 +26,23 @@ EMPTY = -(10**9)  # further back than any context
 
 @dataclass
 class LayerCache:
-    """Keys and values (B, G, R, K) of one layer, and where the present pass writes."""
+    """Keys and values of one layer, `ring` (2, B, G, R, K), and where the present pass writes."""
 
-    keys: Tensor
-    values: Tensor
+    ring: Tensor
     slots: slice
 
-    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the pass's keys and values (B, G, L, K) to its slots; returns those of the whole ring."""
-        self.keys[:, :, self.slots] = key
-        self.values[:, :, self.slots] = value
-        return self.keys, self.values
+    def extend(self, joining: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the pass's keys and values (B, L, 2G, K) to its slots; returns those of the whole ring, (B, G, R, K) each."""
+        self.ring[:, :, :, self.slots] = joining.unflatten(2, (2, -1)).permute(2, 0, 3, 1, 4)
+        return self.ring[0], self.ring[1]
 
 
 class Cache:
     """Ring of keys and values for all layers.
 
-    `step` (B,) int64 is the environment step that each row is at, `slot_steps` (B, R) the step whose token a slot holds.
+    `clock` is the step that all rows are at, counted from the first one; `begun` (B,) int64 is what it was when each row's
+    episode began. `slot_clock` (R,) int64 is the step that a slot belongs to, and `filled` (B, R) bool says where there is a
+    token of the row's present episode.
     """
 
     def __init__(
@@ -56,44 +58,63 @@ class Cache:
     ):
         self.context = context
         self.num_slots = (context + 1) * tokens_per_step
-        shape = (num_layers, num_rows, num_kv_heads, self.num_slots, head_dim)
-        self.keys, self.values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
-        self.slot_steps = torch.full((num_rows, self.num_slots), EMPTY)
-        self.step = torch.zeros(num_rows, dtype=torch.int64)
+        shape = (2, num_rows, num_kv_heads, self.num_slots, head_dim)
+        self.layers = [LayerCache(torch.zeros(shape, dtype=dtype), slice(0)) for _ in range(num_layers)]
+        self.clock = 0
+        self.begun = torch.zeros(num_rows, dtype=torch.int64)
+        self.slot_clock = torch.full((self.num_slots,), EMPTY)
+        self.filled = torch.zeros(num_rows, self.num_slots, dtype=torch.bool)
         self._next_slot = 0
 
-    def begin_pass(self, steps: Tensor, in_order: bool = False) -> tuple[list[LayerCache], Tensor]:
-        """Take the next slots for tokens of `steps` (B, L), below zero for a token that does not exist (no action before step 0).
+    @property
+    def step(self) -> Tensor:
+        """The step of its episode (B,) int64 that each row is at."""
+        return self.clock - self.begun
 
-        Returns the layers' caches and the mask (B, 1, L, R), true where a token may see a slot. A token that does not exist
-        sees the empty slots, itself among them, since a softmax over nothing is NaN, and is seen by none that exists. Where a
-        pass has several tokens of one step, `in_order` keeps each from seeing those after it.
+    def begin_pass(
+        self, ago: Sequence[int], exist: Tensor | None = None, in_order: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Take the next slots for tokens of the steps `ago` (L,) before the present one.
+
+        Returns the clock (L,) int64 at each token's step and the mask (B, 1, L, R), true where a token may see a slot. A token
+        does not exist where `exist` (B, L) bool says so or its step is before the row's episode (no action before step 0). It
+        is seen by no other, but by itself, since a softmax over nothing is NaN. Where a pass has several tokens of one step,
+        `in_order` keeps each from seeing those after it.
         """
-        length = steps.shape[1]
-        if self._next_slot + length > self.num_slots:
+        slots = slice(self._next_slot, self._next_slot + len(ago))
+        if slots.stop > self.num_slots:
             raise ValueError(
-                f"expected passes that fill the ring of {self.num_slots} slots evenly, got {length} tokens"
+                f"expected passes that fill the ring of {self.num_slots} slots evenly, got {len(ago)} tokens"
             )
-        slots = slice(self._next_slot, self._next_slot + length)
-        self._next_slot = (self._next_slot + length) % self.num_slots
-        steps = torch.where(steps < 0, EMPTY, steps)
-        self.slot_steps[:, slots] = steps
-        age = steps[:, :, None] - self.slot_steps[:, None, :]
-        allowed = (age >= 0) & (age < self.context)
+        self._next_slot = slots.stop % self.num_slots
+        for layer in self.layers:
+            layer.slots = slots
+        clock = torch.tensor([self.clock - steps for steps in ago], device=self.begun.device)
+        exists = clock >= self.begun[:, None]
+        self.slot_clock[slots] = clock
+        self.filled[:, slots] = exists if exist is None else exists & exist
+        age = clock[:, None] - self.slot_clock
+        reach = (age >= 0) & (age < self.context)
         if in_order:
-            allowed[:, :, slots] &= create_causal_mask(length).to(steps.device)
-        layers = [LayerCache(keys, values, slots) for keys, values in zip(self.keys, self.values, strict=True)]
-        return layers, allowed[:, None]
+            reach[:, slots] &= create_causal_mask(len(ago)).to(reach.device)
+        allowed = reach & self.filled[:, None, :]
+        allowed[:, :, slots].diagonal(dim1=1, dim2=2).fill_(True)
+        return clock, allowed[:, None]
+
+    def end_step(self) -> None:
+        """All rows go on to the next step."""
+        self.clock += 1
 
     def reset(self, rows: Tensor) -> None:
-        """Forget everything of `rows` (R,) int64."""
-        self.slot_steps = self.slot_steps.index_fill(0, rows, EMPTY)
-        self.step = self.step.index_fill(0, rows, 0)
+        """Forget everything of `rows` (R,) int64, whose episodes begin now."""
+        self.begun = self.begun.index_fill(0, rows, self.clock)
+        self.filled = self.filled.index_fill(0, rows, False)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with `rows` alone, in that order."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
-        self.slot_steps, self.step = self.slot_steps[rows], self.step[rows]
+        """Go on with `rows` (R,) int64 alone, in that order."""
+        self.begun, self.filled = self.begun[rows], self.filled[rows]
+        for layer in self.layers:
+            layer.ring = layer.ring[:, rows]
 
 
 @dataclass

@@ -103,10 +103,6 @@ def last_states(state: PlayState, observations: Tensor) -> Tensor:
 def advance_to_state(trunk: Trunk, state: PlayState, action_tokens: Tensor, state_tokens: Tensor) -> Tensor:
     """Pass the last action and the present state, tokens (B, D) each, through the trunk; returns the state's hidden (B, D).
 
-    Before the first action its token counts as step -1, which the cache holds to be empty.
+    The action is a step older; at an episode's start that is before it, and the cache keeps the token from being seen.
     """
-    step = state.cache.step
-    tokens = torch.stack([action_tokens, state_tokens], dim=1)
-    hidden = trunk.advance(tokens, torch.stack([step - 1, step], dim=1), state.cache)
-    state.cache.step = step + 1
-    return hidden
+    return trunk.advance(torch.stack([action_tokens, state_tokens], dim=1), (1, 0), state.cache)

@@ -3,8 +3,11 @@
 B rows, L tokens, D width.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from understudy.nn.attention import (
@@ -28,13 +31,14 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(embed_dim)
         self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
-        self.feed_forward = nn.Sequential(nn.Linear(embed_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, embed_dim))
+        self.widen, self.narrow = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
     def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The tokens (B, Q, D) that the bands name as queries; all of x (B, L, D) where they name all."""
         queried = x[:, bands[0].queries.start : bands[-1].queries.stop : bands[0].queries.step]
         x = queried + self.attention(self.attention_norm(x), rotation, bands, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x).to(self.feed_forward[0].weight.dtype))
+        normed = self.feed_forward_norm(x).to(self.widen.weight.dtype)
+        return x + self.narrow(functional.gelu(self.widen(normed)))
 
 
 class Trunk(nn.Module):
@@ -67,6 +71,7 @@ class Trunk(nn.Module):
         self.gradient_checkpointing = gradient_checkpointing
         self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(embed_dim)
+        self.register_buffer("frequencies", self.blocks[0].attention.frequencies(), persistent=False)
 
     @property
     def head_dim(self) -> int:
@@ -88,7 +93,7 @@ class Trunk(nn.Module):
             real: (B, L) bool, marks the tokens that exist; None where all do.
             token: which of a step's tokens is asked for; the last block then leaves out the others, and (B, T, D) comes back.
         """
-        rotation = rotary_angles(steps, self.head_dim)
+        rotation = rotary_angles(steps, self.frequencies)
         bands = window_bands(steps, self.context, tokens_per_step, real)
         last = bands if token is None else one_token_a_step(bands, token, tokens_per_step)
         x = tokens
@@ -104,7 +109,7 @@ class Trunk(nn.Module):
         self, tokens: Tensor, steps: Tensor, tokens_per_step: int, real: Tensor | None = None
     ) -> list[Tensor]:
         """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
-        rotation = rotary_angles(steps, self.head_dim)
+        rotation = rotary_angles(steps, self.frequencies)
         bands = window_bands(steps, self.context, tokens_per_step, real)
         bias = as_bias(visible(steps, self.context, real))
         x, maps = tokens, []
@@ -113,18 +118,23 @@ class Trunk(nn.Module):
             x = block(x, rotation, bands)
         return maps
 
-    def advance(self, tokens: Tensor, steps: Tensor, cache: Cache, in_order: bool = False) -> Tensor:
-        """Hidden state (B, D) of the last of the newest tokens (B, L, D) of steps (B, L), all of which join the cache.
+    def advance(
+        self, tokens: Tensor, ago: Sequence[int], cache: Cache, exist: Tensor | None = None, in_order: bool = False
+    ) -> Tensor:
+        """Hidden state (B, D) of the last of the newest tokens (B, L, D), all of which join the cache.
 
-        `in_order` is for several tokens of one step, of which each sees those before it alone.
+        Args:
+            ago: how many steps before the present one each token belongs to.
+            exist: (B, L) bool, marks the tokens that exist; None where all do that are not of a step before the row's episode.
+            in_order: for several tokens of one step, of which each sees those before it alone.
         """
-        layers, allowed = cache.begin_pass(steps, in_order)
-        rotation, bias = rotary_angles(steps, self.head_dim), as_bias(allowed)
+        clock, allowed = cache.begin_pass(ago, exist, in_order)
+        rotation, bias = rotary_angles(clock, self.frequencies), as_bias(allowed)
         length = tokens.shape[1]
         all_tokens = [Band(slice(0, length), slice(None), bias)]
         last_token = [Band(slice(length - 1, length), slice(None), bias[..., -1:, :])]
         x = tokens
-        for block, layer in zip(self.blocks, layers, strict=True):
+        for block, layer in zip(self.blocks, cache.layers, strict=True):
             x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
         return self.norm(x)[:, 0]
 
