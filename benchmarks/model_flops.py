@@ -95,7 +95,7 @@ def training_run(options: argparse.Namespace, device: torch.device, compiled: bo
         max_grad_norm=1.0,
         value_weight=0.1,
         evaluate_every=10**6,
-        patience=1,
+        patience=None,
     )
     # Long episodes: every row is full but the first and the last of each, and every batch but an epoch's last.
     sequences = random_sequences(options.batch, 64 * options.context)

@@ -181,7 +181,7 @@ class TrainingParams(Section):
     max_grad_norm: Positive
     value_weight: NonNegative
     evaluate_every: Count
-    patience: Count
+    patience: Count | None
 
 
 class PolicyParams(Section):

@@ -21,7 +21,6 @@ LONGER = {
     "evaluation.block_size": 5,
     "training.steps": 400,
     "training.evaluate_every": 20,
-    "training.patience": 100,
     "policies.decoder.action_dropout": 0.3,
 }
 # In the order in which each has what it reads.

@@ -92,7 +92,7 @@ def test_of_several_processes_the_first_one_tells_what_is_wrong(tmp_path):
 
 
 def test_interrupted_and_started_again_both_go_on_where_they_were(project):
-    (project / "params.yaml").write_text(parameters_text(SMALL | {"training.steps": "200", "training.patience": "30"}))
+    (project / "params.yaml").write_text(parameters_text(SMALL | {"training.steps": "200"}))
     program, output = [*TORCHRUN, *TRAIN_DECODER], project / "models" / "decoder"
     with (project / "log").open("w") as log:
         heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits that it is ignored

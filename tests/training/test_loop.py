@@ -70,7 +70,7 @@ def train_transformer(params: TrainingParams) -> tuple[ActionTransformer, Outcom
 
 def test_a_perceptron_learns_a_simple_rule() -> None:
     model, outcome = train_mlp(parameters(steps=100, learning_rate=0.05, evaluate_every=20))
-    assert outcome.best.accuracy > 0.95
+    assert outcome.kept.accuracy > 0.95
     states = torch.tensor(HELD_OUT.states)
     assert ((model(states)[0].argmax(-1) == 1) == (states[:, 0] > states[:, 1])).float().mean() > 0.95
     assert outcome.curve[-1][1] < 0.5 * outcome.curve[0][1]
@@ -124,25 +124,34 @@ def train_climber(best: float, **changes) -> tuple[Climber, Outcome]:
     return model, train(model, TRAINING, HELD_OUT, params, "climber")
 
 
-def test_the_best_weights_are_kept_and_not_the_last() -> None:
+def test_without_patience_training_takes_all_its_steps_and_keeps_the_last_weights() -> None:
+    model, outcome = train_climber(0.35, steps=11, evaluate_every=2, patience=None)
+    nlls = [row[CURVE_COLUMNS.index("validation_nll")] for row in outcome.curve]
+    assert [row[0] for row in outcome.curve] == [2, 4, 6, 8, 10, 11]
+    assert model.weight.item() == model.at_looks[-1]
+    assert outcome.kept_step == 11
+    assert outcome.kept.nll == nlls[-1] > min(nlls)
+
+
+def test_with_patience_the_best_weights_are_kept_and_not_the_last() -> None:
     model, outcome = train_climber(0.35, steps=12, evaluate_every=1)
     distances = [abs(weight - 0.35) for weight in model.at_looks]
-    assert outcome.best_step == 1 + distances.index(min(distances))
-    assert 1 < outcome.best_step < 12
-    assert model.weight.item() == model.at_looks[outcome.best_step - 1]
-    assert outcome.best.nll == min(row[CURVE_COLUMNS.index("validation_nll")] for row in outcome.curve)
+    assert outcome.kept_step == 1 + distances.index(min(distances))
+    assert 1 < outcome.kept_step < 12
+    assert model.weight.item() == model.at_looks[outcome.kept_step - 1]
+    assert outcome.kept.nll == min(row[CURVE_COLUMNS.index("validation_nll")] for row in outcome.curve)
 
 
 def test_training_stops_after_so_many_looks_that_were_no_better() -> None:
     _, outcome = train_climber(0.0, steps=100, evaluate_every=3, patience=2)
     assert [row[0] for row in outcome.curve] == [3, 6, 9]
-    assert outcome.best_step == 3
+    assert outcome.kept_step == 3
 
 
 def test_looks_that_are_better_keep_training_going() -> None:
     model, outcome = train_climber(100.0, steps=14, evaluate_every=3, patience=1)
     assert [row[0] for row in outcome.curve] == [3, 6, 9, 12, 14]
-    assert outcome.best_step == 14
+    assert outcome.kept_step == 14
     assert model.weight.item() == model.at_looks[-1]
 
 

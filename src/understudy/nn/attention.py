@@ -4,12 +4,12 @@ B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H w
 
 rotary_frequencies(head_dim, ...) -- by which angles a step turns queries and keys
 rotary_angles(steps, frequencies) -- unit complex numbers, those angles at these steps
-window_mask(steps, window)       -- which token may see which in a full pass
-visible(steps, window, real)     -- the same where some tokens do not exist
-as_bias(allowed)                 -- a mask as what is added to attention scores
-window_bands(steps, window, ...) -- a full pass cut into bands of queries and the keys within their reach
-one_token_a_step(bands, ...)     -- the same bands with fewer queries
-WindowedAttention                -- the layer
+window_mask(steps, window)        -- which token may see which in a full pass
+visible(steps, window, real)      -- the same where some tokens do not exist
+as_bias(allowed)                  -- a mask as what is added to attention scores
+window_bands(steps, window, ...)  -- a full pass cut into bands of queries and the keys within their reach
+one_token_a_step(bands, ...)      -- the same bands with fewer queries
+WindowedAttention                 -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
 """

@@ -17,10 +17,10 @@ def save(run: TrainingRun, path: Path) -> None:
         for name, tensor in slot.items()
     }
     weights = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
-    best = {f"best.{name}": tensor for name, tensor in run.best_weights.items()}
+    kept = {f"kept.{name}": tensor for name, tensor in run.kept_weights.items()}
     position = {name: getattr(run, name) for name in ("step", "epoch", "batches_taken", "finished")}
-    outcome = {"curve": run.outcome.curve, "best": asdict(run.outcome.best), "best_step": run.outcome.best_step}
-    tensors = slots | weights | best | {"generator": run.generator.get_state()}
+    outcome = {"curve": run.outcome.curve, "kept": asdict(run.outcome.kept), "kept_step": run.outcome.kept_step}
+    tensors = slots | weights | kept | {"generator": run.generator.get_state()}
     save_state(path, tensors, {"position": position, "outcome": outcome})
 
 
@@ -31,7 +31,7 @@ def resume(run: TrainingRun, path: Path) -> None:
         return
     tensors, content = found
     run.model.load_state_dict(_below("model.", tensors))
-    run.best_weights = _below("best.", tensors)
+    run.kept_weights = _below("kept.", tensors)
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below("optimizer.", tensors).items():
         index, key = name.split(".")
@@ -40,7 +40,7 @@ def resume(run: TrainingRun, path: Path) -> None:
     run.generator.set_state(tensors["generator"])
     outcome, position = content["outcome"], content["position"]
     curve = [tuple(row) for row in outcome["curve"]]
-    run.outcome = Outcome(curve, Held(**outcome["best"]), outcome["best_step"])
+    run.outcome = Outcome(curve, Held(**outcome["kept"]), outcome["kept_step"])
     run.step, run.finished = position["step"], position["finished"]
     run.start_epoch(position["epoch"], position["batches_taken"])
 

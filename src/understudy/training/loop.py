@@ -33,7 +33,9 @@ def train(
     name: str,
     checkpoint: Path | None = None,
 ) -> Outcome:
-    """Train `model` in place with AdamW and leave it with the weights that were best on the held-out episodes.
+    """Train `model` in place with AdamW and leave it with its last weights.
+
+    Where `params.patience` is given, training may stop early, and the weights are those that were best on the held-out episodes.
 
     Args:
         name: of the policy, for messages and the progress bar.
@@ -62,7 +64,7 @@ def train(
                 bar.set_postfix_str(f"held-out nll {held.nll:.4f}, accuracy {held.accuracy:.3f}", refresh=False)
                 if checkpoint is not None and first:
                     save(run, checkpoint)
-    model.load_state_dict(run.best_weights)
+    model.load_state_dict(run.kept_weights)
     return run.outcome
 
 

@@ -1,7 +1,7 @@
 """A training under way.
 
 Held        -- what held-out episodes say
-Outcome     -- the learning curve and the best look
+Outcome     -- the learning curve and the look whose weights are kept
 write_outcome -- its learning_curve.csv and held_out.json
 TrainingRun -- model, optimizer, position in the data
 rows_on     -- rows of a batch on the device of a model
@@ -39,19 +39,19 @@ class Held:
 
 @dataclass
 class Outcome:
-    """The curve's rows, as CURVE_COLUMNS, and the best look at the held-out episodes; the model holds its weights."""
+    """The curve's rows, as CURVE_COLUMNS, and the look at the held-out episodes whose weights the model holds."""
 
     curve: list[tuple] = field(default_factory=list)
-    best: Held | None = None
-    best_step: int = 0
+    kept: Held | None = None
+    kept_step: int = 0
 
 
 def write_outcome(outcome: Outcome, change_accuracy: float | None, folder: Path) -> None:
     """Write learning_curve.csv and held_out.json to an existing folder."""
     write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
-    best = outcome.best
-    held_out = {"action_accuracy": best.accuracy, "change_accuracy": change_accuracy}
-    write_json(folder / "held_out.json", held_out | {"nll": best.nll, "step": outcome.best_step})
+    kept = outcome.kept
+    held_out = {"action_accuracy": kept.accuracy, "change_accuracy": change_accuracy}
+    write_json(folder / "held_out.json", held_out | {"nll": kept.nll, "step": outcome.kept_step})
 
 
 class TrainingRun:
@@ -69,7 +69,7 @@ class TrainingRun:
         self.generator = torch.Generator().manual_seed(params.seed)
         self.losses = distributed.averaged_over_processes(model)
         self.outcome = Outcome()
-        self.best_weights: dict[str, Tensor] = {}
+        self.kept_weights: dict[str, Tensor] = {}
         self.running: list[Tensor] = []
         self.step = 0
         self.finished = False
@@ -94,18 +94,20 @@ class TrainingRun:
         self.step += 1
 
     def look(self, held: Held) -> None:
-        """Take note of the held-out episodes: a row of the curve, the best weights, whether it is time to stop."""
+        """Take note of the held-out episodes: a row of the curve, which weights to keep, whether it is time to stop.
+
+        The last weights are kept, or those with the least held-out loss where `patience` says when to stop early.
+        """
         losses = self._losses_since_last_look()
         _check_finite(held.nll, "held-out loss", self.step)
-        outcome = self.outcome
+        outcome, patience = self.outcome, self.params.patience
         outcome.curve.append((self.step, *_means(losses), held.nll, held.value, held.accuracy))
-        if outcome.best is None or held.nll < outcome.best.nll:
-            outcome.best, outcome.best_step = held, self.step
-            self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        without_better = self.step - outcome.best_step
-        self.finished = (
-            self.step >= self.params.steps or without_better >= self.params.patience * self.params.evaluate_every
-        )
+        if patience is None or outcome.kept is None or held.nll < outcome.kept.nll:
+            outcome.kept, outcome.kept_step = held, self.step
+            self.kept_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        without_better = self.step - outcome.kept_step
+        early = patience is not None and without_better >= patience * self.params.evaluate_every
+        self.finished = early or self.step >= self.params.steps
 
     def _update(self, batch: Batch) -> Tensor:
         """Take one optimizer step; returns this process's part of the batch's negative log-likelihood and value loss, (2,)."""
