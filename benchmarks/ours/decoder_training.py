@@ -58,7 +58,7 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     policy, sequences = params.policy("decoder"), open_sequences(Path("data/processed/sequences"), "train")
     torch.set_num_threads(given.threads)
-    config = policy.config(bool(sequences.view.hidden))
+    config = policy.config(bool(sequences.view.hidden)) | {"action_dropout": 0.0}  # the peers' dropout is off as well
     model = build_model(policy.family, config, sequences.spec, sequences.normalisation, "decoder")
     dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows))
     run = TrainingRun(model, dataset, params.training.model_copy(update={"precision": given.precision}))
