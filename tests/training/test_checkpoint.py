@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.training.test_loop import HELD_OUT, TRAINING, parameters
+from tests.training.test_loop import HELD_OUT, TRAINING, Climber, parameters
 from understudy.models.action_transformer import ActionTransformer
 from understudy.training import loop
 from understudy.training.loop import train
@@ -23,10 +23,9 @@ def new_model(training):
     )
 
 
-@pytest.mark.parametrize("looks", [1, 3])
-def test_resumed_training_is_the_same_to_the_bit(tmp_path, monkeypatch, looks):
-    params = parameters(steps=40, evaluate_every=7, patience=100)
-    undisturbed = new_model(TRAINING)
+def assert_resumed_is_the_same(make_model, params, looks, folder, monkeypatch):
+    """Train without a break, and with one after so many looks: both give the same, which is returned."""
+    undisturbed = make_model()
     expected = train(undisturbed, TRAINING, HELD_OUT, params, "test")
     real, saves = loop.save, []
 
@@ -38,10 +37,24 @@ def test_resumed_training_is_the_same_to_the_bit(tmp_path, monkeypatch, looks):
 
     monkeypatch.setattr(loop, "save", save_and_end)
     with pytest.raises(Interrupted):
-        train(new_model(TRAINING), TRAINING, HELD_OUT, params, "test", tmp_path / "run")
+        train(make_model(), TRAINING, HELD_OUT, params, "test", folder / "run")
     monkeypatch.setattr(loop, "save", real)
-    resumed = new_model(TRAINING)
-    outcome = train(resumed, TRAINING, HELD_OUT, params, "test", tmp_path / "run")
+    resumed = make_model()
+    outcome = train(resumed, TRAINING, HELD_OUT, params, "test", folder / "run")
     assert outcome == expected
     for name, weights in undisturbed.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], weights), name
+    return outcome
+
+
+@pytest.mark.parametrize("patience", [100, None])
+@pytest.mark.parametrize("looks", [1, 3])
+def test_resumed_training_is_the_same_to_the_bit(tmp_path, monkeypatch, looks, patience):
+    params = parameters(steps=40, evaluate_every=7, patience=patience)
+    assert_resumed_is_the_same(lambda: new_model(TRAINING), params, looks, tmp_path, monkeypatch)
+
+
+def test_resumed_after_its_best_look_training_keeps_the_weights_of_then(tmp_path, monkeypatch):
+    params = parameters(steps=12, evaluate_every=1, learning_rate=0.1, batch_size=100)
+    outcome = assert_resumed_is_the_same(lambda: Climber(0.35), params, 8, tmp_path, monkeypatch)
+    assert outcome.kept_step < 8
