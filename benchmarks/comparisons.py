@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from understudy.params import Params
-from understudy.training.precision import resolve_precision
+from understudy.utils.precision import resolve_precision
 
 Figures = dict[str, float]
 

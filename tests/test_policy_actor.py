@@ -13,6 +13,7 @@ from understudy.environments.play import play
 from understudy.errors import ParameterError
 from understudy.policy import Policy, load_policy, save_policy
 from understudy.policy_actor import PolicyActor, load_actor, playing_device
+from understudy.utils.precision import resolve_precision
 
 every_family = pytest.mark.parametrize("family", CONFIGS)
 OBSERVATIONS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -122,6 +123,8 @@ def test_stable_baselines3_evaluates_a_loaded_policy_as_the_interaction_loop_doe
 def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(family, tmp_path):
     save_policy(tiny_policy(family, VECTORS), tmp_path)
     exact, rounded = load_actor(tmp_path), load_actor(tmp_path, precision="bfloat16")
+    own = getattr(torch, resolve_precision("auto", torch.device("cpu")))
+    assert load_actor(tmp_path, precision="auto").policy.model.trunk.blocks[0].widen.weight.dtype == own
     for actor in (exact, rounded):
         actor.start(3)
         actor.reset(np.arange(3), np.arange(3))

@@ -12,6 +12,7 @@ import torch
 
 from understudy.policy import Memory, Policy, load_policy
 from understudy.utils.device import resolve_device
+from understudy.utils.precision import resolve_precision
 
 LARGE = 10_000_000  # weights
 
@@ -54,14 +55,14 @@ def load_actor(
 ) -> PolicyActor:
     """Load a policy to play in a worker process: on one thread, since its tensors are tiny.
 
-    `precision` float32 or bfloat16 is the number format of a transformer's matrices and of its cache; `device` cpu or cuda is
-    where they are.
+    `precision` float32, bfloat16 or auto is the number format of a transformer's matrices and of its cache; `device` cpu or cuda
+    is where they are. The process that asks for a player on CUDA must not have used it before it began this one.
     """
     torch.set_num_threads(1)
     policy = load_policy(folder)
     policy.model.to(device)
     if hasattr(policy.model, "trunk"):
-        policy.model.trunk.multiply_in(getattr(torch, precision))
+        policy.model.trunk.multiply_in(getattr(torch, resolve_precision(precision, torch.device(device))))
     return PolicyActor(policy, shuffle_options)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from understudy.training.precision import autocast, resolve_precision
+from understudy.utils.precision import autocast, resolve_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
