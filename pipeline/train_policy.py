@@ -9,10 +9,9 @@ from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
 from understudy.sequences.store import open_sequences
 from understudy.stage import run_policy_stage
-from understudy.training.changes import change_accuracy
+from understudy.training.accuracy import held_out_accuracy, write_outcome
 from understudy.training.distributed import count, first_goes_first, process_group, rank
 from understudy.training.loop import train
-from understudy.training.run import write_outcome
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
@@ -43,13 +42,13 @@ def train_policy(params: Params, name: str, device: torch.device) -> None:
     outcome = train(model.to(device), training, held_out, params.training, name, checkpoint / "run.safetensors")
     if rank() > 0:
         return
-    at_changes = change_accuracy(model, held_out, params.training.chunk_length, params.training.batch_size)
+    accuracy = held_out_accuracy(model, held_out)
     trained = Policy(
         model.cpu(), policy.family, config, training.spec, training.view, training.normalisation, provenance
     )
     with replace_folder(Path("models") / name) as folder:
         save_policy(trained, folder)
-        write_outcome(outcome, at_changes, folder)
+        write_outcome(outcome, accuracy, folder)
     remove_checkpoints(f"train_policy@{name}")
 
 

@@ -27,8 +27,8 @@ ALLOWED = {
     "policy_actor": BOTTOM | {"policy"},
     "demonstrators": BOTTOM | {"environments", "nn", "sequences", "policy"},
     "options": BOTTOM | {"sequences"},
-    "training": BOTTOM | {"sequences"},
-    "evaluation": BOTTOM | {"rollouts"},
+    "training": BOTTOM | {"nn.cache", "sequences"},
+    "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"rollouts"},
 }
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]

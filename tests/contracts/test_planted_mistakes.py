@@ -173,7 +173,7 @@ def held_out_episodes_choose_the_weights(_):
     kept = loop.judge(model, SequenceDataset(held_out, 8, 8, lead=4))
     judged_at = {row[0]: row[3] for row in outcome.curve}
     assert min(judged_at, key=judged_at.get) == outcome.kept_step == 4
-    assert kept.nll == pytest.approx(judged_at[4], rel=1e-5)
+    assert kept.loss == pytest.approx(judged_at[4], rel=1e-5)
     assert outcome.curve[-1][1] < outcome.curve[0][1]
     assert judged_at[20] > judged_at[4] + 0.1
 

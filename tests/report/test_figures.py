@@ -13,8 +13,8 @@ from understudy.rollouts.parquet import Recording
 
 FILES = {"results.png", "learning_curves.png", "actions.png", "options.png"}
 CURVE = [
-    {"step": 10.0, "train_nll": 1.2, "validation_nll": 1.5},
-    {"step": 20.0, "train_nll": 0.3, "validation_nll": 0.4},
+    {"step": 10.0, "train_loss": 1.2, "validation_loss": 1.5},
+    {"step": 20.0, "train_loss": 0.3, "validation_loss": 0.4},
 ]
 EXPERT_CURVE = [{"steps": 100.0, "return_mean": -50.0}, {"steps": 200.0, "return_mean": 100.0}]
 
@@ -54,7 +54,7 @@ def test_all_figures_are_pictures_and_the_same_to_the_byte(tmp_path):
 
 
 def test_vectors_losses_below_zero_and_no_options_can_be_drawn(tmp_path):
-    negative = [row | {"train_nll": -row["train_nll"]} for row in CURVE]
+    negative = [row | {"train_loss": -row["train_loss"]} for row in CURVE]
     assert set(write(tmp_path / "figures", recordings(VECTORS), negative)) == FILES
 
 

@@ -7,8 +7,8 @@ from understudy.errors import DataError
 from understudy.report.plots import STUDENT_COLUMNS, read_curve, write_plots
 
 CURVE = [
-    {"step": 10.0, "train_nll": 1.25, "validation_nll": 1.5},
-    {"step": 20.0, "train_nll": 0.1234567, "validation_nll": -2.0},
+    {"step": 10.0, "train_loss": 1.25, "validation_loss": 1.5},
+    {"step": 20.0, "train_loss": 0.1234567, "validation_loss": -2.0},
 ]
 
 
@@ -19,7 +19,7 @@ def lines(path) -> list[str]:
 def test_learning_curves_have_a_line_a_split(tmp_path):
     write_plots(tmp_path, {"mlp": recording([1.0])}, {"mlp": CURVE})
     assert lines(tmp_path / "learning_curves.csv") == [
-        "policy,step,split,nll",
+        "policy,step,split,loss",
         "mlp train,10,train,1.25",
         "mlp validation,10,validation,1.5",
         "mlp train,20,train,0.123457",
@@ -55,14 +55,16 @@ def test_action_vectors_have_no_confusion_table(tmp_path):
 
 def test_curves_are_read_as_numbers(tmp_path):
     path = tmp_path / "learning_curve.csv"
-    path.write_text("step,train_nll,validation_nll\n10,1.25,1e-3\n20,-2,0\n")
+    path.write_text("step,train_loss,validation_loss\n10,1.25,1e-3\n20,-2,0\n")
     assert read_curve(path, STUDENT_COLUMNS) == [
-        {"step": 10.0, "train_nll": 1.25, "validation_nll": 0.001},
-        {"step": 20.0, "train_nll": -2.0, "validation_nll": 0.0},
+        {"step": 10.0, "train_loss": 1.25, "validation_loss": 0.001},
+        {"step": 20.0, "train_loss": -2.0, "validation_loss": 0.0},
     ]
 
 
-@pytest.mark.parametrize("content", [b"step,nll\n10,much\n", b"step,nll\n10\n", b"step,nll\n10,1,2\n", b"step\n\xff\n"])
+@pytest.mark.parametrize(
+    "content", [b"step,loss\n10,much\n", b"step,loss\n10\n", b"step,loss\n10,1,2\n", b"step\n\xff\n"]
+)
 def test_a_table_that_holds_no_numbers_is_refused(tmp_path, content):
     path = tmp_path / "learning_curve.csv"
     path.write_bytes(content)
@@ -79,5 +81,7 @@ def test_a_missing_curve_is_named(tmp_path):
 def test_a_curve_without_its_columns_is_refused(tmp_path):
     path = tmp_path / "learning_curve.csv"
     path.write_text("steps,loss\n10,1.25\n")
-    with pytest.raises(DataError, match=r"expected the columns step, train_nll, validation_nll, got none called step$"):
+    with pytest.raises(
+        DataError, match=r"expected the columns step, train_loss, validation_loss, got none called step$"
+    ):
         read_curve(path, STUDENT_COLUMNS)

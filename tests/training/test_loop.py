@@ -126,11 +126,11 @@ def train_climber(best: float, **changes) -> tuple[Climber, Outcome]:
 
 def test_without_patience_training_takes_all_its_steps_and_keeps_the_last_weights() -> None:
     model, outcome = train_climber(0.35, steps=11, evaluate_every=2, patience=None)
-    nlls = [row[CURVE_COLUMNS.index("validation_nll")] for row in outcome.curve]
+    nlls = [row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve]
     assert [row[0] for row in outcome.curve] == [2, 4, 6, 8, 10, 11]
     assert model.weight.item() == model.at_looks[-1]
     assert outcome.kept_step == 11
-    assert outcome.kept.nll == nlls[-1] > min(nlls)
+    assert outcome.kept.loss == nlls[-1] > min(nlls)
 
 
 def test_with_patience_the_best_weights_are_kept_and_not_the_last() -> None:
@@ -139,7 +139,7 @@ def test_with_patience_the_best_weights_are_kept_and_not_the_last() -> None:
     assert outcome.kept_step == 1 + distances.index(min(distances))
     assert 1 < outcome.kept_step < 12
     assert model.weight.item() == model.at_looks[outcome.kept_step - 1]
-    assert outcome.kept.nll == min(row[CURVE_COLUMNS.index("validation_nll")] for row in outcome.curve)
+    assert outcome.kept.loss == min(row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve)
 
 
 def test_training_stops_after_so_many_looks_that_were_no_better() -> None:
@@ -245,7 +245,7 @@ def known_steps() -> Sequences:
 @pytest.mark.parametrize(("chunk_length", "lead", "batch_size"), [(4, 2, 3), (4, 1, 1), (8, 4, 2), (99, 1, 99)])
 def test_judging_counts_each_step_once(chunk_length: int, lead: int, batch_size: int) -> None:
     held = judge(Known(), SequenceDataset(known_steps(), chunk_length, batch_size, lead=lead))
-    assert held.nll == pytest.approx(13.5)
+    assert held.loss == pytest.approx(13.5)
     assert held.value == pytest.approx(135.0)
     assert held.accuracy == pytest.approx(24 / 28)
 
@@ -253,7 +253,7 @@ def test_judging_counts_each_step_once(chunk_length: int, lead: int, batch_size:
 def test_judging_values_counts_each_step_whose_return_is_known_once() -> None:
     held_out = replace(known_steps(), truncated=np.arange(4) == 1)  # the episode of steps 1 to 9
     held = judge(Known(), SequenceDataset(held_out, 4, 3, lead=2))
-    assert held.nll == pytest.approx(13.5)
+    assert held.loss == pytest.approx(13.5)
     assert held.value == pytest.approx(10 * (378 - 45) / 19)
 
 

@@ -83,13 +83,15 @@ def _learning_curves(curves: dict[str, Curve], expert_curve: Curve) -> Figure:
     for index, (name, curve) in enumerate(curves.items()):
         steps = [row["step"] for row in curve]
         right.plot(
-            steps, [row["validation_nll"] for row in curve], color=COLOURS(index % 10), label=f"{name}, held out"
+            steps, [row["validation_loss"] for row in curve], color=COLOURS(index % 10), label=f"{name}, held out"
         )
         right.plot(
-            steps, [row["train_nll"] for row in curve], color=COLOURS(index % 10), ls=":", label=f"{name}, training"
+            steps, [row["train_loss"] for row in curve], color=COLOURS(index % 10), ls=":", label=f"{name}, training"
         )
-    right.set(xlabel="optimizer steps", ylabel="negative log-likelihood, nats a step", title="students")
-    if not any(row[key] <= 0 for curve in curves.values() for row in curve for key in ("validation_nll", "train_nll")):
+    right.set(xlabel="optimizer steps", ylabel="loss a step", title="students")
+    if not any(
+        row[key] <= 0 for curve in curves.values() for row in curve for key in ("validation_loss", "train_loss")
+    ):
         right.set_yscale("log")
     right.legend(frameon=False, fontsize=7)
     return figure

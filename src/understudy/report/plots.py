@@ -9,7 +9,7 @@ from understudy.rollouts.parquet import Recording
 from understudy.utils.csvfile import write_csv
 
 CONFUSION_EPISODES = 20
-STUDENT_COLUMNS = ("step", "train_nll", "validation_nll")
+STUDENT_COLUMNS = ("step", "train_loss", "validation_loss")
 EXPERT_COLUMNS = ("steps", "return_mean")
 
 
@@ -41,9 +41,9 @@ def write_plots(folder: Path, recordings: dict[str, Recording], curves: dict[str
     """
     write_csv(
         folder / "learning_curves.csv",
-        ("policy", "step", "split", "nll"),
+        ("policy", "step", "split", "loss"),
         (
-            (f"{name} {split}", int(row["step"]), split, row[f"{split}_nll"])
+            (f"{name} {split}", int(row["step"]), split, row[f"{split}_loss"])
             for name, curve in curves.items()
             for row in curve
             for split in ("train", "validation")

@@ -4,8 +4,9 @@ train(model, training, held_out, params) -> Outcome
 judge(model, dataset)                    -> losses and accuracy on held-out episodes
 
 The model comes from outside, on the device that it is to be trained on; what is asked of it is
-`losses(batch, generator) -> (terms, action predictions)`. Every term but `value` is a negative log-likelihood, a mean over
-`batch.mask`; `value` is a mean over `batch.value_mask`. What it draws is one number a step of the batch, or none.
+`losses(batch, generator) -> (terms, action predictions)`. Every term but `value` is a mean over `batch.mask`, a negative
+log-likelihood or a squared error; `value` is a mean over `batch.value_mask`. What it draws is one number a step of the batch, or
+none.
 """
 
 from itertools import islice
@@ -21,7 +22,7 @@ from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.training import distributed
 from understudy.training.checkpoint import resume, save
-from understudy.training.run import Held, Outcome, TrainingRun, negative_log_likelihood, rows_on
+from understudy.training.run import Held, Outcome, TrainingRun, imitation_loss, rows_on
 from understudy.utils.progress import progress_bar
 
 
@@ -61,7 +62,7 @@ def train(
             if run.step % params.evaluate_every == 0 or run.step == params.steps:
                 held = judge(model, judged)
                 run.look(held)
-                bar.set_postfix_str(f"held-out nll {held.nll:.4f}, accuracy {held.accuracy:.3f}", refresh=False)
+                bar.set_postfix_str(f"held-out loss {held.loss:.4f}, accuracy {held.accuracy:.3f}", refresh=False)
                 if checkpoint is not None and first:
                     save(run, checkpoint)
     model.load_state_dict(run.kept_weights)
@@ -87,18 +88,18 @@ def judge(model: nn.Module, dataset: SequenceDataset) -> Held:
     """Losses and accuracy over all steps of a dataset, each counted once; of several processes each judges its batches."""
     device = next(model.parameters()).device
     model.eval()
-    nll = value = right = steps = valued = 0
+    loss = value = right = steps = valued = 0
     for batch in islice(dataset.in_order(), distributed.rank(), None, distributed.count()):
         terms, preds = model.losses(rows_on(batch, slice(None), device), torch.Generator())
         count, known = int(batch.mask.sum()), int(batch.value_mask.sum())
-        nll += float(negative_log_likelihood(terms)) * count
+        loss += float(imitation_loss(terms)) * count
         value += float(terms["value"]) * known
         right += _right_actions(dataset.sequences, preds.cpu(), batch)
         steps, valued = steps + count, valued + known
     model.train()
-    sums = torch.tensor([nll, value, right, steps, valued], dtype=torch.float64, device=device)
-    nll, value, right, steps, valued = distributed.total(sums).tolist()
-    return Held(nll / steps, value / max(1, valued), right / steps)
+    sums = torch.tensor([loss, value, right, steps, valued], dtype=torch.float64, device=device)
+    loss, value, right, steps, valued = distributed.total(sums).tolist()
+    return Held(loss / steps, value / max(1, valued), right / steps)
 
 
 def _right_actions(sequences: Sequences, preds: Tensor, batch: Batch) -> float:

@@ -2,7 +2,6 @@
 
 Held        -- what held-out episodes say
 Outcome     -- the learning curve and the look whose weights are kept
-write_outcome -- its learning_curve.csv and held_out.json
 TrainingRun -- model, optimizer, position in the data
 rows_on     -- rows of a batch on the device of a model
 """
@@ -10,7 +9,6 @@ rows_on     -- rows of a batch on the device of a model
 import math
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,19 +18,20 @@ from understudy.params import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import distributed
-from understudy.training.precision import autocast, resolve_precision
 from understudy.training.schedule import warmup_cosine
-from understudy.utils.csvfile import write_csv
-from understudy.utils.jsonfile import write_json
+from understudy.utils.precision import autocast, resolve_precision
 
-CURVE_COLUMNS = ("step", "train_nll", "train_value", "validation_nll", "validation_value", "validation_accuracy")
+CURVE_COLUMNS = ("step", "train_loss", "train_value", "validation_loss", "validation_value", "validation_accuracy")
 
 
 @dataclass(frozen=True)
 class Held:
-    """What held-out episodes say: nll in nats a step, value in squared standard deviations, share of right actions."""
+    """What held-out episodes say: `imitation_loss` a step, value in squared standard deviations, share of right actions.
 
-    nll: float
+    Predictions are those of the losses: in families with options under the data's, which were labelled in hindsight.
+    """
+
+    loss: float
     value: float
     accuracy: float
 
@@ -44,14 +43,6 @@ class Outcome:
     curve: list[tuple] = field(default_factory=list)
     kept: Held | None = None
     kept_step: int = 0
-
-
-def write_outcome(outcome: Outcome, change_accuracy: float | None, folder: Path) -> None:
-    """Write learning_curve.csv and held_out.json to an existing folder."""
-    write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
-    kept = outcome.kept
-    held_out = {"action_accuracy": kept.accuracy, "change_accuracy": change_accuracy}
-    write_json(folder / "held_out.json", held_out | {"nll": kept.nll, "step": outcome.kept_step})
 
 
 class TrainingRun:
@@ -99,10 +90,10 @@ class TrainingRun:
         The last weights are kept, or those with the least held-out loss where `patience` says when to stop early.
         """
         losses = self._losses_since_last_look()
-        _check_finite(held.nll, "held-out loss", self.step)
+        _check_finite(held.loss, "held-out loss", self.step)
         outcome, patience = self.outcome, self.params.patience
-        outcome.curve.append((self.step, *_means(losses), held.nll, held.value, held.accuracy))
-        if patience is None or outcome.kept is None or held.nll < outcome.kept.nll:
+        outcome.curve.append((self.step, *_means(losses), held.loss, held.value, held.accuracy))
+        if patience is None or outcome.kept is None or held.loss < outcome.kept.loss:
             outcome.kept, outcome.kept_step = held, self.step
             self.kept_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         without_better = self.step - outcome.kept_step
@@ -110,7 +101,7 @@ class TrainingRun:
         self.finished = early or self.step >= self.params.steps
 
     def _update(self, batch: Batch) -> Tensor:
-        """Take one optimizer step; returns this process's part of the batch's negative log-likelihood and value loss, (2,)."""
+        """Take one optimizer step; returns this process's part of the batch's `imitation_loss` and value loss, (2,)."""
         params, length = self.params, batch.mask.shape[1]
         rows = distributed.own_rows(len(batch.mask), batch.num_agents)
         counted, valued = (_share(mask, rows) for mask in (batch.mask, batch.value_mask))
@@ -118,22 +109,22 @@ class TrainingRun:
         with autocast(self.precision, self.device):
             terms = self.losses(rows_on(batch, rows, self.device), self.generator)
         _skip(self.generator, (len(batch.mask) - rows.stop) * length)
-        nll, value = negative_log_likelihood(terms) * counted, terms["value"] * valued
+        loss, value = imitation_loss(terms) * counted, terms["value"] * valued
         self.optimizer.zero_grad(set_to_none=True)
         # The gradient of the whole batch's loss is the processes' sum, and what they are given is the mean.
-        (distributed.count() * (nll + params.value_weight * value)).backward()
+        (distributed.count() * (loss + params.value_weight * value)).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), params.max_grad_norm)
         self.optimizer.step()
-        return torch.stack([nll.detach(), value.detach()])
+        return torch.stack([loss.detach(), value.detach()])
 
     def _losses_since_last_look(self) -> list[tuple[float, float]]:
-        """Negative log-likelihood and value loss of each step, all finite.
+        """`imitation_loss` and value loss of each step, all finite.
 
         They are not asked for at every step: the processor would wait for the device, and each process for the others.
         """
         losses = [tuple(row) for row in distributed.total(torch.stack(self.running)).tolist()]
-        for step, (nll, value) in enumerate(losses, self.step - len(losses) + 1):
-            _check_finite(nll + self.params.value_weight * value, "loss", step)
+        for step, (loss, value) in enumerate(losses, self.step - len(losses) + 1):
+            _check_finite(loss + self.params.value_weight * value, "loss", step)
         self.running = []
         return losses
 
@@ -146,8 +137,8 @@ def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
     return replace(batch, **{name: tensor.to(device, non_blocking=True) for name, tensor in own.items()})
 
 
-def negative_log_likelihood(terms: dict[str, Tensor]) -> Tensor:
-    """The sum of a model's loss terms but for the value's, in nats a step."""
+def imitation_loss(terms: dict[str, Tensor]) -> Tensor:
+    """The sum of a model's loss terms but for the value's; in nats a step, but where a term is a squared error."""
     return sum(term for name, term in terms.items() if name != "value")
 
 
@@ -176,5 +167,5 @@ def _weight_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 
 def _means(losses: list[tuple[float, float]]) -> tuple[float, float]:
-    nlls, values = zip(*losses, strict=True)
-    return sum(nlls) / len(nlls), sum(values) / len(values)
+    imitation, values = zip(*losses, strict=True)
+    return sum(imitation) / len(imitation), sum(values) / len(values)
