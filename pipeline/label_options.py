@@ -7,7 +7,8 @@ import numpy as np
 
 from understudy.options.discovery import find_options
 from understudy.options.labels import write_labels
-from understudy.options.metrics import describe_usage, information_about_actions
+from understudy.options.metrics import information_about_actions
+from understudy.options.usage import describe_usage
 from understudy.params import Params
 from understudy.sequences.store import SPLITS, open_sequences
 from understudy.stage import run_stage

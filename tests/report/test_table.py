@@ -25,6 +25,7 @@ MLP = EXPERT | {"score": 0.5, "score_ci_low": 0.25, "score_ci_high": 0.75, "solv
 MLP |= {"action_accuracy": 0.9538, "on_policy_agreement": 0.9306}
 DECODER = MLP | {"score": 0.75, "gain": -0.25, "gain_ci_low": -0.5, "gain_ci_high": 0.125}
 OPTIONS = DECODER | {"shuffled_score": 0.7404, "shuffled_score_ci_low": 0.69, "shuffled_score_ci_high": 0.78}
+OPTIONS |= {"option_usage": [0.35, 0.126, 0.524], "option_dwell": 59.5}
 
 TABLE = """\
 | policy  | return |    IQM |     score [interval] |             beyond mlp |  solved | steps | accuracy | agreement |
@@ -56,7 +57,8 @@ def test_a_table_of_the_default_policies_fits_the_screen():
 
 def test_only_policies_with_options_get_a_sentence():
     assert describe_options({"expert": EXPERT, "mlp": MLP, "hierarchical": OPTIONS}) == [
-        "hierarchical: with its options shuffled the score is 0.740 [0.690, 0.780]"
+        "hierarchical: uses each option in at least 13 % of the steps, holds one for 60;"
+        " with options shuffled the score is 0.740 [0.690, 0.780]"
     ]
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from understudy.episode import NO_OPTION
 from understudy.errors import DataError
 from understudy.evaluation.statistics import Bootstrap, interquartile_mean, normalised_score
+from understudy.options.usage import describe_usage
 from understudy.rollouts.parquet import Recording
 
 EXPERT, RANDOM, BASELINE = "expert", "random", "mlp"
@@ -34,7 +36,8 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
         return_* in raw reward; score is 1 for the expert and 0 for random; *_ci_low and *_ci_high bound intervals by episodes,
         paired by seed; gain is the score beyond the memoryless baseline's; solved_rate a share of episodes, None where the
         environment has no threshold; length_mean in steps; copy_rate the share of the steps, but for an episode's first, whose
-        action is that of the step before, None where all episodes have one step.
+        action is that of the step before, None where all episodes have one step. Of a policy that plays with options
+        option_usage is the share of the steps of each, and option_dwell for how many steps one is held, the median.
 
     Raises:
         DataError: recordings of other seeds or environments, or an expert no better than random.
@@ -56,6 +59,8 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
             entry["on_policy_agreement"] = _agreement(each.recording)
             if BASELINE in returns and name != BASELINE:
                 entry |= _gain(bootstrap, returns[name], returns[BASELINE], expert, random)
+        if (each.recording.steps["option"] != NO_OPTION).any():
+            entry |= _options(each.recording)
         if each.shuffled is not None:
             entry |= _score("shuffled_score", bootstrap, each.shuffled.episodes["return"], expert, random)
         summary[name] = entry
@@ -130,6 +135,15 @@ def _gain(
         "gain_ci_low": interval.low,
         "gain_ci_high": interval.high,
     }
+
+
+def _options(recording: Recording) -> dict[str, Any]:
+    """How the policy used its options; an agent's steps follow one another."""
+    options, step = (
+        recording.steps[name].reshape(-1, recording.spec.num_agents).T.reshape(-1) for name in ("option", "step")
+    )
+    used = describe_usage(options, step == 0, int(options.max()) + 1)
+    return {"option_usage": used["usage"], "option_dwell": used["median_dwell"]}
 
 
 def _agreement(recording: Recording) -> float:
