@@ -1,4 +1,4 @@
-"""How good options are: usage on literal arrays, and information where the answer is known.
+"""What options tell about actions, where the answer is known.
 
 The expected information: log 2 nats for a choice of two that the option decides; for a vector, the logarithm of the
 ratio of deviations without and with the option, an entry.
@@ -10,35 +10,7 @@ import numpy as np
 import pytest
 
 from tests.builders import CHOICES, VECTORS, in_random_states, with_columns
-from understudy.options.metrics import describe_usage, information_about_actions
-
-
-def test_usage_of_a_literal_segmentation():
-    options = np.array([0, 0, 1, 1, 1, 0, 2, 2], dtype=np.int16)
-    starts = np.array([1, 0, 0, 0, 0, 0, 1, 0], dtype=bool)
-    got = describe_usage(options, starts, 4)
-    # Stretches of 2, 3, 1 and 2 steps; two switches in eight steps.
-    assert got["usage"] == [0.375, 0.375, 0.25, 0.0]
-    assert got["entropy"] == pytest.approx(1.0821955300387671)
-    assert (got["median_dwell"], got["switch_rate"]) == (2.0, 0.25)
-
-
-def test_an_option_held_over_the_end_of_an_episode_is_two_stretches():
-    got = describe_usage(np.array([1, 1, 1, 1], np.int16), np.array([1, 0, 0, 1], bool), 2)
-    assert got == {"usage": [0.0, 1.0], "entropy": 0.0, "median_dwell": 2.0, "switch_rate": 0.0}
-
-
-def test_another_option_at_the_start_of_an_episode_is_no_switch():
-    got = describe_usage(np.array([0, 0, 1, 1], np.int16), np.array([1, 0, 1, 0], bool), 2)
-    assert (got["switch_rate"], got["median_dwell"]) == (0.0, 2.0)
-    assert got["entropy"] == pytest.approx(0.6931471805599453)
-
-
-def test_usage_leaves_its_arguments_alone():
-    starts = np.array([1, 0, 0], bool)
-    describe_usage(np.array([0, 1, 0], np.int16), starts, 2)
-    assert starts.tolist() == [True, False, False]
-
+from understudy.options.metrics import information_about_actions
 
 STEPS = 600
 
@@ -110,3 +82,12 @@ def test_a_demonstrator_of_one_action_tells_nothing():
         with_columns(part, labels=np.zeros(STEPS)) for part in (deciding_choices(0), deciding_choices(1))
     )
     assert information_about_actions(training, held_out) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_an_action_that_was_hardly_ever_demonstrated_in_a_long_recording_changes_little(times):
+    """scikit-learn divides more than 10,000 steps to find out when to stop, and wants every action in both parts."""
+    labels = np.random.default_rng(0).integers(2, size=10_001)
+    labels[:times] = 2
+    rare = replace(in_random_states(CHOICES, labels, [10_001]), options=labels % 2, num_options=2)
+    assert 0.6 < information_about_actions(rare, rare) < 0.8

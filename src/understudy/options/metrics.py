@@ -1,10 +1,4 @@
-"""How good a segmentation into options is.
-
-usage, entropy, median_dwell, switch_rate  -- how the options are used
-information_about_actions                  -- what knowing the option adds to knowing the state
-"""
-
-from typing import Any
+"""What knowing the option adds to knowing the state."""
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -12,25 +6,8 @@ from threadpoolctl import threadpool_limits
 
 from understudy.sequences.store import Sequences
 
-
-def describe_usage(options: np.ndarray, starts: np.ndarray, num_options: int) -> dict[str, Any]:
-    """How options (N,) are used, where `starts` (N,) bool marks the first step of each episode.
-
-    Returns:
-        usage: share of the steps, a list of num_options. entropy: of the usage, in nats. median_dwell: steps an option is
-        held, median over stretches. switch_rate: switches a step, episode starts not counted.
-    """
-    usage = np.bincount(options, minlength=num_options) / len(options)
-    used = usage[usage > 0]
-    begins = starts.copy()
-    begins[1:] |= options[1:] != options[:-1]
-    dwell = np.diff(np.concatenate([np.flatnonzero(begins), [len(options)]]))
-    return {
-        "usage": [round(float(share), 6) for share in usage],
-        "entropy": float(-(used * np.log(used)).sum()),
-        "median_dwell": float(np.median(dwell)),
-        "switch_rate": float((begins & ~starts).sum() / len(options)),
-    }
+BOOSTING = {"max_iter": 50, "random_state": 0}
+SCARCE = 20  # a rarer action makes no leaf of a tree: it is left out of the fit, and counts as next to impossible
 
 
 def information_about_actions(training: Sequences, held_out: Sequences) -> float:
@@ -58,11 +35,11 @@ def _features(sequences: Sequences, with_option: bool) -> np.ndarray:
 
 def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool) -> float:
     targets = np.asarray(training.labels, dtype=np.int64)
-    if (targets == targets[0]).all():  # one action needs no classifier, and says nothing
+    common = np.bincount(targets)[targets] >= SCARCE
+    if len(np.unique(targets[common])) < 2:  # one action needs no classifier, and says nothing
         return 0.0
-    classifier = HistGradientBoostingClassifier(max_iter=50, random_state=0).fit(
-        _features(training, with_option), targets
-    )
+    classifier = HistGradientBoostingClassifier(**BOOSTING)
+    classifier.fit(_features(training, with_option)[common], targets[common])
     probabilities = classifier.predict_proba(_features(held_out, with_option))
     known = np.full((held_out.num_steps, training.spec.num_actions), 1e-9)
     known[:, classifier.classes_] = np.maximum(probabilities, 1e-9)
@@ -71,7 +48,7 @@ def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool) -> 
 
 def _entry_nll(training: Sequences, held_out: Sequences, with_option: bool, entry: int) -> float:
     """Of a Gaussian around the prediction of one action entry, whose variance is that of the training residuals."""
-    regressor = HistGradientBoostingRegressor(max_iter=50, random_state=0)
+    regressor = HistGradientBoostingRegressor(**BOOSTING)
     regressor.fit(_features(training, with_option), training.labels[:, entry])
     variance = np.var(training.labels[:, entry] - regressor.predict(_features(training, with_option))) + 1e-6
     squared = np.square(held_out.labels[:, entry] - regressor.predict(_features(held_out, with_option)))
