@@ -6,7 +6,7 @@ Writes models/expert: policy.json, model.safetensors, learning_curve.csv.
 from pathlib import Path
 
 from understudy.demonstrators.sb3 import train_expert
-from understudy.demonstrators.scripted import scripted_expert
+from understudy.demonstrators.scripted import SPREAD, scripted_expert
 from understudy.environments.make import describe, make_environment
 from understudy.errors import ParameterError
 from understudy.params import Params
@@ -31,8 +31,8 @@ def make_expert(params: Params) -> tuple[Policy, list[tuple]]:
     spec = describe(make_environment(params.environment.id, params.environment.kwargs))
     if spec.num_agents > 1:
         raise ParameterError(
-            f"expert.algorithm: expected scripted for the {spec.num_agents} agents of {spec.environment_id},"
-            f" got {params.expert.algorithm}, which trains one"
+            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
+            f" got {params.expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
         )
     used = [params.environment.model_dump(), params.expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.builders import refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
+from understudy.errors import DataError
 from understudy.policy import Memory, Policy
 
 FAMILIES = list(CONFIGS)
@@ -219,6 +221,16 @@ def test_hidden_components_do_not_matter_and_visible_ones_do(family):
 def test_an_observation_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"^observation: expected shape \(3,\) or \(rows, 3\), got \("):
         tiny_policy("mlp", CHOICES).predict(np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [1e9, -1e9, np.inf, np.nan])
+def test_an_actor_refuses_an_observation_that_is_too_large_as_bad_data(value):
+    """In a worker of a stage, where only bad data is told in one sentence."""
+    policy = tiny_policy("mlp", CHOICES)
+    observations = np.zeros((2, 3), np.float32)
+    observations[1, 2] = value
+    with refused(DataError, "observation: expected values of at most 1e+08 once normalised, got"):
+        policy.act(policy.new_memory(2), observations)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])

@@ -121,13 +121,15 @@ class Policy:
 
         Deterministic actions are the likeliest ones; otherwise they are drawn from what the model predicts. A row is an agent
         of an environment; in a family of several agents each one sees what those before it have chosen.
+
+        Raises:
+            DataError: an observation is not finite or too large.
         """
         with np.errstate(over="ignore"):
             visible = self.normalisation.apply(self.view.apply(observations))
-        if not (np.abs(visible) <= FARTHEST).all():  # beyond, float32 overflows in the model and its memory
-            raise ValueError(
-                f"observation: expected values within {FARTHEST:g} standard deviations of those learned from,"
-                f" got {np.abs(visible).max():g}"
+        if not np.abs(visible).max(initial=0) <= FARTHEST:  # beyond, float32 overflows in the model and its memory
+            raise DataError(
+                f"observation: expected values of at most {FARTHEST:g} once normalised, got {np.abs(visible).max():g}"
             )
         actions = self._decide(
             memory, torch.from_numpy(visible).to(memory.device), None if deterministic else self.generator

@@ -66,7 +66,7 @@ class EnvironmentSpec:
             or not all(below < above for below, above in zip(low, high, strict=True))
         ):
             raise ValueError(
-                f"expected as many lower as upper action bounds, each below its upper one, got {low} and {high}"
+                f"expected as many lower as upper action bounds, finite and each below its upper one, got {low} and {high}"
             )
 
     @property

@@ -97,7 +97,10 @@ def test_an_environment_that_does_not_exist_leaves_two(workspace, in_process):
 
 def test_an_expert_of_one_agent_cannot_be_trained_for_several(workspace, in_process):
     change(workspace, "environment", "id", "mpe2.simple_spread_v3")
-    line = "expert.algorithm: expected scripted for the 3 agents of mpe2.simple_spread_v3, got ppo, which trains one"
+    line = (
+        "expert.algorithm: expected an environment of one agent, or scripted, which plays mpe2.simple_spread_v3 alone,"
+        " got ppo for the 3 agents of mpe2.simple_spread_v3"
+    )
     assert in_process("train_expert") == (2, line)
 
 
@@ -105,7 +108,7 @@ def test_a_script_is_for_its_own_environment(workspace, in_process):
     change(workspace, "expert", "algorithm", "scripted")
     code, line = in_process("train_expert")
     assert code == 2
-    assert line.startswith("expert.algorithm: expected one that learns")
+    assert line.startswith("expert.algorithm: expected mpe2.simple_spread_v3")
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,9 @@ def test_another_view_of_the_observations_makes_other_sequences(store, tmp_path)
     write_json(store, {"files": {}, "hidden_components": ["vx"]})
     with refused(DataError, "got one that learned from other sequences"):
         check_origin(tmp_path / "mlp", {"sequences": before}, {"sequences": store})
+
+
+def test_what_a_policy_learned_from_must_be_there(store, tmp_path):
+    missing = tmp_path / "options" / "options.json"
+    with refused(DataError, f"{missing}: expected what {tmp_path / 'mlp'} learned from, found no such file"):
+        check_origin(tmp_path / "mlp", {"sequences": sha256(store), "options": "0" * 64}, {"options": missing})

@@ -19,8 +19,8 @@ def scripted_expert(environment: EnvironmentParams, script: ScriptedParams) -> P
     spec = describe(make_environment(environment.id, environment.kwargs))
     if spec.environment_id != SPREAD or "landmark_0_x" not in spec.components:
         raise ParameterError(
-            f"expert.algorithm: expected one that learns, as there is a script for {SPREAD} with all in sight"
-            f" alone, got scripted for {spec.environment_id} with {spec.kwargs or 'no kwargs'}"
+            f"expert.algorithm: expected {SPREAD} with all in sight, the only environment with a script,"
+            f" got scripted for {spec.environment_id} with {spec.kwargs or 'no kwargs'}"
         )
     config = {"num_agents": spec.num_agents, **script.model_dump()}
     normalisation = Normalisation.none(spec.state_dim)

@@ -69,7 +69,8 @@ def describe(environment: gymnasium.Env | ParallelEnvironment) -> EnvironmentSpe
     """Read an environment's spec off its spaces.
 
     Raises:
-        ParameterError: the observation is no float vector, or the action neither a choice nor a bounded float vector.
+        ParameterError: the observation is no float vector, or an empty one; or the action is neither a choice nor a float vector
+            within bounds that are finite and apart.
     """
     observation_space, action_space = environment.observation_space, environment.action_space
     several = isinstance(environment, ParallelEnvironment)
@@ -89,16 +90,19 @@ def describe(environment: gymnasium.Env | ParallelEnvironment) -> EnvironmentSpe
     if len(components) != size:
         components = tuple(f"observation_{index}" for index in range(size))
     threshold = None if several else environment.spec.reward_threshold
-    return EnvironmentSpec(
-        environment_id=name,
-        kwargs=environment.kwargs if several else _kwargs(environment),
-        components=components,
-        num_actions=num_actions,
-        action_low=low,
-        action_high=high,
-        solved_return=None if threshold is None else float(threshold),
-        num_agents=environment.num_agents if several else 1,
-    )
+    try:
+        return EnvironmentSpec(
+            environment_id=name,
+            kwargs=environment.kwargs if several else _kwargs(environment),
+            components=components,
+            num_actions=num_actions,
+            action_low=low,
+            action_high=high,
+            solved_return=None if threshold is None else float(threshold),
+            num_agents=environment.num_agents if several else 1,
+        )
+    except ValueError as error:
+        raise ParameterError(f"environment.id: expected another environment than {name}: {error}") from None
 
 
 def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:

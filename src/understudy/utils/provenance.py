@@ -30,11 +30,15 @@ def check_origin(folder: Path, provenance: dict[str, str], sources: dict[str, Pa
     """Hold a policy's provenance against the descriptions of what lies in the workspace now.
 
     Raises:
-        DataError: the policy in `folder` learned from something else.
+        DataError: the policy in `folder` learned from something else, or what it learned from is not there.
     """
-    for name, claimed in provenance.items():
-        if name in sources and claimed != sha256(sources[name]):
+    for name, path in sources.items():
+        if name not in provenance:
+            continue
+        if not path.exists():
+            raise DataError(f"{path}: expected what {folder} learned from, found no such file")
+        if provenance[name] != sha256(path):
             raise DataError(
-                f"{folder}: expected a policy that learned from {sources[name].parent} ({sha256(sources[name])[:12]}),"
-                f" got one that learned from other {name} ({str(claimed)[:12]}); train it again"
+                f"{folder}: expected a policy that learned from {path.parent} ({sha256(path)[:12]}),"
+                f" got one that learned from other {name} ({str(provenance[name])[:12]}); train it again"
             )
