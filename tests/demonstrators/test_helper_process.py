@@ -52,6 +52,18 @@ def test_a_second_process_that_ends_is_told_of():
         helper.snapshots()
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_second_process_that_is_left_in_the_middle_of_a_step_says_nothing(answered, capfd):
+    """Closed while it steps, and closed while its answer lies unread."""
+    helper = HelperProcess(begun())
+    helper.begin_step([0, 1])
+    if answered:
+        assert helper._connection.poll(10)
+    helper.close()
+    assert helper._process.exitcode == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_second_process_leaves_with_its_parent_and_not_at_ctrl_c():
     reader, writer = os.pipe()
     parent = os.fork()

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_a_demonstrator_beside_the_actor_says_what_it_would_have_done(plan):
 def test_what_goes_wrong_in_a_worker_is_told(plan, workers):
     with refused(DataError, "this actor cannot be made"):
         record_anew(replace(plan, actor=broken_actor), SEEDS, block_size=5, workers=workers, title="test")
+
+
+def test_an_interruption_cancels_the_blocks_that_have_not_begun(plan, tmp_path, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        record(plan, range(400), block_size=4, workers=1, title="test", blocks_folder=tmp_path)
+    assert len(list(tmp_path.glob("block_*"))) < 50
 
 
 def with_return(seed: int, total: float):

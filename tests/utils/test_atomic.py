@@ -74,6 +74,16 @@ def test_what_a_killed_program_left_is_not_taken_over(tmp_path):
     assert names(tmp_path / "out") == ["new.txt"]
 
 
+def test_the_former_folder_that_a_killed_program_left_does_not_stand_in_the_way(tmp_path, old_folder):
+    former = tmp_path / ".out.former"
+    former.mkdir()
+    (former / "older.txt").write_text("older")
+    with replace_folder(old_folder) as unfinished:
+        (unfinished / "new.txt").write_text("new")
+    assert names(old_folder) == ["new.txt"]
+    assert names(tmp_path) == ["out"]
+
+
 def interrupt_after(number: int, monkeypatch) -> None:
     """Raise KeyboardInterrupt once, after the `number`th call that removes a folder or renames."""
     calls = []

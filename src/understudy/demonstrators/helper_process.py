@@ -111,9 +111,13 @@ def _serve(connection: Connection, parents: Connection, environments: Sequence[R
     while True:
         try:
             actions = _receive_awake(connection)
-        except EOFError:
+        except (EOFError, ConnectionError):  # the parent has gone
             return
         if actions is None:
-            connection.send([environment.snapshot() for environment in environments])
+            answer = [environment.snapshot() for environment in environments]
         else:
-            connection.send(step_environments(environments, actions))
+            answer = step_environments(environments, actions)
+        try:
+            connection.send(answer)
+        except ConnectionError:
+            return

@@ -71,14 +71,16 @@ def record(
 
 
 def _follow(blocks: list[Future], counter, bar) -> None:
-    """Move the bar until all blocks are done; the first failure cancels the rest and is raised."""
-    while not all(block.done() for block in blocks):
-        bar.update(counter.value - bar.n)
-        if any(block.done() and block.exception() for block in blocks):
-            for block in blocks:
-                block.cancel()
-            break
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+    """Move the bar until all blocks are done; the first failure, or an interruption, cancels the rest and is raised."""
+    try:
+        while not all(block.done() for block in blocks):
+            bar.update(counter.value - bar.n)
+            if any(block.done() and block.exception() for block in blocks):
+                break
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        for block in blocks:
+            block.cancel()
     for block in blocks:
         if not block.cancelled():
             block.result()

@@ -15,7 +15,8 @@ def replace_folder(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished, former = target.parent / f".{target.name}.unfinished", target.parent / f".{target.name}.former"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for leftover in (unfinished, former) if target.exists() else (unfinished,):  # of a process that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir()
     try:
         yield unfinished
