@@ -91,6 +91,14 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     assert chance < -20 < -12 < scripted
 
 
+@pytest.mark.parametrize("continuous", [False, True])
+def test_nothing_that_the_script_does_is_left_to_chance(continuous):
+    policy = expert(continuous_actions=continuous)
+    observations = np.random.default_rng(0).normal(size=(40, 3, 18)).astype(np.float32)
+    likeliest, drawn = (policy.predict(observations, deterministic=chosen)[0] for chosen in (True, False))
+    np.testing.assert_array_equal(likeliest, drawn)
+
+
 @pytest.mark.parametrize(
     ("environment_id", "kwargs"),
     [
@@ -100,7 +108,11 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     ],
 )
 def test_where_there_is_no_script_it_says_so(environment_id, kwargs):
-    with refused(ParameterError, "expert.algorithm: expected one that learns", f"got scripted for {environment_id}"):
+    with refused(
+        ParameterError,
+        "expert.algorithm: expected mpe2.simple_spread_v3 with all in sight",
+        f"got scripted for {environment_id}",
+    ):
         scripted_expert(EnvironmentParams(id=environment_id, kwargs=kwargs), SCRIPT)
 
 

@@ -37,10 +37,10 @@ class SpreadScript(nn.Module):
             raise ValueError(f"num_agents: expected {state_dim} entries to tell of all agents, got {num_agents} agents")
         self.num_agents, self.stopping_distance, self.tolerance = num_agents, stopping_distance, tolerance
         self.discrete_actions = discrete_actions
-        self.register_buffer("choices", torch.eye(len((STAY, LEFT, RIGHT, DOWN, UP))), persistent=False)
+        self.register_buffer("choices", torch.eye(len((STAY, LEFT, RIGHT, DOWN, UP))).log(), persistent=False)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Action predictions (B, 5) for states (B, S): an action vector, or one for the choice and zero for the rest."""
+        """Action predictions (B, 5) for states (B, S): an action vector, or logits that leave no other choice."""
         observations = states.cpu().double().numpy()
         ways, velocity = self._ways(observations), observations[:, :2]
         lacking = ways - self.stopping_distance * velocity
