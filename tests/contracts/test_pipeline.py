@@ -138,5 +138,5 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(unchanged):
 
 def test_a_missing_output_is_fetched_from_the_cache_and_not_computed(unchanged):
     shutil.rmtree(unchanged / "models" / "expert")
-    assert "Training" not in run(unchanged, "dvc", "checkout")
+    assert "Running stage" not in run(unchanged, "dvc", "repro")
     assert (unchanged / "models" / "expert" / "policy.json").exists()

@@ -266,6 +266,17 @@ def test_a_correction_adds_to_the_actions_of_its_option_alone() -> None:
     torch.testing.assert_close(added, (options == 3)[..., None] * torch.tensor([0.5, -2.0]))
 
 
+@torch.no_grad()
+def test_hidden_actions_change_predictions_in_training_alone() -> None:
+    model, batch = build(action_dropout=1.0), draw_batch(draw_rows()[2])
+    plain = model(batch.states, batch.actions, batch.options, batch.seq_lens)[1]
+    assert torch.equal(model.losses(batch, torch.Generator())[1], plain)
+    hidden = model.train().losses(batch, torch.Generator())[1]
+    assert steps_that_differ(hidden, plain) == [False] + [True] * 5
+    other = Batch(**{**vars(batch), "actions": 1 - batch.actions})
+    assert torch.equal(model.losses(other, torch.Generator())[1], hidden)
+
+
 def test_a_batch_without_options_is_refused() -> None:
     with pytest.raises(ValueError, match="expected options, got none"):
         build().losses(draw_batch(None), torch.Generator())

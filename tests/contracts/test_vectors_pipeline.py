@@ -1,0 +1,52 @@
+"""The whole pipeline, small, where actions are vectors and a component of the state is hidden from the students."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.contracts.small_pipeline import copy_project, run, set_params
+from understudy.policy import load_policy
+from understudy.rollouts.parquet import read_recording
+
+pytestmark = pytest.mark.pipeline
+
+STUDENTS = ("mlp", "decoder", "hierarchical")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project in which the pipeline has run on a car whose velocity students do not see."""
+    folder = tmp_path_factory.mktemp("vectors")
+    copy_project(folder)
+    car = {"environment.id": "MountainCarContinuous-v0", "environment.kwargs": {"max_episode_steps": 40}}
+    set_params(folder, {**car, "sequences.hide": ["observation_1"]})
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def test_every_policy_acts_in_vectors_within_bounds(project):
+    for name in ("expert", "random", *STUDENTS):
+        actions = read_recording(project / "data" / "evaluation" / name).steps["action"]
+        assert actions.dtype == np.float32
+        assert actions.shape[1:] == (1,)
+        assert np.abs(actions).max() <= 1
+
+
+def test_students_do_not_see_what_is_hidden_and_the_expert_does(project):
+    assert load_policy(project / "models" / "expert").view.visible == ("observation_0", "observation_1")
+    for name in STUDENTS:
+        assert load_policy(project / "models" / name).view.visible == ("observation_0",)
+
+
+@pytest.mark.parametrize("name", ["decoder", "hierarchical"])
+def test_where_a_component_is_hidden_state_tokens_carry_differences(project, name):
+    policy = load_policy(project / "models" / name)
+    assert policy.config["state_differences"] is True
+    assert policy.model.embed_state.differences
+
+
+def test_the_summary_judges_all_of_them(project):
+    summary = json.loads((project / "metrics" / "summary.json").read_text())
+    assert set(summary) == {"expert", "random", *STUDENTS}
+    assert all(np.isfinite(entry["score"]) for entry in summary.values())
