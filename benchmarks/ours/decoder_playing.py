@@ -13,7 +13,7 @@ from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.episode import Episode
 from understudy.policy_actor import PolicyActor, load_actor
-from understudy.training.precision import resolve_precision
+from understudy.utils.precision import resolve_precision
 
 FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
 PRECISION = resolve_precision("auto", torch.device("cpu"))
@@ -36,7 +36,9 @@ def work_per_step(actor: PolicyActor, rows: int) -> dict[str, float]:
     with FlopCounterMode(display=False) as counter:
         actor.act(np.zeros((rows, actor.policy.spec.state_dim), dtype=np.float32))
     config = actor.policy.config
-    numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * config["embed_dim"]
+    heads = config.get("num_kv_heads") or config["num_heads"]
+    width = config["embed_dim"] // config["num_heads"] * heads  # of a token's keys, and of its values
+    numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * width
     return {
         "flops_per_step": counter.get_total_flops() / rows,
         "bytes_per_step": getattr(torch, PRECISION).itemsize * numbers,

@@ -1,6 +1,6 @@
 """d3rlpy's DiscreteDecisionTransformer by its own `fit`: demonstrated steps learned from a second, loader included.
 
-Padding does not count; dropout is off, since our decoder has none.
+Padding does not count; dropout is off, as ours is for this measurement.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Hugging Face's DecisionTransformerModel on a numpy loader: demonstrated steps learned from a second, loader included.
 
-Padding does not count; dropout is off, since our decoder has none.
+Padding does not count; dropout is off, as ours is for this measurement.
 """
 
 import argparse
