@@ -45,10 +45,10 @@ def judge_choices(predicted: np.ndarray, labels: np.ndarray = LABELS) -> Accurac
     return held_out_accuracy(Reader(1), by_hand(CHOICES, states, labels, LENGTHS))
 
 
-@pytest.mark.parametrize("most_episodes", [1, 128])
-def test_right_predictions_are_counted_over_all_steps_and_where_the_action_changes(most_episodes, monkeypatch) -> None:
+@pytest.mark.parametrize("most_rows", [1, 128])
+def test_right_predictions_are_counted_over_all_steps_and_where_the_action_changes(most_rows, monkeypatch) -> None:
     """Right at the changes 2, 7 and 10 and at step 3, wrong at the change 4 and elsewhere."""
-    monkeypatch.setattr(accuracy, "MOST_EPISODES", most_episodes)
+    monkeypatch.setattr(accuracy, "MOST_ROWS", most_rows)
     predicted = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
     assert judge_choices(predicted) == Accuracy(4 / 11, 0.75)
 
@@ -70,6 +70,11 @@ def test_vectors_change_beyond_a_tenth_of_the_range_in_any_entry() -> None:
     assert held_out_accuracy(Reader(2), by_hand(VECTORS, predicted, labels, [4])) == Accuracy(0.25, 0.5)
 
 
+def test_vectors_are_judged_within_the_bounds_in_which_they_are_played() -> None:
+    labels, predicted = np.array([[1.0, -2.0], [1.0, -2.0]]), np.array([[9.0, -9.0, 0], [9.0, 9.0, 0]])
+    assert held_out_accuracy(Reader(2), by_hand(VECTORS, predicted, labels, [2])).all_steps == 0.5
+
+
 def test_recorded_actions_are_executed_and_not_the_demonstrated_or_predicted_ones() -> None:
     model, states = Reader(1), np.zeros((3, 3))
     held_out = by_hand(CHOICES, states, np.array([1, 1, 1]), [3], actions=np.array([2, 0, 2]))
@@ -85,9 +90,11 @@ def test_predictions_are_those_of_the_full_pass(family, spec) -> None:
     [batch] = SequenceDataset(held_out, 100, 99).in_order()
     with torch.no_grad():
         preds = model.losses(batch, torch.Generator())[1][batch.mask].numpy()
-    predicted, third = (preds.argmax(-1), 1) if spec.discrete_actions else (preds, 10.0)
-    predicted[::3] += third
-    labels = predicted % 3 if spec.discrete_actions else predicted
+    if spec.discrete_actions:
+        labels = (preds.argmax(-1) + (np.arange(len(preds)) % 3 == 0)) % 3
+    else:
+        labels = preds.clip(spec.action_low, spec.action_high)
+        labels[::3] += 10.0
     assert held_out_accuracy(model, with_columns(held_out, labels=labels)).all_steps == pytest.approx(2 / 3, abs=0.002)
 
 

@@ -126,11 +126,11 @@ def train_climber(best: float, **changes) -> tuple[Climber, Outcome]:
 
 def test_without_patience_training_takes_all_its_steps_and_keeps_the_last_weights() -> None:
     model, outcome = train_climber(0.35, steps=11, evaluate_every=2, patience=None)
-    nlls = [row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve]
+    losses = [row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve]
     assert [row[0] for row in outcome.curve] == [2, 4, 6, 8, 10, 11]
     assert model.weight.item() == model.at_looks[-1]
     assert outcome.kept_step == 11
-    assert outcome.kept.loss == nlls[-1] > min(nlls)
+    assert outcome.kept.loss == losses[-1] > min(losses)
 
 
 def test_with_patience_the_best_weights_are_kept_and_not_the_last() -> None:

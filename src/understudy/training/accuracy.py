@@ -20,7 +20,7 @@ from understudy.training.run import CURVE_COLUMNS, Outcome, rows_on
 from understudy.utils.csvfile import write_csv
 from understudy.utils.jsonfile import write_json
 
-MOST_EPISODES, MOST_STEPS = 128, 2**18  # held in memory together
+MOST_ROWS, MOST_STEPS = 128, 2**18  # held in memory together
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ def held_out_accuracy(model: nn.Module, held_out: Sequences) -> Accuracy:
     device = next(model.parameters()).device
     model.eval()
     longest = int(np.diff(held_out.offsets).max())
-    episodes = max(1, min(MOST_EPISODES, MOST_STEPS // longest))
+    episodes = max(1, min(MOST_ROWS, MOST_STEPS // longest) // held_out.spec.num_agents)
     right, counted = np.zeros(2), np.zeros(2)
     for batch in SequenceDataset(held_out, longest + 1, episodes).in_order():
-        chosen = _follow(model, rows_on(batch, slice(None), device), held_out.spec.discrete_actions)
-        agree, changes = _agree(held_out.spec, chosen.cpu(), batch.labels), _changes(held_out.spec, batch)
+        chosen = _follow(model, rows_on(batch, slice(None), device), held_out.spec).cpu()
+        agree, changes = _agree(held_out.spec, chosen, batch.labels), _changes(held_out.spec, batch)
         right += [int((agree & batch.mask).sum()), int((agree & changes).sum())]
         counted += [int(batch.mask.sum()), int(changes.sum())]
     return Accuracy(float(right[0] / counted[0]), float(right[1] / counted[1]) if counted[1] else None)
@@ -62,7 +62,7 @@ def write_outcome(outcome: Outcome, accuracy: Accuracy, folder: Path) -> None:
     write_json(folder / "held_out.json", held_out)
 
 
-def _follow(model: nn.Module, batch: Batch, discrete_actions: bool) -> Tensor:
+def _follow(model: nn.Module, batch: Batch, spec: EnvironmentSpec) -> Tensor:
     """The likeliest action (B, T) or (B, T, A) at each step of whole episodes, after the recorded ones of the steps before."""
     of_agents = (batch.num_agents,) if hasattr(model, "max_num_agents") else ()
     with batch.states.device:
@@ -73,9 +73,10 @@ def _follow(model: nn.Module, batch: Batch, discrete_actions: bool) -> Tensor:
             preds = _step_among_agents(model, state, observations, executed)
         else:
             preds, _ = model.step(state, observations)
-        chosen.append(preds.argmax(-1) if discrete_actions else preds)
+        chosen.append(preds.argmax(-1) if spec.discrete_actions else preds)
         model.acted(state, executed)
-    return torch.stack(chosen, dim=1)
+    played = torch.stack(chosen, dim=1)
+    return played if spec.discrete_actions else played.clamp(*played.new_tensor([spec.action_low, spec.action_high]))
 
 
 def _step_among_agents(model: nn.Module, state: PlayState, observations: Tensor, executed: Tensor) -> Tensor:
