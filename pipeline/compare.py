@@ -19,7 +19,7 @@ EVALUATION, MODELS, METRICS = Path("data/evaluation"), Path("models"), Path("met
 
 def work(params: Params) -> None:
     judged = {name: Judged(read_recording(EVALUATION / name)) for name in (EXPERT, RANDOM)}
-    for name in params.policies:
+    for name, policy in params.policies.items():
         path = MODELS / name / "held_out.json"
         held_out = read_json(path)
         for key in ("action_accuracy", "change_accuracy"):
@@ -31,6 +31,7 @@ def work(params: Params) -> None:
             held_out["action_accuracy"],
             held_out["change_accuracy"],
             read_recording(shuffled) if shuffled.exists() else None,
+            policy.model_extra.get("num_options"),
         )
     comparison = params.comparison
     bootstrap = Bootstrap(comparison.resamples, comparison.confidence, comparison.seed)

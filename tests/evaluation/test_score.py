@@ -49,10 +49,10 @@ def test_entries_have_exactly_the_documented_keys():
 
 
 def test_how_options_are_used_is_told_of_those_who_have_some():
-    """Episodes of two steps: held 2, 1, 1, 2, 2 and then 2 steps each; option 1 is never used."""
+    """Episodes of two steps: held 2, 1, 1, 2, 2 and then 2 steps each; of four options two are never used."""
     options = [0, 0, 2, 0, 2, 2, 0, 0, *[2] * 8]
-    summary = summarise(judged(student=Judged(recording(GOOD, options=options))), BOOTSTRAP)
-    assert summary["student"]["option_usage"] == [0.3125, 0.0, 0.6875]
+    summary = summarise(judged(student=Judged(recording(GOOD, options=options), num_options=4)), BOOTSTRAP)
+    assert summary["student"]["option_usage"] == [0.3125, 0.0, 0.6875, 0.0]
     assert summary["student"]["option_dwell"] == 2.0
 
 

@@ -21,12 +21,13 @@ EXPERT, RANDOM, BASELINE = "expert", "random", "mlp"
 @dataclass(frozen=True)
 class Judged:
     """One policy's evaluation: its recording, its accuracy on held-out episodes, there at all steps and at those where the
-    demonstrated action changes, and its play with shuffled options."""
+    demonstrated action changes, and its play with shuffled options, of which it has `num_options`."""
 
     recording: Recording
     action_accuracy: float | None = None
     change_accuracy: float | None = None
     shuffled: Recording | None = None
+    num_options: int | None = None
 
 
 def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict[str, Any]]:
@@ -59,8 +60,8 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
             entry["on_policy_agreement"] = _agreement(each.recording)
             if BASELINE in returns and name != BASELINE:
                 entry |= _gain(bootstrap, returns[name], returns[BASELINE], expert, random)
-        if (each.recording.steps["option"] != NO_OPTION).any():
-            entry |= _options(each.recording)
+        if each.num_options is not None and (each.recording.steps["option"] != NO_OPTION).all():
+            entry |= _options(each.recording, each.num_options)
         if each.shuffled is not None:
             entry |= _score("shuffled_score", bootstrap, each.shuffled.episodes["return"], expert, random)
         summary[name] = entry
@@ -137,12 +138,12 @@ def _gain(
     }
 
 
-def _options(recording: Recording) -> dict[str, Any]:
+def _options(recording: Recording, num_options: int) -> dict[str, Any]:
     """How the policy used its options; an agent's steps follow one another."""
     options, step = (
         recording.steps[name].reshape(-1, recording.spec.num_agents).T.reshape(-1) for name in ("option", "step")
     )
-    used = describe_usage(options, step == 0, int(options.max()) + 1)
+    used = describe_usage(options, step == 0, num_options)
     return {"option_usage": used["usage"], "option_dwell": used["median_dwell"]}
 
 

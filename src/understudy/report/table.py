@@ -16,7 +16,7 @@ def format_table(summary: dict[str, dict[str, Any]]) -> str:
 def describe_options(summary: dict[str, dict[str, Any]]) -> list[str]:
     """A sentence for each policy that plays with options."""
     return [
-        f"{name}: uses each option in at least {100 * min(entry['option_usage']):.0f} % of the steps, holds one for"
+        f"{name}: uses each option in at least {int(100 * min(entry['option_usage']))} % of the steps, holds one for"
         f" {entry['option_dwell']:.0f}; with options shuffled the score is {_with_interval(entry, 'shuffled_score')}"
         for name, entry in summary.items()
         if "shuffled_score" in entry
