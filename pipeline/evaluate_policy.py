@@ -15,6 +15,7 @@ from understudy.rollouts.record import Plan, record
 from understudy.stage import run_policy_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
+from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_origin
 
 EXPERT = Path("models/expert")
@@ -29,18 +30,18 @@ def work(params: Params, name: str) -> None:
     student, evaluation = Path("models") / name, params.evaluation
     policy, expert = load_policy(student), load_policy(EXPERT)
     spec, device = expert.spec, playing_device(policy, params.compute.device)
+    # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
+    precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)
     check_environment(EXPERT, spec, params.environment)
     check_environment(student, policy.spec, params.environment)
     check_origin(student, policy.provenance, SOURCES)
     inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
-    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", [evaluation.model_dump(), device.type], inputs)
+    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", [evaluation.model_dump(), precision, device.type], inputs)
     with replace_folder(Path("data/evaluation") / name) as folder:
         for shuffle, title, target in ((False, name, folder), (True, f"{name}, options shuffled", folder / "shuffled")):
             if shuffle and not hasattr(policy.model, "num_options"):
                 continue
-            actor = partial(
-                load_actor, student, shuffle_options=shuffle, precision=evaluation.precision, device=device.type
-            )
+            actor = partial(load_actor, student, shuffle_options=shuffle, precision=precision, device=device.type)
             plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
             episodes = record(
                 plan,

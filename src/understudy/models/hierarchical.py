@@ -137,8 +137,8 @@ class HierarchicalTransformer(nn.Module):
         """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
 
         All terms are means over the same steps, so that their sum is the negative log-likelihood of options and actions
-        together. The option enters at the steps where one begins. The first step of an episode always begins one, so
-        terminations enter from the second on.
+        together, unless `continuous_loss` is "mse". The option enters at the steps where one begins. The first step of an
+        episode always begins one, so terminations enter from the second on.
         """
         if batch.options is None:
             raise ValueError("batch: expected options, got none; the policy should learn from labelled sequences")

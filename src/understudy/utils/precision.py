@@ -1,4 +1,4 @@
-"""Number formats of training."""
+"""Number formats of training and of play."""
 
 import contextlib
 
