@@ -80,6 +80,7 @@ QUICK = Settings(
 )
 OWN_FORMAT = resolve_precision("auto", torch.device("cpu"))
 ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS, BLOCK_SIZE = 64, 20, 2, 128, 20, 100
+TWO_BARE = "bare environments in two processes"
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def ppo_rate(settings: Settings, params: Params) -> Group:
         ),
     }
     work = f"PPO training, {settings.ppo_steps:,} steps, equal hyperparameters"
-    floor = ("bare environment", lambda ours, machine: machine["environment"])
+    floor = (TWO_BARE, lambda ours, machine: machine["environments_2"])
     return Group(
         settings.rounds,
         programs,
@@ -163,7 +164,7 @@ def ppo_time(settings: Settings, params: Params) -> Group:
         "zoo": Program.of("rl-baselines3-zoo, ppo.yml", "peers.zoo_snapshots", threads=params.expert.threads, **given),
     }
     work = f"PPO training to a mean return of {settings.target_return:g} on {settings.judged_episodes} held-out seeds"
-    floor = ("bare environment", lambda ours, machine: ours["steps"] / machine["environment"])
+    floor = (TWO_BARE, lambda ours, machine: ours["steps"] / machine["environments_2"])
     row = Comparison(work, "ours", "zoo", "seconds", floor, unit="s", faster_is="lower")
     return Group(settings.seeds, programs, (row,))
 
@@ -207,36 +208,46 @@ def gemm_floor(precision: str) -> tuple[str, Callable[[Figures, Figures], float]
 
 
 def playing(settings: Settings) -> Group:
-    play = partial(Program.of, module="ours.decoder_playing")
-    programs = {
-        "ours": play(f"understudy, {PLAYED_ROWS} rows", rows=PLAYED_ROWS, episodes=settings.played_episodes),
-        "ours one row": play("understudy, 1 row", rows=1, episodes=max(1, settings.played_episodes // 32)),
-        "d3rlpy": Program.of(
-            "d3rlpy, stateful wrapper", "peers.d3rlpy_playing", context=LENGTH, steps=settings.peer_steps
-        ),
-    }
+    programs, formats = {}, dict.fromkeys((OWN_FORMAT, "float32"))
+    for precision, rows in [(each, PLAYED_ROWS) for each in formats] + [(OWN_FORMAT, 1)]:
+        programs[f"{precision} {rows}"] = Program.of(
+            f"understudy, {rows} row{'s' * (rows > 1)}, {precision}",
+            "ours.decoder_playing",
+            rows=rows,
+            episodes=settings.played_episodes if rows > 1 else max(1, settings.played_episodes // 32),
+            precision=precision,
+        )
     work = f"playing the decoder, context {LENGTH}, one thread"
-    floor = ("bare environment + max(FLOPs / GEMM rate, bytes / bandwidth)", playing_floor)
-    bare = Comparison(
-        work,
-        "ours",
-        "ours",
-        "steps_per_second",
-        floor,
-        theirs_key="bare_steps_per_second",
-        theirs_who="the bare environment, same actions",
+    what = "bare environment + max(FLOPs / GEMM rate, bytes / bandwidth)"
+    rows = [
+        Comparison(
+            work,
+            f"{precision} {PLAYED_ROWS}",
+            f"{precision} {PLAYED_ROWS}",
+            "steps_per_second",
+            (what, partial(playing_floor, precision)),
+            theirs_key="bare_steps_per_second",
+            theirs_who="the bare environment, same actions",
+        )
+        for precision in formats
+    ]
+    rows += [
+        Comparison(work, ours, "d3rlpy", "steps_per_second", (what, partial(playing_floor, ours.split()[0])))
+        for ours in programs
+    ]
+    peer = Program.of(
+        "d3rlpy, stateful wrapper, 1 row, float32", "peers.d3rlpy_playing", context=LENGTH, steps=settings.peer_steps
     )
-    peers = [Comparison(work, ours, "d3rlpy", "steps_per_second", floor) for ours in ("ours", "ours one row")]
-    return Group(settings.rounds, programs, (bare, *peers))
+    return Group(settings.rounds, programs | {"d3rlpy": peer}, tuple(rows))
 
 
-def playing_floor(ours: Figures, machine: Figures) -> float:
-    return 1 / (1 / ours["bare_steps_per_second"] + acting_seconds(ours, machine))
+def playing_floor(precision: str, ours: Figures, machine: Figures) -> float:
+    return 1 / (1 / ours["bare_steps_per_second"] + acting_seconds(precision, ours, machine))
 
 
-def acting_seconds(ours: Figures, machine: Figures) -> float:
+def acting_seconds(precision: str, ours: Figures, machine: Figures) -> float:
     """The least that one row's step of the model can take on one thread."""
-    return max(ours["flops_per_step"] / machine[f"{OWN_FORMAT}_1"], ours["bytes_per_step"] / machine["bytes_1"])
+    return max(ours["flops_per_step"] / machine[f"{precision}_1"], ours["bytes_per_step"] / machine["bytes_1"])
 
 
 def recording(settings: Settings) -> Group:
@@ -254,7 +265,7 @@ def recording(settings: Settings) -> Group:
         for work in works
         for workers in (1, 2)
     }
-    floor = ("bare environments in two processes", lambda ours, machine: machine["environments_2"])
+    floor = (TWO_BARE, lambda ours, machine: machine["environments_2"])
     rows = [
         Comparison(f"{work} {episodes} episodes of the decoder", f"{work}, 2", f"{work}, 1", "steps_per_second", floor)
         for work in works
@@ -266,20 +277,23 @@ def cost(settings: Settings) -> Group:
     given = {"length": settings.length, "window": settings.length // WINDOWS, "contexts": settings.contexts}
     programs = {
         "ours": Program.of(
-            f"understudy, {PLAYED_ROWS} rows",
+            f"understudy, {PLAYED_ROWS} rows, {OWN_FORMAT}",
             "ours.decoder_cost",
             rows=PLAYED_ROWS,
             steps=settings.context_steps,
             **given,
         ),
-        "d3rlpy": Program.of("d3rlpy, 1 row", "peers.d3rlpy_cost", steps=settings.peer_context_steps, **given),
+        "d3rlpy": Program.of("d3rlpy, 1 row, float32", "peers.d3rlpy_cost", steps=settings.peer_context_steps, **given),
     }
     row = Comparison(
         f"one step of the decoder, the last of {settings.length:,} against the first",
         "ours",
         "ours",
         "last",
-        ("max(FLOPs / GEMM rate, bytes / bandwidth)", lambda ours, machine: 1e6 * acting_seconds(ours, machine)),
+        (
+            "max(FLOPs / GEMM rate, bytes / bandwidth)",
+            lambda ours, machine: 1e6 * acting_seconds(OWN_FORMAT, ours, machine),
+        ),
         theirs_key="first",
         theirs_who="understudy, an episode's first steps",
         unit="µs",

@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from benchmarks.ours.decoder_playing import PRECISION, work_per_step
+from benchmarks.ours.decoder_playing import work_per_step
 from understudy.policy import Policy, build_model, load_policy, save_policy
 from understudy.policy_actor import load_actor
+from understudy.utils.precision import resolve_precision
 
 WARM_UP = 10
+PRECISION = resolve_precision("auto", torch.device("cpu"))
 
 
 def with_context(policy: Policy, context: int) -> Policy:
@@ -60,7 +63,11 @@ def main() -> None:
         for context in given.contexts
     ]
     figures = {"by_step": by_step, "by_context": by_context, "first": by_step[0][1], "last": by_step[-1][1]}
-    print(json.dumps(figures | work_per_step(load_actor(Path("models/decoder"), precision=PRECISION), given.rows)))
+    print(
+        json.dumps(
+            figures | work_per_step(load_actor(Path("models/decoder"), precision=PRECISION), given.rows, PRECISION)
+        )
+    )
 
 
 if __name__ == "__main__":

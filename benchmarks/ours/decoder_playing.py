@@ -13,10 +13,8 @@ from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.episode import Episode
 from understudy.policy_actor import PolicyActor, load_actor
-from understudy.utils.precision import resolve_precision
 
 FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
-PRECISION = resolve_precision("auto", torch.device("cpu"))
 
 
 def replay(environment, episodes: list[Episode]) -> float:
@@ -29,7 +27,7 @@ def replay(environment, episodes: list[Episode]) -> float:
     return time.perf_counter() - begun
 
 
-def work_per_step(actor: PolicyActor, rows: int) -> dict[str, float]:
+def work_per_step(actor: PolicyActor, rows: int, precision: str) -> dict[str, float]:
     """Floating-point operations of a row's step, and the bytes of keys and values that it has to read."""
     actor.start(rows)
     actor.reset(np.arange(rows), np.arange(rows))
@@ -41,7 +39,7 @@ def work_per_step(actor: PolicyActor, rows: int) -> dict[str, float]:
     numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * width
     return {
         "flops_per_step": counter.get_total_flops() / rows,
-        "bytes_per_step": getattr(torch, PRECISION).itemsize * numbers,
+        "bytes_per_step": getattr(torch, precision).itemsize * numbers,
     }
 
 
@@ -49,8 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--episodes", type=int, required=True)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     given = parser.parse_args()
-    actor = load_actor(Path("models/decoder"), precision=PRECISION)
+    actor = load_actor(Path("models/decoder"), precision=given.precision)
     spec = actor.policy.spec
     environments = [make_environment(spec.environment_id, spec.kwargs) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)
@@ -63,7 +62,7 @@ def main() -> None:
         "steps_per_second": steps / seconds,
         "bare_steps_per_second": steps / replay(environments[0], episodes),
     }
-    print(json.dumps(figures | work_per_step(actor, given.rows)))
+    print(json.dumps(figures | work_per_step(actor, given.rows, given.precision)))
 
 
 if __name__ == "__main__":

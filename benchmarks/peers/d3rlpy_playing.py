@@ -27,6 +27,8 @@ def main() -> None:
     actor = algorithm.as_stateful_wrapper(target_return=280.0, action_sampler=GreedyTransformerActionSampler())
     environment = gymnasium.make("LunarLander-v3", disable_env_checker=True)
     seed, (observation, _), reward = FIRST_SEED, environment.reset(seed=FIRST_SEED), 0.0
+    actor.predict(observation, reward)  # the first call takes longer
+    actor.reset()
     begun = time.perf_counter()
     for _ in range(given.steps):
         observation, reward, terminated, truncated, _ = environment.step(int(actor.predict(observation, reward)))

@@ -80,7 +80,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     loader, model = Loader(read(given.seeds), given.rows, given.length), make_model()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 
     def update(batch: dict[str, Tensor]) -> None:
         labels = batch.pop("labels")
