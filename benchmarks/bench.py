@@ -24,6 +24,7 @@ from benchmarks.table import markdown
 from understudy.errors import DataError, ParameterError
 from understudy.params import load_params
 from understudy.sequences.store import open_sequences
+from understudy.utils.atomic import replace_file
 
 HERE = Path(__file__).parent
 PEERS_PYTHON, PEERS_LOCK = HERE / ".venv/bin/python", HERE / "peers/requirements.lock"
@@ -173,7 +174,8 @@ def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, c
                 machine = medians(figures["machine"])
             content["groups"][name] = report(group, figures, failures, machine)
             content["groups"][name] |= {"settings": asdict(settings), "quick": settings.quick, "machine_rates": machine}
-            path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            with replace_file(path) as unfinished:
+                unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> None:
@@ -185,12 +187,14 @@ def main() -> None:
         "--only", metavar="NAME", nargs="+", default=[], help="ppo_rate, ppo_time, training, playing, recording, cost"
     )
     given = parser.parse_args()
+    if any(number is not None and number < 1 for number in (given.rounds, given.seeds)):
+        parser.error(f"--rounds, --seeds: expected at least 1, got {given.rounds} and {given.seeds}")
     settings = QUICK if given.quick else FULL
     settings = replace(settings, rounds=given.rounds or settings.rounds, seeds=given.seeds or settings.seeds)
     root = HERE / "quick" if given.quick else HERE
     path = root / "results/peers.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = json.loads(path.read_text()) if given.only and path.exists() else {"groups": {}}
+    content = json.loads(path.read_text()) if path.exists() else {"groups": {}}
     content["machine"] = describe_machine()
     try:
         chosen = groups(settings, load_params(Path("params.yaml")))
@@ -200,6 +204,8 @@ def main() -> None:
         measure_all(chosen, given.only, settings, content, path)
     except (BenchmarkError, DataError, ParameterError) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted; the groups that were done are in peers.json")
     (root / "results/peers.md").write_text(markdown(content, list(chosen)))
     write_figures(root / "figures", content, list(chosen))
     errors = [error for name in chosen for error in content["groups"].get(name, {}).get("errors", [])]
