@@ -41,19 +41,23 @@ lint: .venv/installed
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# The peers' own environment. --no-deps: d3rlpy asks for an older gymnasium, whose physics would be other than ours.
+# The peers' own environment; torch with what its build needs, which for CUDA's is much. --no-deps for the rest: d3rlpy asks for
+# an older gymnasium, whose physics would be other than ours.
 benchmarks/.venv/installed: benchmarks/peers/requirements.lock
 	rm -rf benchmarks/.venv
 	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check $$(grep ^torch== benchmarks/peers/requirements.lock)
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers/requirements.lock
 	@touch $@
 
-# Resolve pyproject.toml anew into requirements.lock, which pins everything.
+# Resolve pyproject.toml anew into requirements.lock, which pins everything that torch's CPU build needs.
 lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
-	.venv-lock/bin/python -m pip freeze --exclude understudy | sed 's/+cpu$$//' > requirements.lock
+	.venv-lock/bin/python -m pip freeze --exclude understudy > .venv-lock/frozen
+	sed 's/+cpu$$//' .venv-lock/frozen > .venv-lock/requirements.lock
+	mv .venv-lock/requirements.lock requirements.lock
 	rm -rf .venv-lock build
 
 clean:
