@@ -9,10 +9,12 @@ with_columns(sequences, ...)     -- others in their place
 two_rules(spec, seed)            -- demonstrations in which the step is known where one rule follows another
 refused(kind, *parts)            -- the block must fail with one line that holds the parts
 printed_by(program, ...)         -- what a program prints in a fresh process
+imported(path)                   -- a program outside of the package, as a module
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
 """
 
 import copy
+import importlib.util
 import json
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -67,6 +70,14 @@ def printed_by(program: str, *arguments: str) -> str:
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def imported(path: Path) -> ModuleType:
+    """The program at `path` as a module of its own; nothing of it runs but what runs at import."""
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, *shape: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The table and the figure of studies/hidden_velocity, from summaries of known numbers."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import imported
 from tests.contracts.small_pipeline import environment
 from tests.imports import ROOT, SOURCE
 from understudy.errors import DataError
@@ -19,10 +19,7 @@ STUDY = ROOT / "studies" / "hidden_velocity"
 
 @pytest.fixture
 def draw():
-    specification = importlib.util.spec_from_file_location("draw", STUDY / "draw.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return imported(STUDY / "draw.py")
 
 
 @pytest.fixture

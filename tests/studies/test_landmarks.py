@@ -1,11 +1,9 @@
 """Who ends where in studies/multi_agent, from episodes of known ends."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
-from tests.builders import refused
+from tests.builders import imported, refused
 from tests.imports import ROOT
 from tests.toys import recording
 from understudy.episode import NO_OPTION, Episode
@@ -24,10 +22,7 @@ BOTH_LEFT = [[0, 0.1, 0, 0.9, 0], [0, 0, 0.2, 0.8, 0.2]]
 
 @pytest.fixture
 def landmarks():
-    specification = importlib.util.spec_from_file_location("landmarks", ROOT / "studies/multi_agent/landmarks.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return imported(ROOT / "studies/multi_agent/landmarks.py")
 
 
 def episode(seed: int, *observations) -> Episode:
