@@ -6,6 +6,7 @@ random_episodes(spec, lengths)   -- episodes with different numbers everywhere
 written_recording, written_store -- the same on disk
 by_hand, in_random_states        -- sequences of given numbers
 with_columns(sequences, ...)     -- others in their place
+in_other_units(sequences)        -- the same action vectors, of an environment with larger ones
 two_rules(spec, seed)            -- demonstrations in which the step is known where one rule follows another
 refused(kind, *parts)            -- the block must fail with one line that holds the parts
 printed_by(program, ...)         -- what a program prints in a fresh process
@@ -185,6 +186,15 @@ def with_columns(sequences: Sequences, **columns: np.ndarray) -> Sequences:
     kept = {name: getattr(sequences, name) for name in ("states", "labels", "actions", "returns_to_go")}
     other = by_hand(sequences.spec, lengths=np.diff(sequences.offsets), **kept | columns)
     return replace(sequences, steps=other.steps)
+
+
+def in_other_units(sequences: Sequences, unit: float = 2.0**-12) -> Sequences:
+    """The same action vectors, measured in `unit` as their bounds are; a power of two changes no digit."""
+    low, high = (
+        tuple(bound / unit for bound in bounds) for bounds in (sequences.spec.action_low, sequences.spec.action_high)
+    )
+    stretched = replace(sequences, spec=replace(sequences.spec, action_low=low, action_high=high))
+    return with_columns(stretched, labels=sequences.labels / unit, actions=sequences.actions / unit)
 
 
 def in_random_states(spec: EnvironmentSpec, labels: np.ndarray, lengths: Sequence[int], seed: int = 0) -> Sequences:

@@ -89,6 +89,34 @@ def test_action_vectors_outside_known_bounds_are_refused(family: type[nn.Module]
     assert "action_bounds" not in model.state_dict()
 
 
+@pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
+@pytest.mark.parametrize("loss", ["nll", "mse"])
+def test_a_range_of_actions_is_learned_like_any_other(family: type[nn.Module], loss: str) -> None:
+    """In other units predictions are stretched as the actions are, gradients are the same, and densities less by the stretch."""
+    middle, half_range = torch.tensor([1000.0, -0.25]), torch.tensor([512.0, 0.125])
+    bounds = ([-1.0, -1.0], [1.0, 1.0]), ((middle - half_range).tolist(), (middle + half_range).tolist())
+    one, other = (build(family, False, continuous_loss=loss, action_bounds=each) for each in bounds)
+    batch = draw_batch(family, False)
+    stretched = middle + half_range * batch.actions
+    stretched_batch = Batch(**vars(batch) | {"actions": stretched, "labels": stretched})
+    terms, preds = one.losses(batch, torch.Generator())
+    stretched_terms, stretched_preds = other.losses(stretched_batch, torch.Generator())
+    torch.testing.assert_close(stretched_preds, middle + half_range * preds)
+    less_dense = half_range.log().sum() if loss == "nll" else 0.0
+    torch.testing.assert_close(stretched_terms["action"], terms["action"] + less_dense)
+    sum(terms.values()).backward()
+    sum(stretched_terms.values()).backward()
+    for weights, others in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(others.grad, weights.grad, rtol=1e-3, atol=1e-5)
+    state, observations, executed = other.new_state(2 * COUNT), torch.randn(2 * COUNT, 3), torch.rand(2 * COUNT, 2)
+    own_state = one.new_state(2 * COUNT)
+    for _ in range(2):
+        played, stretched_played = one.step(own_state, observations)[0], other.step(state, observations)[0]
+        torch.testing.assert_close(stretched_played, middle + half_range * played)
+        one.acted(own_state, executed)
+        other.acted(state, middle + half_range * executed)
+
+
 def gradients(model: nn.Module, batch: Batch) -> tuple[list[Tensor], int]:
     """Predictions and gradients, and how many entries were kept for them."""
     sizes: list[int] = []

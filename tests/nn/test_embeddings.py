@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
+from understudy.nn.heads import ActionRange
 
 
 def test_the_step_before_the_first_is_the_first() -> None:
@@ -54,6 +55,14 @@ def test_an_action_vector_is_projected() -> None:
     embed.embed.weight.copy_(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
     embed.embed.bias.copy_(torch.tensor([0.0, 100.0]))
     assert embed(torch.tensor([3.0, 4.0])).tolist() == [7.0, 99.0]
+
+
+@torch.no_grad()
+def test_an_action_vector_is_seen_within_its_range() -> None:
+    embed = ActionEmbedding(2, 2, discrete_actions=False, action_range=ActionRange(2, ([0.0, -10.0], [8.0, 10.0])))
+    embed.embed.weight.copy_(torch.eye(2))
+    embed.embed.bias.zero_()
+    assert embed(torch.tensor([6.0, -10.0])).tolist() == [0.5, -1.0]
 
 
 @torch.no_grad()

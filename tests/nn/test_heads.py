@@ -1,9 +1,13 @@
 """Heads, against the formula W x + b computed by hand from their weights."""
 
+import math
+
 import pytest
 import torch
 
-from understudy.nn.heads import ActionHead, ValueHead, multilayer_perceptron
+from understudy.nn.heads import ActionHead, ActionRange, ValueHead, multilayer_perceptron
+
+RANGE = ([-1.0, 10.0], [3.0, 30.0])
 
 
 @pytest.mark.parametrize(("name", "activation"), [("relu", torch.relu), ("tanh", torch.tanh)])
@@ -65,6 +69,35 @@ def test_means_by_squared_error_have_no_deviation_of_their_own() -> None:
     assert head.predict.weight.shape == (3, 4)
     torch.testing.assert_close(mean, hidden @ head.predict.weight.T + head.predict.bias)
     assert log_std.exp().tolist() == torch.zeros(2, 5, 3).tolist()
+
+
+def test_a_range_is_from_minus_one_to_one_inside_a_model() -> None:
+    actions = torch.tensor([[-1.0, 30.0], [3.0, 10.0], [1.0, 15.0]])
+    assert ActionRange(2, RANGE).inside(actions).tolist() == [[-1.0, 1.0], [1.0, -1.0], [0.0, -0.5]]
+
+
+def test_a_mean_and_its_deviation_have_the_environments_units_outside_a_model() -> None:
+    mean, log_std = ActionRange(2, RANGE).outside(torch.tensor([0.0, 0.5]), torch.tensor([0.0, -1.0]))
+    assert mean.tolist() == [1.0, 25.0]
+    torch.testing.assert_close(log_std.exp(), torch.tensor([2.0, 10 / math.e]))
+
+
+@pytest.mark.parametrize("gaussian", [True, False])
+def test_a_head_stretches_what_it_predicts_to_the_range(gaussian: bool) -> None:
+    head = ActionHead(1, 2, False, "nll" if gaussian else "mse", ActionRange(2, RANGE))
+    mean, log_std = head.split(torch.tensor([0.0, 0.5, -9.0, 9.0] if gaussian else [0.0, 0.5]))
+    assert mean.tolist() == [1.0, 25.0]
+    expected = [-5 + math.log(2), 2 + math.log(10)] if gaussian else [-math.inf] * 2
+    assert log_std.tolist() == pytest.approx(expected)
+
+
+def test_a_range_is_no_weight() -> None:
+    assert ActionRange(2, RANGE).state_dict() == {}
+
+
+def test_bounds_of_every_entry_are_asked_for() -> None:
+    with pytest.raises(ValueError, match="action_bounds: expected 2 numbers each, got 2 and 1"):
+        ActionRange(2, ([-1.0, 0.0], [1.0]))
 
 
 @torch.no_grad()

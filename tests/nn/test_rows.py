@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from understudy.nn.cache import PlayState
+from understudy.nn.heads import ActionRange
 from understudy.nn.rows import (
     advance_to_state,
-    bounds_tensor,
     check_bounds,
     check_rows,
     check_sizes,
@@ -95,16 +95,9 @@ def test_sizes_of_nothing_are_refused_by_name() -> None:
         check_sizes(state_dim=1, action_dim=0)
 
 
-def test_bounds_of_every_entry_are_asked_for() -> None:
-    assert bounds_tensor(None, 2) is None
-    assert bounds_tensor(([-1, 0], [1, 2.5]), 2).tolist() == [[-1.0, 0.0], [1.0, 2.5]]
-    with pytest.raises(ValueError, match="action_bounds: expected 2 numbers each, got 2 and 1"):
-        bounds_tensor(([-1.0, 0.0], [1.0]), 2)
-
-
 @pytest.mark.parametrize("value", [2.6, -0.1, float("nan")])
 def test_an_action_outside_its_bounds_is_refused_where_it_counts(value: float) -> None:
-    bounds, actions = torch.tensor([[-1.0, 0.0], [1.0, 2.5]]), torch.zeros(1, 3, 2)
+    bounds, actions = ActionRange(2, ([-1.0, 0.0], [1.0, 2.5])), torch.zeros(1, 3, 2)
     actions[0, 0], actions[0, 2, 1] = torch.tensor([-1.0, 2.5]), value
     check_bounds(actions, torch.tensor([[True, True, False]]), bounds)
     check_bounds(actions, torch.ones(1, 3, dtype=torch.bool), None)

@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import CHOICES, SPECS, VECTORS, by_hand, in_random_states, refused, two_rules, with_columns
+from tests.builders import (
+    CHOICES,
+    SPECS,
+    VECTORS,
+    by_hand,
+    in_other_units,
+    in_random_states,
+    refused,
+    two_rules,
+    with_columns,
+)
 from understudy.errors import DataError
 from understudy.options.discovery import find_options, step_features
 from understudy.params import OptionParams
@@ -90,6 +100,11 @@ def test_the_likeliest_of_several_fits_is_kept():
     assert score(seed=1, restarts=4) == max(alone)
 
 
+def test_options_are_the_same_in_other_units_of_the_actions():
+    sequences, _ = two_rules(VECTORS, seed=0)
+    np.testing.assert_array_equal(step_features(in_other_units(sequences)), step_features(sequences))
+
+
 def test_features_are_the_normalised_state_and_the_demonstrated_action():
     sequences, _ = two_rules(VECTORS, seed=0, episodes=1)
     scales = replace(sequences.normalisation, state_mean=(1.0, 2.0, 3.0), state_std=(2.0, 4.0, 8.0))
@@ -97,7 +112,7 @@ def test_features_are_the_normalised_state_and_the_demonstrated_action():
     expected = (sequences.states.astype(np.float64) - [1.0, 2.0, 3.0]) / [2.0, 4.0, 8.0]
     assert got.dtype == np.float64
     np.testing.assert_allclose(got[:, :3], expected, atol=1e-6)
-    np.testing.assert_array_equal(got[:, 3:], sequences.labels)
+    np.testing.assert_allclose(got[:, 3:], (sequences.labels - [0.0, -0.75]) / [1.0, 1.25], atol=1e-6)
 
 
 def assert_labels_every_step(model, sequences) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import CHOICES, VECTORS, in_random_states, with_columns
+from tests.builders import CHOICES, VECTORS, in_other_units, in_random_states, with_columns
 from understudy.options.metrics import information_about_actions
 
 STEPS = 600
@@ -63,6 +63,13 @@ def test_information_is_about_the_demonstrated_action():
     training, held_out = deciding_choices(0), deciding_choices(1)
     executed = [with_columns(part, actions=np.zeros(STEPS)) for part in (training, held_out)]
     assert information_about_actions(*executed) == information_about_actions(training, held_out)
+
+
+def test_information_is_the_same_in_other_units_of_the_actions():
+    parts = deciding_vectors(0), deciding_vectors(1)
+    # Far below what a variance is kept above in the units of the range.
+    larger = [in_other_units(part, 2.0**12) for part in parts]
+    assert information_about_actions(*larger) == information_about_actions(*parts)
 
 
 def test_information_is_the_same_each_time():

@@ -15,13 +15,11 @@ from torch import Tensor, nn
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionHead, ValueHead
+from understudy.nn.heads import ActionBounds, ActionHead, ActionRange, ValueHead
 from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.rows import (
-    ActionBounds,
     advance_to_state,
-    bounds_tensor,
     check_arguments,
     check_bounds,
     check_entries,
@@ -51,7 +49,8 @@ class ActionTransformer(nn.Module):
         action_dropout: chance that a past action is hidden in a training batch.
         difference_scale: usual size (S,) of a state's change in a step; None for one.
         continuous_loss: of action vectors, "nll" with a learned, state-dependent standard deviation, or "mse".
-        action_bounds: lowest and highest action vector, (A,) each, against which `forward` checks; None where not known.
+        action_bounds: lowest and highest action vector, (A,) each, between which the model scales them and against which
+            `forward` checks; None where not known, and vectors are then taken as they are.
         gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
 
     Raises:
@@ -84,7 +83,8 @@ class ActionTransformer(nn.Module):
         self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
-        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions, self.action_range)
         self.trunk = Trunk(
             embed_dim,
             num_layers,
@@ -94,10 +94,9 @@ class ActionTransformer(nn.Module):
             num_kv_heads=num_kv_heads,
             gradient_checkpointing=gradient_checkpointing,
         )
-        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss, self.action_range)
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
-        self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
 
     def forward(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Action predictions (B, T, A), logits or means, and values (B, T).
@@ -155,7 +154,7 @@ class ActionTransformer(nn.Module):
         check_rows(states, actions, seq_lens, self.max_seq_len)
         sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
-        check_bounds(actions, create_padding_mask(seq_lens, states.shape[1]), self.action_bounds)
+        check_bounds(actions, create_padding_mask(seq_lens, states.shape[1]), self.action_range)
 
     def _tokens(self, states: Tensor, actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor, int]:
         return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, hide)])

@@ -23,13 +23,11 @@ from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_
 from understudy.losses.masking import masked_mean
 from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionHead, ValueHead
+from understudy.nn.heads import ActionBounds, ActionHead, ActionRange, ValueHead
 from understudy.nn.interleave import interleave, pick
 from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.rows import (
-    ActionBounds,
     advance_to_state,
-    bounds_tensor,
     check_arguments,
     check_bounds,
     check_entries,
@@ -88,7 +86,8 @@ class HierarchicalTransformer(nn.Module):
         self.max_seq_len, self.num_options, self.action_dropout = max_seq_len, num_options, action_dropout
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_option = nn.Embedding(num_options, embed_dim)
-        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions, self.action_range)
         self.trunk = Trunk(
             embed_dim,
             num_layers,
@@ -100,15 +99,14 @@ class HierarchicalTransformer(nn.Module):
         )
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
-        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss, self.action_range)
         self.corrections = nn.ModuleList(
             [nn.Linear(embed_dim, self.action_head.predict.out_features) for _ in range(num_options)]
         )
         for weights in self.corrections.parameters():
             nn.init.zeros_(weights)
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
-        self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
 
     def forward(
         self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
@@ -201,7 +199,7 @@ class HierarchicalTransformer(nn.Module):
         sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
         batch, length = states.shape[:2]
-        check_bounds(actions, create_padding_mask(seq_lens, length), self.action_bounds)
+        check_bounds(actions, create_padding_mask(seq_lens, length), self.action_range)
         if options.shape not in ((batch,), (batch, length)):
             raise ValueError(f"options: expected shape ({batch},) or ({batch}, {length}), got {tuple(options.shape)}")
         if options.numel() and not (0 <= int(options.min()) and int(options.max()) < self.num_options):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.nn.cache import PlayState
-from understudy.nn.heads import MOST_LAYERS, ActionHead, ValueHead, multilayer_perceptron
+from understudy.nn.heads import MOST_LAYERS, ActionBounds, ActionHead, ActionRange, ValueHead, multilayer_perceptron
 from understudy.sequences.batch import Batch
 
 
@@ -19,7 +19,7 @@ class MultilayerPerceptron(nn.Module):
 
     Args:
         state_dim: S. action_dim: choices, or entries of an action vector. hidden_dim, num_layers: of the hidden layers.
-        discrete_actions: whether actions are choices. continuous_loss: as in ActionTransformer.
+        discrete_actions: whether actions are choices. continuous_loss, action_bounds: as in ActionTransformer.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class MultilayerPerceptron(nn.Module):
         discrete_actions: bool,
         *,
         continuous_loss: Literal["nll", "mse"] = "nll",
+        action_bounds: ActionBounds | None = None,
     ) -> None:
         super().__init__()
         if num_layers < 1 or hidden_dim < 1:
@@ -38,9 +39,10 @@ class MultilayerPerceptron(nn.Module):
         if num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
         self.body = multilayer_perceptron([state_dim] + [hidden_dim] * num_layers, "relu")
-        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss)
+        action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
+        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss, action_range)
         self.value_head = ValueHead(hidden_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """Action predictions (..., A), logits or means, and values (...) for states (..., S)."""

@@ -20,12 +20,10 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.nn.agents import check_agents, earlier_actions, own_last_actions, with_absent_zero
 from understudy.nn.cache import PlayState
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionHead, ValueHead
+from understudy.nn.heads import ActionBounds, ActionHead, ActionRange, ValueHead
 from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.rows import (
-    ActionBounds,
-    bounds_tensor,
     check_arguments,
     check_bounds,
     check_entries,
@@ -85,7 +83,8 @@ class MultiAgentTransformer(nn.Module):
         self.attend_between_agents = attend_between_agents
         self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
         self.embed_agent = nn.Embedding(max_num_agents, embed_dim)
-        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions, self.action_range)
         self.deciding = nn.Parameter(SMALL * torch.randn(embed_dim))
         for embedding in (self.embed_agent, self.embed_action.embed):
             nn.init.normal_(embedding.weight, std=SMALL)
@@ -98,10 +97,9 @@ class MultiAgentTransformer(nn.Module):
             num_kv_heads=num_kv_heads,
             gradient_checkpointing=gradient_checkpointing,
         )
-        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss, self.action_range)
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
-        self.register_buffer("action_bounds", bounds_tensor(action_bounds, action_dim), persistent=False)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
 
     def forward(
         self, states: Tensor, agent_ids: Tensor, actions: Tensor, seq_lens: Tensor, agent_mask: Tensor
@@ -219,7 +217,7 @@ class MultiAgentTransformer(nn.Module):
         of_agents = (rows[0].flatten(0, 1), rows[2].flatten(0, 1))
         sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
         check_entries(*of_agents, **sizes, discrete_actions=self.discrete_actions)
-        check_bounds(rows[2], rows[3], self.action_bounds)
+        check_bounds(rows[2], rows[3], self.action_range)
         return rows
 
     def _tokens(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from understudy.nn.heads import ActionRange
+
 
 class StateEmbedding(nn.Module):
     """A state's token, which may also carry the change since the step before: with velocities hidden, that shows them.
@@ -39,16 +41,19 @@ def previous_states(states: Tensor) -> Tensor:
 
 
 class ActionEmbedding(nn.Module):
-    """An executed action's token, or the learned token of an action that is hidden."""
+    """An executed action's token, or the learned token of an action that is hidden; `action_range` of vectors, where known."""
 
-    def __init__(self, action_dim: int, embed_dim: int, discrete_actions: bool) -> None:
+    def __init__(
+        self, action_dim: int, embed_dim: int, discrete_actions: bool, action_range: ActionRange | None = None
+    ) -> None:
         super().__init__()
+        self.action_range = action_range
         self.embed = nn.Embedding(action_dim, embed_dim) if discrete_actions else nn.Linear(action_dim, embed_dim)
         self.hidden = nn.Parameter(torch.zeros(embed_dim))
 
     def forward(self, actions: Tensor, hide: Tensor | None = None) -> Tensor:
         """Tokens (..., D) of actions (...) int64 or (..., A) float32; `hide` (...) bool marks those to withhold."""
-        tokens = self.embed(actions)
+        tokens = self.embed(actions if self.action_range is None else self.action_range.inside(actions))
         return tokens if hide is None else torch.where(hide[..., None].to(tokens.device), self.hidden, tokens)
 
 

@@ -3,18 +3,15 @@
 B rows, T steps, S state, A action, D width.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from understudy.nn.cache import PlayState
+from understudy.nn.heads import ActionRange
 from understudy.nn.trunk import Trunk
 from understudy.utils.masking import check_lengths
 
 LONGEST_ROW = 1_000_000
-
-ActionBounds = tuple[Sequence[float], Sequence[float]]
 
 
 def check_sizes(**sizes: int) -> None:
@@ -22,16 +19,6 @@ def check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name}: expected at least 1, got {size}")
-
-
-def bounds_tensor(action_bounds: ActionBounds | None, action_dim: int) -> Tensor | None:
-    """Lower and upper bounds (2, A) float32 of action vectors, None where they are not known."""
-    if action_bounds is None:
-        return None
-    low, high = action_bounds
-    if not len(low) == len(high) == action_dim:
-        raise ValueError(f"action_bounds: expected {action_dim} numbers each, got {len(low)} and {len(high)}")
-    return torch.tensor([low, high], dtype=torch.float32)
 
 
 def check_arguments(max_seq_len: int, context: int | None, action_dropout: float) -> None:
@@ -71,14 +58,14 @@ def check_entries(states: Tensor, actions: Tensor, *, state_dim: int, action_dim
         )
 
 
-def check_bounds(actions: Tensor, real: Tensor, bounds: Tensor | None) -> None:
-    """Raise a ValueError where an action (..., A) at a real (...) step lies outside its bounds (2, A), if they are known."""
-    if bounds is None:
+def check_bounds(actions: Tensor, real: Tensor, action_range: ActionRange | None) -> None:
+    """Raise a ValueError where an action (..., A) at a real (...) step lies outside its range, if that is known."""
+    if action_range is None:
         return
-    outside = real[..., None] & ~((actions >= bounds[0]) & (actions <= bounds[1]))
+    outside = real[..., None] & ~((actions >= action_range.low) & (actions <= action_range.high))
     if outside.any():
         entry = int(outside.nonzero()[0, -1])
-        low, high = bounds[:, entry].tolist()
+        low, high = float(action_range.low[entry]), float(action_range.high[entry])
         raise ValueError(f"actions: expected entry {entry} from {low:g} to {high:g}, got {actions[outside][0]:g}")
 
 

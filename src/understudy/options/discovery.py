@@ -76,10 +76,13 @@ def find_options(sequences: Sequences, params: OptionParams) -> OptionModel:
 
 
 def step_features(sequences: Sequences) -> np.ndarray:
-    """What the model sees of each step, float64: the normalised state, then the demonstrated action, (N, S + 1 or A)."""
-    states = sequences.normalisation.apply(sequences.states)
-    labels = np.asarray(sequences.labels).reshape(len(states), -1)
-    return np.concatenate([states, labels], axis=1).astype(np.float64)
+    """What the model sees of each step, float64: the normalised state, then the demonstrated action, (N, S + 1 or A).
+
+    A vector's entries are between -1 and 1, so that what is found does not hang on the environment's units.
+    """
+    states, labels = sequences.normalisation.apply(sequences.states), np.asarray(sequences.labels)
+    actions = labels[:, None] if sequences.spec.discrete_actions else sequences.spec.inside_range(labels)
+    return np.concatenate([states, actions], axis=1).astype(np.float64)
 
 
 class OptionHMM(BaseHMM):

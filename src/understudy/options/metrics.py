@@ -48,8 +48,9 @@ def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool) -> 
 
 def _entry_nll(training: Sequences, held_out: Sequences, with_option: bool, entry: int) -> float:
     """Of a Gaussian around the prediction of one action entry, whose variance is that of the training residuals."""
+    targets, expected = (each.spec.inside_range(each.labels)[:, entry] for each in (training, held_out))
     regressor = HistGradientBoostingRegressor(**BOOSTING)
-    regressor.fit(_features(training, with_option), training.labels[:, entry])
-    variance = np.var(training.labels[:, entry] - regressor.predict(_features(training, with_option))) + 1e-6
-    squared = np.square(held_out.labels[:, entry] - regressor.predict(_features(held_out, with_option)))
+    regressor.fit(_features(training, with_option), targets)
+    variance = np.var(targets - regressor.predict(_features(training, with_option))) + 1e-6
+    squared = np.square(expected - regressor.predict(_features(held_out, with_option)))
     return float((0.5 * np.log(2 * np.pi * variance) + squared / (2 * variance)).mean())
