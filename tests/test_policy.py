@@ -3,7 +3,6 @@
 Actions are compared with those of rows that were played alone, or with what the model says when it is asked directly.
 """
 
-
 import numpy as np
 import pytest
 import torch

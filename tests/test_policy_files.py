@@ -122,10 +122,10 @@ def test_a_description_that_is_no_json_object_is_refused(folder, content):
     assert "expected" in refusal(folder)
 
 
-@pytest.mark.parametrize("version", [None, 0, 2, "1", [1]])
+@pytest.mark.parametrize("version", [None, 1, 3, "2", [2]])
 def test_another_format_version_is_refused(folder, version):
     edit(folder, format_version=version)
-    assert refusal(folder).endswith(f"expected format_version 1, got {version!r}")
+    assert refusal(folder).endswith(f"expected format_version 2, got {version!r}")
 
 
 @pytest.mark.parametrize("key", ["family", "config", "environment", "hidden_components", "normalisation", "provenance"])

@@ -31,7 +31,7 @@ from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
 from understudy.validation import describe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: action vectors were in the environment's units inside models too
 FARTHEST = 1e8
 GIVEN = ("self", "state_dim", "action_dim", "discrete_actions", "difference_scale", "action_bounds")
 
