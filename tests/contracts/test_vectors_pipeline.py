@@ -16,11 +16,11 @@ STUDENTS = ("mlp", "decoder", "hierarchical")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project in which the pipeline has run on a car whose velocity students do not see."""
+    """A copy of the project in which the pipeline has run on a pendulum, torques from -2 to 2, whose velocity students do not see."""
     folder = tmp_path_factory.mktemp("vectors")
     copy_project(folder)
-    car = {"environment.id": "MountainCarContinuous-v0", "environment.kwargs": {"max_episode_steps": 40}}
-    set_params(folder, {**car, "sequences.hide": ["observation_1"]})
+    pendulum = {"environment.id": "Pendulum-v1", "environment.kwargs": {"max_episode_steps": 40}}
+    set_params(folder, {**pendulum, "sequences.hide": ["observation_2"]})
     run(folder, "dvc", "repro")
     return folder
 
@@ -30,13 +30,14 @@ def test_every_policy_acts_in_vectors_within_bounds(project):
         actions = read_recording(project / "data" / "evaluation" / name).steps["action"]
         assert actions.dtype == np.float32
         assert actions.shape[1:] == (1,)
-        assert np.abs(actions).max() <= 1
+        assert np.abs(actions).max() <= 2
 
 
 def test_students_do_not_see_what_is_hidden_and_the_expert_does(project):
-    assert load_policy(project / "models" / "expert").view.visible == ("observation_0", "observation_1")
+    everything = ("observation_0", "observation_1", "observation_2")
+    assert load_policy(project / "models" / "expert").view.visible == everything
     for name in STUDENTS:
-        assert load_policy(project / "models" / name).view.visible == ("observation_0",)
+        assert load_policy(project / "models" / name).view.visible == everything[:2]
 
 
 @pytest.mark.parametrize("name", ["decoder", "hierarchical"])
