@@ -199,6 +199,15 @@ def test_action_vectors_stay_within_their_bounds(family, deterministic):
     assert (actions == low).any() and (actions == high).any()
 
 
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "expert"])
+def test_a_student_that_has_learned_nothing_acts_in_the_middle_of_the_range(family):
+    policy = tiny_policy(family, VECTORS)
+    with torch.no_grad():
+        for weights in policy.model.parameters():
+            weights.zero_()
+    assert (run(policy, observations(steps=3)) == np.float32([0.0, -0.75])).all()
+
+
 def test_the_likeliest_action_is_that_of_the_normalised_observation():
     """The toy's scales are a mean of 0.25 and a deviation of 0.5."""
     policy, seen = tiny_policy("mlp", CHOICES), observations(rows=50)[0]
