@@ -9,5 +9,5 @@ import importlib
 def __getattr__(name: str):
     """Load `load_policy` when it is first asked for, so that stages which need no torch never import it."""
     if name == "load_policy":
-        return importlib.import_module("understudy.policy").load_policy
+        return importlib.import_module("understudy.policies.predict").load_policy
     raise AttributeError(f"module 'understudy' has no attribute {name!r}")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from understudy.spec import EnvironmentSpec
+from understudy.step import Decision, Step
 
 ACTION_STREAM = 2
 
@@ -24,11 +25,9 @@ class RandomActor:
     def keep(self, rows: np.ndarray) -> None:
         self.generators = [self.generators[row] for row in rows]
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
+    def act(self, step: Step[np.ndarray]) -> Decision[np.ndarray]:
+        """Draw an action for each row."""
         if self.spec.discrete_actions:
-            return np.asarray([generator.integers(self.spec.num_actions) for generator in self.generators])
+            return Decision(np.asarray([generator.integers(self.spec.num_actions) for generator in self.generators]))
         low, high = self.spec.action_low, self.spec.action_high
-        return np.asarray([generator.uniform(low, high) for generator in self.generators], dtype=np.float32)
-
-    def options(self) -> None:
-        return None
+        return Decision(np.asarray([generator.uniform(low, high) for generator in self.generators], dtype=np.float32))

@@ -1,10 +1,10 @@
 """Experts trained by stable-baselines3; nothing outside this module and the PPO that it uses imports it.
 
-train_expert(...) -> the expert as a Policy, and its learning curve
+train_expert(...) -> the expert as a TrainedPolicy, and its learning curve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,13 @@ from understudy.demonstrators.expert_checkpoint import resume_training, save_tra
 from understudy.demonstrators.fast_ppo import FastPPO
 from understudy.environments.make import describe, make_environment
 from understudy.environments.replay import ReplayableEnvironment
-from understudy.environments.view import ObservationView
 from understudy.errors import DataError, ParameterError
+from understudy.interface import Interface, Scales, Task, action_scales, raw_interface
 from understudy.nn.heads import ACTIVATIONS
-from understudy.params import EnvironmentParams, ExpertParams
-from understudy.policy import Policy, build_model
-from understudy.sequences.normalise import Normalisation
+from understudy.params.environment import EnvironmentParams
+from understudy.params.expert import ExpertParams
+from understudy.policies.build import build_model
+from understudy.policies.files import TrainedPolicy
 from understudy.spec import EnvironmentSpec
 from understudy.utils.progress import progress_bar
 
@@ -89,7 +90,7 @@ class LearningCurve(BaseCallback):
 
 def train_expert(
     environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None, processes: int = 1
-) -> tuple[Policy, list[tuple]]:
+) -> tuple[TrainedPolicy, list[tuple]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
     Args:
@@ -161,23 +162,27 @@ def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict:
     return arguments
 
 
-def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec) -> Policy:
+def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec) -> TrainedPolicy:
     """Copy the actor's layers into the `expert` family."""
     squash = expert.algorithm in ("sac", "td3")
     config = {"hidden_sizes": list(expert.hidden_sizes), "activation": expert.activation, "squash": squash}
-    normalisation = Normalisation.none(spec.state_dim)
-    actor = build_model("expert", config, spec, normalisation, "expert")
+    interface = _squashed_interface(spec) if squash else raw_interface(spec)
+    actor = build_model("expert", config, interface, "expert")
     ours = [layer for layer in actor.actor if isinstance(layer, nn.Linear)]
     for layer, theirs in zip(ours, _actor_layers(model, expert.algorithm), strict=True):
         layer.load_state_dict(theirs.state_dict())
-    if squash:
-        low, high = torch.tensor(spec.action_low), torch.tensor(spec.action_high)
-        actor.middle.copy_((low + high) / 2)
-        actor.half_range.copy_((high - low) / 2)
     if not _all_finite(actor):
         raise _diverged("weights that are not finite at the end")
-    view = ObservationView(spec.components, ())
-    return Policy(actor.eval(), "expert", config, spec, view, normalisation)
+    return TrainedPolicy(actor.eval(), "expert", config, interface)
+
+
+def _squashed_interface(spec: EnvironmentSpec) -> Interface:
+    """Raw observations, and actions that tanh has put between -1 and 1."""
+    middle, half_range = action_scales(spec)
+    scales = replace(
+        Scales.identity(spec.state_dim, spec.action_dim), action_middle=middle, action_half_range=half_range
+    )
+    return Interface((Task(spec, (), scales),))
 
 
 def _all_finite(module: nn.Module) -> bool:

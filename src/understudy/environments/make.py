@@ -13,7 +13,7 @@ import numpy as np
 
 from understudy.environments.parallel import ParallelEnvironment, is_parallel, make_parallel
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams
+from understudy.params.environment import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
