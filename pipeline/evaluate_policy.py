@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.environments.make import check_environment
+from understudy.models.registry import POLICY
 from understudy.params import Params
 from understudy.policy import load_policy, policy_hashes
 from understudy.policy_actor import load_actor, playing_device
@@ -18,6 +19,7 @@ from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_origin
 
+LOADS = ("expert", "scripted", POLICY)  # families of policies, by name
 EXPERT = Path("models/expert")
 SOURCES = {
     "sequences": Path("data/processed/sequences/store.json"),

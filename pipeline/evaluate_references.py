@@ -14,6 +14,7 @@ from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
+LOADS = ("expert", "scripted")  # families of policies, by name
 EXPERT = Path("models/expert")
 
 

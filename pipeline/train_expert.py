@@ -16,6 +16,8 @@ from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
 
+LOADS = ("expert", "scripted")  # families of policies, by name
+
 
 def work(params: Params) -> None:
     expert, curve = make_expert(params)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from understudy.models.registry import POLICY
 from understudy.options.labels import with_labels
 from understudy.params import Params
 from understudy.policy import Policy, build_model, save_policy
@@ -17,6 +18,7 @@ from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
 from understudy.utils.provenance import check_files
 
+LOADS = (POLICY,)  # families of policies, by name
 SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
 
 

@@ -7,11 +7,9 @@ save_policy(policy, folder), load_policy(folder)
 On disk a policy is model.safetensors, the weights, and policy.json, everything else. Nothing is pickled.
 """
 
-import importlib
 import inspect
 import itertools
 import numbers
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from torch import Tensor, nn
 
 from understudy.environments.view import ObservationView
 from understudy.errors import DataError, ParameterError
+from understudy.models.registry import load_family
 from understudy.nn.cache import PlayState
 from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
@@ -45,12 +44,10 @@ def build_model(
         ParameterError: the family does not exist, or an argument is missing, unknown, of the wrong type or refused, or there
             are more agents than there is room for; the message begins with `where`.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", family):
-        raise ParameterError(f"{where}.family: expected the name of a file in models, got {family!r}")
     try:
-        constructor = importlib.import_module(f"understudy.models.{family}").FAMILY
-    except (ModuleNotFoundError, AttributeError):
-        raise ParameterError(f"{where}.family: expected the name of a family, got {family!r}") from None
+        constructor = load_family(family)
+    except ValueError as error:
+        raise ParameterError(f"{where}.{error}") from None
     parameters = inspect.signature(constructor.__init__).parameters
     arguments = {
         name: (parameter.annotation, ... if parameter.default is inspect.Parameter.empty else parameter.default)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.imports import ROOT, closure
+from tests.imports import ROOT, SOURCE
+from understudy.code.closure import SourceTree
 from understudy.params import load_params
 
 STUDIES = ROOT / "studies"
@@ -91,5 +92,7 @@ def test_the_drawings_dependencies_are_what_it_imports() -> None:
     dependencies = {
         (folder / path).resolve() for path in read_stages((folder / "dvc.yaml").read_text())["draw"]["deps"]
     }
-    imported = {file for file in closure(folder / "draw.py") if file.name != "__init__.py"}
+    tree = SourceTree(SOURCE)
+    files = {tree.module_file(module) for module in tree.closure(folder / "draw.py").modules}
+    imported = {folder / "draw.py", *(file for file in files if file.name != "__init__.py")}
     assert [file for file in imported if not dependencies & {file, *file.parents}] == []
