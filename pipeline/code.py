@@ -3,6 +3,7 @@
 With --table it prints which modules make which stages stale, and writes nothing.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,11 +17,19 @@ ROOT, TARGET = Path(__file__).resolve().parents[1], Path("data/code")
 
 
 def work(params: Params) -> None:
+    remove_bytecode()
     before = read_stages(TARGET)
     after = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))
+
+
+def remove_bytecode() -> None:
+    """Delete what Python has compiled. A study's .dvcignore does not reach so far, and DVC would see other code each time."""
+    for name in ("pipeline", "src"):
+        for folder in (ROOT / name).rglob("__pycache__"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

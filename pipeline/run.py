@@ -21,6 +21,7 @@ def main() -> None:
     if stage not in stages:
         print(f"run: expected a stage, one of {', '.join(stages)}, got {stage}", file=sys.stderr)
         sys.exit(2)
+    sys.dont_write_bytecode = True  # in a study DVC sees every file of the folder of code, ignored or not
     os.environ.update(PINS)  # libraries read them as they are loaded, so before the first of them is imported
     sys.path[0] = str(folder.parent / "src")  # in place of this folder, whose `code` is not Python's
     program = str(folder / f"{stage}.py")

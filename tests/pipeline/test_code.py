@@ -36,7 +36,17 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
     assert run(project) == "no stage's code has changed\n"
     with (project / "src/understudy/models/mlp.py").open("a") as module:
         module.write("EDITED = True\n")
-    assert run(project) == "understudy.models.mlp has changed: evaluate_policy/mlp, train_policy/mlp\n"
+    assert run(project) == "understudy.models.mlp has changed: evaluate_policy/mlp, select_columns, train_policy/mlp\n"
+
+
+def test_compiled_code_is_removed_and_none_is_left_behind(project):
+    """Else the folder of code, on which a study depends, would be another one after every stage."""
+    before = sorted(project.rglob("*"))
+    (project / "src/understudy/code/__pycache__").mkdir()
+    (project / "src/understudy/code/__pycache__/table.cpython-311.pyc").touch()
+    variables = {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "pipeline/run.py", "code"], cwd=project, env=variables, check=True)
+    assert [path for path in sorted(project.rglob("*")) if path not in before and "data" not in path.parts] == []
 
 
 def test_after_a_failure_the_former_descriptions_are_still_there(project):
