@@ -27,6 +27,7 @@ NEEDED = {
     "record_rollouts": {"torch", "gymnasium", "pyarrow"},
     "build_sequences": {"pyarrow"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
+    "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},
     "evaluate_references": {"torch", "gymnasium", "pyarrow"},
     "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
