@@ -57,11 +57,22 @@ def test_a_stage_is_the_main_program_with_its_own_arguments_code_and_kernels(pro
     assert not said["code"].startswith(str(project))
 
 
-@pytest.mark.parametrize(("arguments", "got"), [((), "none"), (("train",), "train"), (("run",), "run")])
+def test_a_studys_own_program_is_started_the_same_way(project):
+    (project / "pipeline/say.py").rename(project / "elsewhere/say.py")
+    done = start(project, "say.py")
+    assert done.returncode == 7, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["main"], said["pins"]) == (str(project / "elsewhere/say.py"), PINS)
+    assert said["words"] == str(project / "src/understudy/words.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "got"), [((), "none"), (("train",), "train"), (("run",), "run"), (("say.py",), "say.py")]
+)
 def test_what_is_no_stage_is_refused(project, arguments, got):
     done = start(project, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"run: expected a stage, one of code, say, got {got}\n"
+    assert done.stderr == f"run: expected one of code, say, or a file of Python, got {got}\n"
 
 
 def test_nothing_numerical_is_loaded_before_the_kernels_are_pinned():
