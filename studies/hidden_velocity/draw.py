@@ -48,7 +48,7 @@ def read_run(folder: Path) -> Run:
     missing = [name for name in ("expert", *params.policies) if name not in summary]
     if missing:
         raise DataError(f"{folder / 'metrics/summary.json'}: expected an entry {missing[0]}, got none")
-    settings = {"expert": {}} | {name: policy.model_extra for name, policy in params.policies.items()}
+    settings = {"expert": {}} | {name: policy.model for name, policy in params.policies.items()}
     return [{"name": name} | setting | summary[name] for name, setting in settings.items()]
 
 

@@ -76,6 +76,20 @@ def copy_project(target):
     commit(target, "Small project")
 
 
+def copy_study(target, name, policies):
+    """Copy a study into such a project, with the project's own small parameters and these policies of theirs alone; commit it."""
+    source, folder = ROOT / "studies" / name, target / "studies" / name
+    results = shutil.ignore_patterns("data", "models", "metrics", "dvc.lock", "tmp", "cache", ".checkpoints")
+    shutil.copytree(source, folder, ignore=results)
+    shutil.copy(ROOT / "studies" / ".gitignore", target / "studies")
+    yaml = YAML()
+    params = yaml.load(target / "params.yaml")
+    params["policies"] = {name: params["policies"][name] for name in policies}
+    yaml.dump(params, folder / "params.yaml")
+    commit(target, name)
+    return folder
+
+
 def commit(folder, message):
     run(folder, "git", "add", "--all")
     run(folder, "git", "commit", "--quiet", "--message", message)
