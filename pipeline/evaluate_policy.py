@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.environments.make import check_environment, read_spec
+from understudy.models.registry import POLICY
 from understudy.params.compute import ComputeParams
 from understudy.params.environment import EnvironmentParams
 from understudy.params.evaluation import EvaluationParams
@@ -23,7 +24,7 @@ from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_origin
 
-LOADS = ("expert", "scripted", "policy")
+LOADS = ("expert", "scripted", POLICY)
 EXPERT, COLUMNS = Path("models/expert"), Path("data/columns")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from understudy.models.registry import load_family
+from understudy.models.registry import POLICY, load_family
 from understudy.options.labels import with_labels
 from understudy.params.compute import ComputeParams
 from understudy.params.policies import PoliciesParams
@@ -22,7 +22,7 @@ from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
 from understudy.utils.provenance import check_files
 
-LOADS = ("policy",)
+LOADS = (POLICY,)
 SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
 
 

@@ -16,6 +16,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.params.environment import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
+IMPORTED_BY_NAME = ("Box2D",)  # the physics, by gymnasium: another version of it makes stale what a stage has played
 LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
 COMPONENT_NAMES = {
     "LunarLander": LUNAR_LANDER,
