@@ -6,11 +6,11 @@ Actions are compared with those of rows that were played alone, or with what the
 import numpy as np
 import pytest
 import torch
+from understudy.policy import Memory, Policy
 
 from tests.builders import refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.errors import DataError
-from understudy.policy import Memory, Policy
 
 FAMILIES = list(CONFIGS)
 SEQUENCE_FAMILIES = ["action_transformer", "hierarchical"]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from understudy.policy import Policy, build_model, load_policy, save_policy
 
 import understudy
 from tests.builders import printed_by
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.errors import DataError, ParameterError
-from understudy.policy import Policy, build_model, load_policy, save_policy
 from understudy.sequences.normalise import Normalisation
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(10, 3, 3)).astype(np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import DataError, ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.rollouts.parquet import Recording, read_recording
 
 
@@ -28,7 +28,10 @@ def shared_out(recording: Recording) -> float:
 
 def main() -> None:
     params = load_params(Path("params.yaml"))
-    for name in ("expert", *(f"{name}/seed_{seed}" for name in params.policies for seed in params.training.seeds)):
+    for name in (
+        "expert",
+        *(f"{name}/seed_{seed}" for name in params.policies.names for seed in params.training.seeds),
+    ):
         print(f"{name:20} {100 * shared_out(read_recording(Path('data/evaluation') / name)):5.1f} %")
 
 

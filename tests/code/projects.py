@@ -4,6 +4,7 @@ from pathlib import Path
 
 from understudy.code.stages import describe_stages
 
+READS = "class Model:\n    reads: ClassVar[frozenset[str]] = frozenset({})\n"
 FILES = {
     "src/understudy/__init__.py": '"""A package."""\n',
     "src/understudy/words.py": "def speak():\n    from understudy.deep import thought\n    return thought.ANSWER\n",
@@ -12,8 +13,8 @@ FILES = {
     "src/understudy/alone.py": "import json\nimport sklearn.svm\n",
     "src/understudy/models/__init__.py": "",
     "src/understudy/models/registry.py": "def load_family(name):\n    pass\n",
-    "src/understudy/models/mlp.py": "import torch\n",
-    "src/understudy/models/hierarchical.py": "from understudy.models import mlp\n",
+    "src/understudy/models/mlp.py": "import torch\n" + READS.format("{'action', 'label'}"),
+    "src/understudy/models/hierarchical.py": "from understudy.models import mlp\n" + READS.format("{'option'}"),
     "src/understudy/policy.py": "from understudy.models.registry import load_family\n",
     "pipeline/run.py": "PINS = {}\n",
     "pipeline/code.py": "import understudy.words\n",

@@ -4,11 +4,13 @@ import pytest
 
 from tests.builders import refused
 from tests.code.projects import FAMILIES, described, write_project
+from tests.imports import ROOT
 from understudy.code import stages
-from understudy.code.closure import SourceTree
+from understudy.code.closure import SourceTree, class_constant, parse
 from understudy.code.fingerprint import fingerprint
 from understudy.code.stages import describe_stages, loads, read_stages, write_stages
 from understudy.errors import DataError
+from understudy.models.registry import family_names, load_family
 
 
 def said(root):
@@ -45,11 +47,23 @@ def test_a_policy_brings_the_modules_of_its_family_alone(tmp_path):
     assert found["train/small"] == found["train/large"]
 
 
-def test_a_stage_that_loads_every_policy_names_their_families(tmp_path):
+def test_a_stage_of_all_policies_is_told_what_their_families_read_and_loads_none(tmp_path):
     text = "from understudy.policy import load_family\n\nLOADS = (EVERY_POLICY,)\n"
     found = described(tmp_path, {"pipeline/select.py": text})["select"]
-    assert found["families"] == FAMILIES
-    assert {"understudy.models.hierarchical", "understudy.models.mlp"} <= modules(found)
+    assert found["reads"] == {"small": ["action", "label"], "large": ["action", "label"], "layered": ["option"]}
+    assert not {"understudy.models.hierarchical", "understudy.models.mlp"} & modules(found)
+
+
+def test_a_family_without_literal_columns_is_refused(tmp_path):
+    text = "from understudy.policy import load_family\n\nLOADS = (EVERY_POLICY,)\n"
+    changes = {"pipeline/select.py": text, "src/understudy/models/mlp.py": "class Model:\n    pass\n"}
+    with refused(DataError, "models/mlp.py: expected a class with reads = frozenset({...})"):
+        described(tmp_path, changes)
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_the_columns_that_are_read_off_a_familys_source_are_its_own(family):
+    assert set(class_constant(parse(ROOT / f"src/understudy/models/{family}.py"), "reads")) == load_family(family).reads
 
 
 CHANGES = [

@@ -13,27 +13,28 @@ from understudy.models.registry import family_names
 
 PACKAGE = SOURCE / "understudy"
 TREE = SourceTree(SOURCE)
-BOTTOM = {"errors", "validation", "params", "spec", "episode", "utils"}
+BOTTOM = {"errors", "validation", "params", "spec", "episode", "step", "interface", "utils"}
 ALLOWED = {
     "errors": set(),
     "spec": set(),
     "episode": set(),
+    "step": set(),
     "validation": set(),
-    "params": {"errors", "validation"},
+    "interface": {"errors", "spec"},
+    "params": {"errors", "models.registry", "validation"},
     "utils": {"errors"},
     "stage": BOTTOM,
     "code": {"errors", "models.registry", "utils"},
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
-    "sequences": BOTTOM | {"environments", "rollouts"},
-    "nn": {"utils.masking"},
+    "sequences": BOTTOM | {"rollouts"},
+    "nn": {"step", "utils.masking"},
     "losses": set(),
-    "models": {"nn", "losses", "sequences.batch", "spec", "utils"},
-    "policy": BOTTOM | {"environments", "models.registry", "nn", "sequences"},
-    "policy_actor": BOTTOM | {"policy"},
-    "demonstrators": BOTTOM | {"environments", "nn", "sequences", "policy"},
+    "models": {"nn", "losses", "sequences.batch", "step"},
+    "policies": BOTTOM | {"models.registry"},
+    "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},
-    "training": BOTTOM | {"nn.cache", "sequences"},
+    "training": BOTTOM | {"models.family", "nn.heads", "sequences"},
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"rollouts"},
 }

@@ -8,12 +8,12 @@ import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.base_class import BaseAlgorithm
+from understudy.policy import Policy, load_policy, save_policy
 
 from tests.toys import ROOT, CountingEnvironment
 from understudy.demonstrators import sb3
 from understudy.errors import DataError, ParameterError
 from understudy.params import EnvironmentParams, ExpertParams, load_params
-from understudy.policy import Policy, load_policy, save_policy
 
 SMALL = {
     "ppo": {"num_environments": 2, "n_steps": 32, "batch_size": 32, "n_epochs": 2},

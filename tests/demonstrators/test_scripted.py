@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from understudy.policy import Policy, load_policy, save_policy
+from understudy.policy_actor import PolicyActor
 
 from tests.builders import refused
 from understudy.demonstrators.random import RandomActor
@@ -14,8 +16,6 @@ from understudy.environments.play import play
 from understudy.errors import ParameterError
 from understudy.models.scripted import DOWN, LEFT, RIGHT, STAY, UP, SpreadScript
 from understudy.params import EnvironmentParams, ScriptedParams
-from understudy.policy import Policy, load_policy, save_policy
-from understudy.policy_actor import PolicyActor
 
 SCRIPT = ScriptedParams(stopping_distance=0.5, tolerance=0.1)
 SPREAD = "mpe2.simple_spread_v3"

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from understudy.environments.view import ObservationView
+
 from understudy.errors import ParameterError
 
 COMPONENTS = ("x", "y", "vx", "vy")

@@ -12,10 +12,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from understudy.policy import Policy
 
 from tests.fuzz.test_fuzz_params import fuzzed, told_at_the_end
 from tests.toys import CHOICES, VECTORS, tiny_policy
-from understudy.policy import Policy
 
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "11000")) * 5 // 22

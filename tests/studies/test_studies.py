@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT, SOURCE
 from understudy.code.closure import SourceTree
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
 RUNS = sorted(path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts)
