@@ -6,9 +6,7 @@ Writes models/expert: policy.json, model.safetensors, learning_curve.csv.
 from pathlib import Path
 
 from understudy.demonstrators.sb3 import train_expert
-from understudy.demonstrators.scripted import SPREAD, scripted_expert
-from understudy.environments.make import describe, make_environment
-from understudy.errors import ParameterError
+from understudy.demonstrators.scripted import scripted_expert
 from understudy.params import Params
 from understudy.policy import Policy, save_policy
 from understudy.stage import run_stage
@@ -28,12 +26,6 @@ def work(params: Params) -> None:
 def make_expert(params: Params) -> tuple[Policy, list[tuple]]:
     if params.expert.algorithm == "scripted":
         return scripted_expert(params.environment, params.expert.scripted), []
-    spec = describe(make_environment(params.environment.id, params.environment.kwargs))
-    if spec.num_agents > 1:
-        raise ParameterError(
-            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
-            f" got {params.expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
-        )
     used = [params.environment.model_dump(), params.expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"
     return train_expert(params.environment, params.expert, checkpoint, processes=params.compute.workers)
