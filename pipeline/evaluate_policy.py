@@ -6,7 +6,7 @@ The expert says at each step what it would have done. A student that chooses opt
 from functools import partial
 from pathlib import Path
 
-from understudy.environments.make import check_environment
+from understudy.environments.make import check_environment, read_spec
 from understudy.params import Params
 from understudy.policy import load_policy, policy_hashes
 from understudy.policy_actor import load_actor, playing_device
@@ -29,11 +29,12 @@ def work(params: Params, name: str) -> None:
     params.policy(name)
     student, evaluation = Path("models") / name, params.evaluation
     policy, expert = load_policy(student), load_policy(EXPERT)
-    spec, device = expert.spec, playing_device(policy, params.compute.device)
+    device = playing_device(policy, params.compute.device)
     # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
     precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)
-    check_environment(EXPERT, spec, params.environment)
-    check_environment(student, policy.spec, params.environment)
+    spec = read_spec(params.environment.id, params.environment.kwargs)
+    check_environment(EXPERT, expert.spec, spec)
+    check_environment(student, policy.spec, spec)
     check_origin(student, policy.provenance, SOURCES)
     inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
     checkpoint = checkpoint_folder(f"evaluate_policy@{name}", [evaluation.model_dump(), precision, device.type], inputs)
@@ -42,8 +43,8 @@ def work(params: Params, name: str) -> None:
             if shuffle and not hasattr(policy.model, "num_options"):
                 continue
             actor = partial(load_actor, student, shuffle_options=shuffle, precision=precision, device=device.type)
-            plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
-            episodes = record(
+            plan = Plan(spec, actor, demonstrator=partial(load_actor, EXPERT))
+            recording = record(
                 plan,
                 evaluation.seeds,
                 block_size=evaluation.block_size,
@@ -52,7 +53,8 @@ def work(params: Params, name: str) -> None:
                 blocks_folder=checkpoint / ("shuffled" if shuffle else "plain"),
             )
             target.mkdir(exist_ok=True)
-            write_recording(target, spec, name, episodes)
+            with recording as episodes:
+                write_recording(target, spec, name, episodes)
     remove_checkpoints(f"evaluate_policy@{name}")
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.demonstrators.random import RandomActor
-from understudy.environments.make import check_environment
+from understudy.environments.make import check_environment, read_spec
 from understudy.params import Params
 from understudy.policy import load_policy, policy_hashes
 from understudy.policy_actor import load_actor
@@ -18,16 +18,17 @@ EXPERT = Path("models/expert")
 
 
 def work(params: Params) -> None:
-    evaluation, spec = params.evaluation, load_policy(EXPERT).spec
-    check_environment(EXPERT, spec, params.environment)
+    evaluation, policy = params.evaluation, load_policy(EXPERT)
+    spec = read_spec(params.environment.id, params.environment.kwargs)
+    check_environment(EXPERT, policy.spec, spec)
     expert = partial(load_actor, EXPERT)
     plans = {
-        "expert": Plan(spec.environment_id, spec.kwargs, expert),
-        "random": Plan(spec.environment_id, spec.kwargs, partial(RandomActor, spec), demonstrator=expert),
+        "expert": Plan(spec, expert),
+        "random": Plan(spec, partial(RandomActor, spec), demonstrator=expert),
     }
     checkpoint = checkpoint_folder("evaluate_references", evaluation.model_dump(), policy_hashes(EXPERT))
     for name, plan in plans.items():
-        episodes = record(
+        recording = record(
             plan,
             evaluation.seeds,
             block_size=evaluation.block_size,
@@ -35,7 +36,7 @@ def work(params: Params) -> None:
             title=name,
             blocks_folder=checkpoint / name,
         )
-        with replace_folder(Path("data/evaluation") / name) as folder:
+        with replace_folder(Path("data/evaluation") / name) as folder, recording as episodes:
             write_recording(folder, spec, name, episodes)
     remove_checkpoints("evaluate_references")
 

@@ -11,7 +11,6 @@ from gymnasium.envs.registration import EnvSpec
 from tests.toys import CountingEnvironment
 from understudy.environments.make import check_environment, describe, make_environment, read_spec
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
@@ -197,7 +196,7 @@ CART_POLE = SPECS["CartPole-v1"]
 @pytest.mark.parametrize("kwargs", [{}, {"max_episode_steps": 500}, {"sutton_barto_reward": False}], ids=str)
 def test_a_policy_for_this_environment_passes(tmp_path, kwargs):
     made = describe(make_environment("CartPole-v1", kwargs))
-    check_environment(tmp_path, made, EnvironmentParams(id="CartPole-v1", kwargs=kwargs))
+    check_environment(tmp_path, made, read_spec("CartPole-v1", kwargs))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_a_policy_for_this_environment_passes(tmp_path, kwargs):
 )
 def test_every_part_of_the_spec_counts(tmp_path, other):
     with pytest.raises(DataError, match=r"expected a policy for CartPole-v1 with .*; train it again"):
-        check_environment(tmp_path, replace(CART_POLE, **other), EnvironmentParams(id="CartPole-v1", kwargs={}))
+        check_environment(tmp_path, replace(CART_POLE, **other), CART_POLE)
 
 
 @pytest.mark.parametrize(
@@ -215,4 +214,4 @@ def test_a_policy_for_another_environment_is_refused(tmp_path, environment_id, k
     with pytest.raises(
         DataError, match=f"expected a policy for {environment_id} with .*, got one for CartPole-v1 with {{}}"
     ):
-        check_environment(tmp_path, CART_POLE, EnvironmentParams(id=environment_id, kwargs=kwargs))
+        check_environment(tmp_path, CART_POLE, read_spec(environment_id, kwargs))

@@ -12,6 +12,8 @@ from understudy.environments.make import read_spec
 from understudy.params import load_params
 from understudy.policy import save_policy
 
+STAGES = {"record_rollouts": (), "evaluate_references": (), "evaluate_policy": ("mlp",)}
+
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
@@ -43,6 +45,12 @@ def events(monkeypatch):
 
     monkeypatch.setattr(gymnasium, "make", noting)
     return noted
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_makes_one_environment_to_know_its_spec_and_closes_it(workspace, events, stage):
+    imported(ROOT / "pipeline" / f"{stage}.py").work(load_params(Path("params.yaml")), *STAGES[stage])
+    assert events == ["made", "closed"]
 
 
 def test_an_experts_environments_are_made_after_one_look_and_closed(workspace, events):

@@ -15,7 +15,6 @@ import numpy as np
 
 from understudy.environments.parallel import ParallelEnvironment, is_parallel, make_parallel
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
@@ -124,9 +123,8 @@ def read_spec(environment_id: str, kwargs: dict[str, Any]) -> EnvironmentSpec:
         return describe(environment)
 
 
-def check_environment(folder: Path, spec: EnvironmentSpec, environment: EnvironmentParams) -> None:
-    """Raise a DataError where the policy in `folder` was made for another environment than params.yaml names."""
-    expected = read_spec(environment.id, environment.kwargs)
+def check_environment(folder: Path, spec: EnvironmentSpec, expected: EnvironmentSpec) -> None:
+    """Raise a DataError where the policy in `folder`, made for `spec`, is for another environment than params.yaml names."""
     if spec != expected:
         raise DataError(
             f"{folder}: expected a policy for {expected.environment_id} with {expected.kwargs},"
