@@ -6,9 +6,7 @@ Writes models/expert: policy.json, model.safetensors, learning_curve.csv.
 from pathlib import Path
 
 from understudy.demonstrators.sb3 import train_expert
-from understudy.demonstrators.scripted import SPREAD, scripted_expert
-from understudy.environments.make import describe, make_environment
-from understudy.errors import ParameterError
+from understudy.demonstrators.scripted import scripted_expert
 from understudy.params.compute import ComputeParams
 from understudy.params.environment import EnvironmentParams
 from understudy.params.expert import ExpertParams
@@ -34,12 +32,6 @@ def make_expert(
 ) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
     if expert.algorithm == "scripted":
         return scripted_expert(environment, expert.scripted), []
-    spec = describe(make_environment(environment.id, environment.kwargs))
-    if spec.num_agents > 1:
-        raise ParameterError(
-            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
-            f" got {expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
-        )
     used = [environment.model_dump(), expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"
     return train_expert(environment, expert, checkpoint, processes=workers)

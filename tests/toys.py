@@ -65,7 +65,7 @@ class CountingAgents:
     """Agents of PettingZoo's parallel API, who observe [seed, steps taken, own number] and are paid step * (number + 1).
 
     An episode has 2 + seed % 4 steps. `leaving` is one who goes after the first of them, None for nobody; `kinds` are the
-    agents' observation sizes. `actions` notes what was asked.
+    agents' observation sizes. `actions` notes what was asked, `closed` whether it was closed.
     """
 
     def __init__(self, agents: int = 3, *, leaving: int | None = None, kinds: Sequence[int] = (3, 3, 3)) -> None:
@@ -74,6 +74,10 @@ class CountingAgents:
         self.sizes, self.leaving = kinds, leaving
         self.spaces = {agent: spaces.Discrete(NUM_ACTIONS) for agent in self.possible_agents}
         self.actions: list[list[int]] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def observation_space(self, agent: str) -> spaces.Box:
         return spaces.Box(-np.inf, np.inf, (self.sizes[self.numbers[agent]],), np.float32)

@@ -27,10 +27,10 @@ def main() -> None:
     given = parser.parse_args()
     spec = load_policy(DECODER).spec
     actor, expert = partial(load_actor, DECODER, precision=PRECISION), partial(load_actor, EXPERT)
-    plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=expert if given.work == "evaluating" else None)
+    plan = Plan(spec, actor, demonstrator=expert if given.work == "evaluating" else None)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        episodes = record(
+        recording = record(
             plan,
             range(FIRST_SEED, FIRST_SEED + given.episodes),
             block_size=given.block_size,
@@ -38,8 +38,10 @@ def main() -> None:
             title=f"{given.workers} workers",
             blocks_folder=Path(folder),
         )
+        with recording as episodes:
+            steps = sum(episode.length for episode in episodes)
         seconds = time.perf_counter() - begun
-    print(json.dumps({"steps_per_second": sum(episode.length for episode in episodes) / seconds}))
+    print(json.dumps({"steps_per_second": steps / seconds}))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ train_expert(...) -> the expert as a TrainedPolicy, and its learning curve
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from tqdm import tqdm
 
 from understudy.demonstrators.expert_checkpoint import resume_training, save_training
 from understudy.demonstrators.fast_ppo import FastPPO
-from understudy.environments.make import describe, make_environment
+from understudy.demonstrators.scripted import SPREAD
+from understudy.environments.make import make_environment, read_spec
 from understudy.environments.replay import ReplayableEnvironment
 from understudy.errors import DataError, ParameterError
 from understudy.interface import Interface, Scales, Task, action_scales, raw_interface
@@ -99,12 +101,16 @@ def train_expert(
         processes: with two or more, PPO steps half of its environments in a second process; the expert is the same to the bit.
 
     Raises:
-        ParameterError: the environment cannot be made, or the algorithm does not suit its actions.
+        ParameterError: the environment cannot be made, has several agents, or the algorithm does not suit its actions.
         DataError: the training diverged.
     """
     torch.set_num_threads(expert.threads)
-    probe = make_environment(environment.id, environment.kwargs)
-    spec = describe(probe)
+    spec = read_spec(environment.id, environment.kwargs)
+    if spec.num_agents > 1:
+        raise ParameterError(
+            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
+            f" got {expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
+        )
     if expert.algorithm in ("sac", "td3") and spec.discrete_actions:
         raise ParameterError(
             f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
@@ -125,7 +131,7 @@ def train_expert(
             snapshots = model.snapshots() if fast else [each.snapshot() for each in environments.envs]
             save_training(checkpoint, model, snapshots, curve_state)
 
-    with progress_bar(expert.total_steps, "expert", "step") as bar:
+    with progress_bar(expert.total_steps, "expert", "step") as bar, closing(environments):
         curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save)
         resumed = resume_training(checkpoint, model, environments.envs) if checkpoint is not None else None
         for name, value in (resumed or {}).items():

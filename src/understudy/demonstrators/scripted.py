@@ -1,6 +1,6 @@
 """Demonstrators that are written rather than trained."""
 
-from understudy.environments.make import describe, make_environment
+from understudy.environments.make import read_spec
 from understudy.errors import ParameterError
 from understudy.interface import raw_interface
 from understudy.params.environment import EnvironmentParams
@@ -17,7 +17,7 @@ def scripted_expert(environment: EnvironmentParams, script: ScriptedParams) -> T
     Raises:
         ParameterError: there is none for this environment.
     """
-    spec = describe(make_environment(environment.id, environment.kwargs))
+    spec = read_spec(environment.id, environment.kwargs)
     if spec.environment_id != SPREAD or "landmark_0_x" not in spec.components:
         raise ParameterError(
             f"expert.algorithm: expected {SPREAD} with all in sight, the only environment with a script,"

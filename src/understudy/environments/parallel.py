@@ -95,6 +95,9 @@ class ParallelEnvironment:
         flags = any(terminations.values()), any(truncations.values())
         return self._in_order(observations), self._in_order(rewards), *flags, infos
 
+    def close(self) -> None:
+        self.environment.close()
+
     def _in_order(self, of_agents: dict[str, Any]) -> np.ndarray:
         return np.asarray([of_agents[agent] for agent in self.agents], dtype=np.float32)
 
