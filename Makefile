@@ -13,6 +13,7 @@ repro: .venv/installed
 
 test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
+	PATH="$(BIN):$$PATH" mypy
 	PATH="$(BIN):$$PATH" python -m pytest -q
 
 # Each folder of studies/ is a pipeline of its own, with the same programs; see its README for how long it takes.

@@ -43,7 +43,7 @@ def printable(part: object) -> str:
     return str(part) if str(part).isprintable() else repr(part)
 
 
-def _keys_at(model: type[BaseModel], location: tuple, open_section: type[BaseModel]) -> list[str]:
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...], open_section: type[BaseModel]) -> list[str]:
     for part in location:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

@@ -127,7 +127,9 @@ def _score(
 def _gain(
     bootstrap: Bootstrap, policy: np.ndarray, baseline: np.ndarray, expert: np.ndarray, random: np.ndarray
 ) -> dict[str, float]:
-    def gain(policy, baseline, expert, random, axis=-1):
+    def gain(
+        policy: np.ndarray, baseline: np.ndarray, expert: np.ndarray, random: np.ndarray, axis: int = -1
+    ) -> np.ndarray:
         return normalised_score(policy, expert, random, axis) - normalised_score(baseline, expert, random, axis)
 
     interval = bootstrap.interval(gain, policy, baseline, expert, random)
