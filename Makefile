@@ -1,6 +1,9 @@
 # The two commands: `make repro` runs the pipeline, `make test` the tests. Each sets .venv up first where it is missing or outdated.
 
 PYTHON ?= python3
+# uv, or pip; of torch the build for the processor, or `auto` for the one that fits this machine's GPU.
+INSTALLER ?= uv
+TORCH_BACKEND ?= cpu
 BIN := $(CURDIR)/.venv/bin
 
 .PHONY: repro studies stale test fuzz verify bench lint lock clean
@@ -10,6 +13,7 @@ repro: .venv/installed
 
 test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
+	PATH="$(BIN):$$PATH" mypy
 	PATH="$(BIN):$$PATH" python -m pytest -q
 
 # Each folder of studies/ is a DVC project of its own, with the same programs; see its README for how long it takes.
@@ -37,12 +41,11 @@ lint: .venv/installed
 	"$(BIN)/ruff" format .
 
 # The stamp is written last, so an interrupted installation is begun anew.
-.venv/installed: requirements.lock
+.venv/installed: requirements.lock tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit("understudy needs Python 3.11 or newer, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	"$(BIN)/python" tools/install.py --installer $(INSTALLER) --torch-backend $(TORCH_BACKEND)
 	@touch $@
 
 # The peers' own environment; torch with what its build needs, which for CUDA's is much. --no-deps for the rest: d3rlpy asks for
@@ -59,7 +62,7 @@ lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
-	.venv-lock/bin/python -m pip freeze --exclude understudy > .venv-lock/frozen
+	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude understudy > .venv-lock/frozen
 	sed 's/+cpu$$//' .venv-lock/frozen > .venv-lock/requirements.lock
 	mv .venv-lock/requirements.lock requirements.lock
 	rm -rf .venv-lock build

@@ -1,6 +1,8 @@
 """What importing costs: torch only where something learns or acts, stable-baselines3 only where the expert is trained."""
 
 import json
+import tomllib
+from importlib.metadata import version
 
 import pytest
 
@@ -31,6 +33,24 @@ def test_the_package_imports_without_its_dependencies():
 def test_load_policy_comes_when_it_is_asked_for():
     program = "import sys, understudy; print(understudy.load_policy.__module__, 'torch' in sys.modules)"
     assert printed_by(program) == "understudy.policy True\n"
+
+
+def test_the_version_is_the_installed_one_and_costs_nothing_until_asked_for():
+    program = "import sys, understudy; print('importlib.metadata' in sys.modules, understudy.__version__)"
+    assert printed_by(program) == f"False {version('understudy')}\n"
+    assert understudy.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def test_public_names_are_listed_and_there():
+    assert understudy.__all__ == ["__version__", "load_policy"]
+    assert set(understudy.__all__) <= set(dir(understudy))
+    assert [name for name in understudy.__all__ if not hasattr(understudy, name)] == []
+
+
+def test_the_package_says_that_it_is_annotated():
+    assert (ROOT / "src/understudy/py.typed").exists()
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    assert data == {"understudy": ["py.typed", "*.pyi"]}
 
 
 def test_an_unknown_attribute_is_an_attribute_error():

@@ -16,6 +16,7 @@ hmmlearn runs forward-backward and Viterbi, compiled; scikit-learn fits the line
 import logging
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from hmmlearn.base import BaseHMM
@@ -86,7 +87,7 @@ def step_features(sequences: Sequences) -> np.ndarray:
     return np.concatenate(columns, axis=1).astype(np.float64)
 
 
-class OptionHMM(BaseHMM):
+class OptionHMM(BaseHMM):  # type: ignore[misc]
     """hmmlearn's extension point: a hidden Markov model with the emissions of this module."""
 
     def __init__(self, spec: EnvironmentSpec, params: OptionParams, seed: int, tendencies: np.ndarray) -> None:
@@ -136,15 +137,17 @@ class OptionHMM(BaseHMM):
         acting = np.stack([policy.log_likelihood(states, actions) for policy in self.policies], axis=1)
         return acting + self.state_weight * region
 
-    def _initialize_sufficient_statistics(self) -> dict:
+    def _initialize_sufficient_statistics(self) -> dict[str, Any]:
         return super()._initialize_sufficient_statistics() | {"steps": [], "posteriors": []}
 
-    def _accumulate_sufficient_statistics(self, stats, X, lattice, posteriors, fwdlattice, bwdlattice) -> None:
-        super()._accumulate_sufficient_statistics(stats, X, lattice, posteriors, fwdlattice, bwdlattice)
+    def _accumulate_sufficient_statistics(
+        self, stats: dict[str, Any], X: np.ndarray, lattice: np.ndarray, posteriors: np.ndarray, *passes: np.ndarray
+    ) -> None:
+        super()._accumulate_sufficient_statistics(stats, X, lattice, posteriors, *passes)
         stats["steps"].append(X)
         stats["posteriors"].append(posteriors)
 
-    def _do_mstep(self, stats: dict) -> None:
+    def _do_mstep(self, stats: dict[str, Any]) -> None:
         super()._do_mstep(stats)
         self._fit_emissions(np.concatenate(stats["steps"]), np.concatenate(stats["posteriors"]))
 
@@ -179,7 +182,7 @@ class _LinearPolicy:
 
 
 def _action_vectors(sequences: Sequences) -> np.ndarray:
-    if not sequences.spec.discrete_actions:
+    if sequences.spec.num_actions is None:
         return np.asarray(sequences.labels, dtype=np.float64)
     return np.eye(sequences.spec.num_actions)[np.asarray(sequences.labels, dtype=np.int64)]
 

@@ -21,19 +21,20 @@ def information_about_actions(training: Sequences, held_out: Sequences) -> float
 
 
 def _held_out_nll(training: Sequences, held_out: Sequences, with_option: bool) -> float:
-    if training.spec.discrete_actions:
-        return _choice_nll(training, held_out, with_option)
+    if training.spec.num_actions is not None:
+        return _choice_nll(training, held_out, with_option, training.spec.num_actions)
     return sum(_entry_nll(training, held_out, with_option, entry) for entry in range(training.spec.action_dim))
 
 
 def _features(sequences: Sequences, with_option: bool) -> np.ndarray:
     columns = [sequences.states]
     if with_option:
+        assert sequences.task.num_options is not None
         columns.append(np.eye(sequences.task.num_options)[sequences.labels_of_steps["option"]])
     return np.concatenate(columns, axis=1)
 
 
-def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool) -> float:
+def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool, num_actions: int) -> float:
     targets = np.asarray(training.labels, dtype=np.int64)
     common = np.bincount(targets)[targets] >= SCARCE
     if len(np.unique(targets[common])) < 2:  # one action needs no classifier, and says nothing
@@ -41,7 +42,7 @@ def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool) -> 
     classifier = HistGradientBoostingClassifier(**BOOSTING)
     classifier.fit(_features(training, with_option)[common], targets[common])
     probabilities = classifier.predict_proba(_features(held_out, with_option))
-    known = np.full((held_out.num_steps, training.spec.num_actions), 1e-9)
+    known = np.full((held_out.num_steps, num_actions), 1e-9)
     known[:, classifier.classes_] = np.maximum(probabilities, 1e-9)
     return float(-np.log(known[np.arange(len(known)), np.asarray(held_out.labels, dtype=np.int64)]).mean())
 

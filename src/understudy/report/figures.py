@@ -15,6 +15,7 @@ matplotlib.use("agg")
 
 import numpy as np
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from understudy.episode import NO_OPTION
@@ -103,7 +104,7 @@ def _actions(students: dict[str, Recording]) -> Figure:
     )
     for axis, (name, recording) in zip(axes[0], students.items(), strict=True):
         demonstrated, chosen = recording.steps["demonstrated_action"], recording.steps["action"]
-        if recording.spec.discrete_actions:
+        if recording.spec.num_actions is not None:
             _confusion(axis, demonstrated, chosen, recording.spec.num_actions)
         else:
             for entry in range(recording.spec.action_dim):
@@ -113,7 +114,7 @@ def _actions(students: dict[str, Recording]) -> Figure:
     return figure
 
 
-def _confusion(axis, demonstrated: np.ndarray, chosen: np.ndarray, num_actions: int) -> None:
+def _confusion(axis: Axes, demonstrated: np.ndarray, chosen: np.ndarray, num_actions: int) -> None:
     counts = np.zeros((num_actions, num_actions))
     np.add.at(counts, (demonstrated, chosen), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -31,7 +31,7 @@ def checkpoint_folder(stage: str, params: Any, inputs: Any) -> Path:
         inputs: the SHA-256 hashes of what it reads, JSON-ready.
     """
     loaded = [module for name, module in sys.modules.items() if name == "__main__" or name.startswith("understudy.")]
-    files = {Path(module.__file__) for module in loaded if getattr(module, "__file__", None)}
+    files = {Path(name) for module in loaded if (name := getattr(module, "__file__", None))}
     content = {
         "params": params,
         "inputs": inputs,
@@ -52,7 +52,7 @@ def remove_checkpoints(stage: str) -> None:
     shutil.rmtree(ROOT / stage, ignore_errors=True)
 
 
-def save_state(path: Path, tensors: dict, content: dict[str, Any]) -> None:
+def save_state(path: Path, tensors: dict[str, Any], content: dict[str, Any]) -> None:
     """Write torch tensors by name and a JSON-ready content; floats come back exactly."""
     from safetensors.torch import save
 
@@ -60,7 +60,7 @@ def save_state(path: Path, tensors: dict, content: dict[str, Any]) -> None:
         unfinished.write_bytes(save(tensors, metadata={KEY: json.dumps(content)}))
 
 
-def load_state(path: Path) -> tuple[dict, dict[str, Any]] | None:
+def load_state(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """What `save_state` wrote; None where it has not."""
     from safetensors import safe_open
 

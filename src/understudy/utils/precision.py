@@ -16,6 +16,6 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bfloat16" if native else "float32"
 
 
-def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
+def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """The context in which a forward pass runs: layers multiply in bfloat16, all else is float32; or float32 throughout."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
