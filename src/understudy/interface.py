@@ -40,8 +40,8 @@ class Scales:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            values = np.atleast_1d(np.asarray(getattr(self, field.name), np.float64))
-            if values.ndim != 1 or not np.isfinite(values).all():
+            values = np.asarray(getattr(self, field.name), np.float64)
+            if values.ndim != (0 if field.name.startswith("return") else 1) or not np.isfinite(values).all():
                 raise ValueError(f"scales.{field.name}: expected finite numbers, got {getattr(self, field.name)}")
             if field.name.endswith(("_std", "_range")) and not (values > 0).all():
                 raise ValueError(f"scales.{field.name}: expected positive numbers, got {getattr(self, field.name)}")
@@ -97,7 +97,7 @@ class Task:
     @property
     def state_dim(self) -> int:
         """S, the number of visible components."""
-        return len(self.environment.components) - len(self.hidden_components)
+        return len(self.visible_components)
 
     @property
     def action_dim(self) -> int:
@@ -239,7 +239,7 @@ def raw_interface(environment: EnvironmentSpec) -> Interface:
 def _task_from_json(content: dict[str, Any]) -> Task:
     scales = {name: tuple(value) if isinstance(value, list) else value for name, value in content["scales"].items()}
     options = content["num_options"]
-    if options is not None and not (isinstance(options, int) and options >= 1):
+    if options is not None and (isinstance(options, bool) or not isinstance(options, int) or options < 1):
         raise ValueError(f"num_options: expected a whole number from 1, got {options!r}")
     environment = EnvironmentSpec.from_json(content["environment"])
     return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options)

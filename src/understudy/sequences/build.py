@@ -61,7 +61,7 @@ def _unscaled_task(recording: RecordingReader, hidden_components: tuple[str, ...
     spec = recording.spec
     check_hidden(spec.components, hidden_components)
     entries = 0 if spec.discrete_actions else spec.action_dim
-    return Task(spec, hidden_components, Scales.identity(len(spec.components) - len(hidden_components), entries))
+    return Task(spec, hidden_components, Scales.identity(len(set(spec.components) - set(hidden_components)), entries))
 
 
 def _writer(path: Path, recording: RecordingReader, task: Task, members: np.ndarray) -> SplitWriter:

@@ -3,14 +3,13 @@
 B rows, T steps a chunk, N agents.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from understudy.sequences.batch import Batch
-from understudy.sequences.columns import LABEL_COLUMNS
 from understudy.sequences.store import Sequences, per_step
 
 # Batches are read together up to so many steps: for a single one, most of the time would go into bringing the loader's code
@@ -34,14 +33,17 @@ class Chunks:
     burn_in: np.ndarray
     sequence: np.ndarray
 
+    def picked(self, which: np.ndarray) -> "Chunks":
+        """Those at the places `which`."""
+        return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which])
+
     def of_all_agents(self, sequences: Sequences) -> "Chunks":
         """Chunks of first agents, each followed by the same steps of the other agents."""
         agents = sequences.spec.num_agents
+        own = self.picked(np.repeat(np.arange(len(self.first)), agents))
         numbers = (self.sequence[:, None] + np.arange(agents)).reshape(-1)
-        first, length, burn_in, own = (
-            np.repeat(each, agents) for each in (self.first, self.length, self.burn_in, self.sequence)
-        )
-        return Chunks(first + sequences.offsets[numbers] - sequences.offsets[own], length, burn_in, numbers)
+        first = own.first + sequences.offsets[numbers] - sequences.offsets[own.sequence]
+        return Chunks(first, own.length, own.burn_in, numbers)
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,8 @@ class SequenceDataset:
         at_once = self.batch_size * max(1, STEPS_READ_AT_ONCE // (batch_rows * self.chunk_length))
         for begin in range(0, len(order), at_once):
             chosen = order[begin : begin + at_once]
-            picked = Chunks(
-                chunks.first[chosen], chunks.length[chosen], chunks.burn_in[chosen], chunks.sequence[chosen]
-            )
-            read = gather(self.sequences, picked.of_all_agents(self.sequences), self.chunk_length, self.columns)
+            picked = chunks.picked(chosen).of_all_agents(self.sequences)
+            read = gather(self.sequences, picked, self.chunk_length, self.columns)
             for start in range(0, len(read.mask), batch_rows):
                 yield read.rows(slice(start, start + batch_rows))
 
@@ -119,9 +119,8 @@ def gather(sequences: Sequences, chunks: Chunks, chunk_length: int, columns: fro
     time = np.arange(chunk_length)
     mask = (time < chunks.length[:, None]) & (time >= chunks.burn_in[:, None])
     known = mask & ~sequences.steps.episodes["truncated"][chunks.sequence][:, None]
-    read = {name: READERS[name](sequences, chunks, chunk_length) for name in sorted(columns)}
     return Batch(
-        columns={name: torch.from_numpy(values) for name, values in read.items()},
+        columns={name: torch.from_numpy(_read(name, sequences, chunks, chunk_length)) for name in sorted(columns)},
         seq_lens=torch.from_numpy(chunks.length),
         mask=torch.from_numpy(mask),
         value_mask=torch.from_numpy(known),
@@ -130,63 +129,27 @@ def gather(sequences: Sequences, chunks: Chunks, chunk_length: int, columns: fro
 
 
 def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    """A column of the file, raw, (B, T, numbers)."""
-    return sequences.steps.read(name, chunks.first, chunks.length, chunk_length)
-
-
-def _observations(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    return sequences.task.normalize_states(_read("observation", sequences, chunks, chunk_length))
-
-
-def _actions(name: str) -> Callable[[Sequences, Chunks, int], np.ndarray]:
-    def read(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-        raw = per_step(_read(name, sequences, chunks, chunk_length), sequences.spec)
-        return sequences.task.normalize_actions(raw)
-
-    return read
-
-
-def _rewards(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    return _read("reward", sequences, chunks, chunk_length)[..., 0]
-
-
-def _returns_to_go(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    return sequences.task.normalize_returns(_read("return_to_go", sequences, chunks, chunk_length)[..., 0])
-
-
-def _terminated(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    last = (
-        sequences.offsets[chunks.sequence + 1] - 1 - chunks.first
-    )  # (B,) the episode's last step, counted from the chunk's first
-    ends = np.arange(chunk_length) == last[:, None]
-    return ends & sequences.steps.episodes["terminated"][chunks.sequence][:, None]
-
-
-def _final_observations(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    return sequences.task.normalize_states(sequences.steps.episodes["final_observation"][chunks.sequence])
-
-
-def _agents(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-    return chunks.sequence % sequences.spec.num_agents
-
-
-def _labels_of_steps(name: str) -> Callable[[Sequences, Chunks, int], np.ndarray]:
-    def read(sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
-        steps = chunks.first[:, None] + np.minimum(np.arange(chunk_length), chunks.length[:, None] - 1)  # (B, T)
-        values = sequences.labels_of_steps[name][steps]
-        return values if values.dtype == np.bool_ else values.astype(np.int64)
-
-    return read
-
-
-READERS: dict[str, Callable[[Sequences, Chunks, int], np.ndarray]] = {
-    "observation": _observations,
-    "action": _actions("action"),
-    "label": _actions("label"),
-    "reward": _rewards,
-    "return_to_go": _returns_to_go,
-    "terminated": _terminated,
-    "final_observation": _final_observations,
-    "agent": _agents,
-    **{name: _labels_of_steps(name) for name in LABEL_COLUMNS},
-}
+    """A column of a batch, as columns.py describes it."""
+    task, file, time = sequences.task, sequences.steps, np.arange(chunk_length)
+    match name:
+        case "final_observation":
+            return task.normalize_states(file.episodes["final_observation"][chunks.sequence])
+        case "agent":
+            return chunks.sequence % task.num_agents
+        case "terminated":
+            last = sequences.offsets[chunks.sequence + 1] - 1 - chunks.first  # (B,) the episode's last step in the row
+            return (time == last[:, None]) & file.episodes["terminated"][chunks.sequence][:, None]
+        case "option" | "termination":
+            steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
+            values = sequences.labels_of_steps[name][steps]
+            return values.astype(np.int64) if name == "option" else values
+    raw = file.read(name, chunks.first, chunks.length, chunk_length)  # (B, T, numbers)
+    match name:
+        case "observation":
+            return task.normalize_states(raw)
+        case "action" | "label":
+            return task.normalize_actions(per_step(raw, task.environment))
+        case "return_to_go":
+            return task.normalize_returns(raw[..., 0])
+        case _:
+            return raw[..., 0]

@@ -1,4 +1,4 @@
-"""params.yaml is loaded whole, and every mistake in it is one sentence that names the file and the key.
+"""params.yaml as a whole: every mistake in it is one sentence that names the file and the key.
 
 Mistakes are made in the committed file: one key is set to a text, written as it would be typed.
 """
@@ -10,7 +10,7 @@ import pytest
 
 from tests.builders import PARAMETERS, PARAMETERS_FILE, parameters_text, refused
 from understudy.errors import ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 SECTIONS = sorted(PARAMETERS)
 
@@ -23,48 +23,14 @@ def load_text(folder: Path, text: str):
 
 def test_the_committed_file_loads():
     params = load_params(PARAMETERS_FILE)
-    assert set(params.policies) == set(PARAMETERS["policies"])
+    assert params.policies.names == list(PARAMETERS["policies"])
     assert params.rollouts.seeds[0] == PARAMETERS["rollouts"]["first_seed"]
     assert len(params.rollouts.seeds) == PARAMETERS["rollouts"]["episodes"]
 
 
-def test_a_policy_s_own_keys_go_to_its_constructor(tmp_path):
-    block = "{family: mlp, learns_from: sequences, hidden_dim: 8, num_layers: 1}"
-    policy = load_text(tmp_path, parameters_text({"policies.small": block})).policy("small")
-    assert (policy.family, policy.config(False)) == ("mlp", {"hidden_dim": 8, "num_layers": 1})
-
-
-@pytest.mark.parametrize(
-    ("value", "hidden", "expected"), [("auto", True, True), ("auto", False, False), ("true", False, True)]
-)
-def test_state_differences_can_follow_what_is_hidden(tmp_path, value, hidden, expected):
-    block = f"{{family: mlp, learns_from: sequences, state_differences: {value}}}"
-    policy = load_text(tmp_path, parameters_text({"policies.small": block})).policy("small")
-    assert policy.config(hidden) == {"state_differences": expected}
-
-
-def test_an_unknown_policy_is_refused():
-    with refused(ParameterError, "--policy: expected one of", *PARAMETERS["policies"], "got 'mpl'"):
-        load_params(PARAMETERS_FILE).policy("mpl")
-
-
 def test_parameters_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
-        load_params(PARAMETERS_FILE).training.seed = 3
-
-
-@pytest.mark.parametrize(("text", "number"), [("1e-4", 1e-4), ("3e-05", 3e-5), ("1.0e-3", 1e-3), ("1", 1.0)])
-def test_numbers_with_an_exponent_are_floats(tmp_path, text, number):
-    learning_rate = load_text(tmp_path, parameters_text({"training.learning_rate": text})).training.learning_rate
-    assert type(learning_rate) is float
-    assert learning_rate == number
-
-
-@pytest.mark.parametrize(("algorithm", "environments"), [("ppo", 7), ("a2c", 8), ("sac", 1), ("td3", 2)])
-def test_the_chosen_algorithm_sets_the_expert_s_seeds(tmp_path, algorithm, environments):
-    changes = {"expert.algorithm": algorithm, "expert.seed": "50"}
-    changes |= {f"expert.{algorithm}.num_environments": str(environments)}
-    assert load_text(tmp_path, parameters_text(changes)).expert.seeds == range(50, 50 + environments)
+        load_params(PARAMETERS_FILE).training.steps = 3
 
 
 MISTAKES = {
@@ -80,8 +46,8 @@ MISTAKES = {
     "a negative probability": ("rollouts.noise", "-0.1", ["rollouts.noise:", "greater than or equal to 0", "got -0.1"]),
     "zero for a positive number": ("training.learning_rate", "0.0", ["training.learning_rate:", "greater than 0"]),
     "no worker": ("compute.workers", "0", ["compute.workers:", "greater than or equal to 1", "got 0"]),
-    "a negative seed": ("training.seed", "-1", ["training.seed:", "greater than or equal to 0", "got -1"]),
-    "a seed beyond 31 bits": ("training.seed", "2147483648", ["training.seed:", "less than 2147483648"]),
+    "a negative seed": ("training.seeds", "[0, -1]", ["training.seeds.1:", "greater than or equal to 0", "got -1"]),
+    "a seed beyond 31 bits": ("training.seeds", "[2147483648]", ["training.seeds.0:", "less than 2147483648"]),
     "NaN": ("training.learning_rate", ".nan", ["training.learning_rate:", "finite number", "got nan"]),
     "NaN for a probability": ("rollouts.noise", ".nan", ["rollouts.noise:", "got nan"]),
     "NaN for a share": ("sequences.validation_fraction", ".nan", ["sequences.validation_fraction:", "got nan"]),
@@ -98,32 +64,6 @@ MISTAKES = {
     "an unknown device": ("compute.device", "gpu", ["compute.device:", "'auto', 'cpu' or 'cuda'", "got 'gpu'"]),
     "an unknown precision": ("training.precision", "half", ["training.precision:", "'auto'", "got 'half'"]),
     "no policy": ("policies", "{}", ["policies:", "at least 1 item", "got {}"]),
-    "a policy without a family": ("policies.p", "{learns_from: sequences}", ["policies.p.family:", "expected a value"]),
-    "an unknown family": (
-        "policies.p",
-        "{family: mpl, learns_from: sequences}",
-        ["policies.p.family:", "expected one of", "mlp", "got 'mpl'"],
-    ),
-    "the expert as a family": (
-        "policies.p",
-        "{family: expert, learns_from: sequences}",
-        ["policies.p.family:", "got 'expert'"],
-    ),
-    "a policy named expert": (
-        "policies.expert",
-        "{family: mlp, learns_from: sequences}",
-        ["policies.expert:", "expected a name", "got 'expert'"],
-    ),
-    "a policy named random": (
-        "policies.random",
-        "{family: mlp, learns_from: sequences}",
-        ["policies.random:", "expected a name", "got 'random'"],
-    ),
-    "a policy with a path for a name": (
-        "policies.a/b",
-        "{family: mlp, learns_from: sequences}",
-        ["policies.a/b:", "expected a name", "got 'a/b'"],
-    ),
 }
 
 
@@ -197,49 +137,20 @@ def test_seeds_may_be_neighbours(tmp_path, second, seed):
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("key", "raw", "sentence"),
     [
-        ("", ["expected sections", "got NoneType"]),
-        ("# nothing but a comment\n", ["expected sections", "got NoneType"]),
-        ("- environment\n- expert\n", ["expected sections", "got list"]),
-        ("LunarLander-v3\n", ["expected sections", "got str"]),
-        ("compute:\n  workers: 1\n  workers: 2\n", ["expected YAML", 'duplicate key "workers"', "line 3"]),
-        ("compute: [1\n", ["expected YAML", "line 2"]),
-        ("compute:\n\tworkers: 1\n", ["expected YAML", "line 2"]),
-        ("a: 1\n---\nb: 2\n", ["expected YAML", "another document"]),
-        ("a: *b\n", ["expected YAML", "undefined alias"]),
-        ("a: !!python/object/apply:os.getcwd []\n", ["expected YAML", "python/object"]),
-        ("a: 2001-99-99\n", ["expected YAML"]),
-        ("a: " + "9" * 5000, ["expected YAML"]),
-        ("a: " + "[" * 5000, ["expected YAML"]),
+        (
+            "baseline",
+            "mpl",
+            "comparison.baseline: expected one of the policies mlp, decoder, hierarchical, or null, got 'mpl'",
+        ),
+        (
+            "differences",
+            "[[mlp, mpl]]",
+            "comparison.differences: expected pairs of the policies mlp, decoder, hierarchical",
+        ),
     ],
 )
-def test_a_file_that_holds_no_parameters_is_one_sentence(tmp_path, text, parts):
-    with refused(ParameterError, str(tmp_path / "params.yaml"), *parts):
-        load_text(tmp_path, text)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (bytes(range(128, 256)), "expected readable UTF-8 text"),
-        (b"\xff\xfe", "expected readable UTF-8 text"),
-        (b"\x1f\x8b\x08" * 40, "expected readable UTF-8 text"),
-        (b"\x00\x01\x02", "expected YAML"),
-    ],
-)
-def test_binary_garbage_is_one_sentence(tmp_path, content, expected):
-    path = tmp_path / "params.yaml"
-    path.write_bytes(content)
-    with refused(ParameterError, str(path), expected):
-        load_params(path)
-
-
-def test_a_missing_file_is_one_sentence(tmp_path):
-    with refused(ParameterError, str(tmp_path / "none.yaml"), "found none"):
-        load_params(tmp_path / "none.yaml")
-
-
-def test_a_folder_is_one_sentence(tmp_path):
-    with refused(ParameterError, str(tmp_path), "expected readable UTF-8 text"):
-        load_params(tmp_path)
+def test_a_comparison_with_a_policy_that_is_not_there_is_refused(tmp_path, key, raw, sentence):
+    with refused(ParameterError, str(tmp_path / "params.yaml"), sentence, "got 'mpl'"):
+        load_text(tmp_path, parameters_text({f"comparison.{key}": raw}))
