@@ -69,7 +69,7 @@ def test_nothing_imports_the_pipeline():
 
 def test_only_the_expert_imports_stable_baselines3():
     users = [file for file in modules() if any(name.startswith("stable_baselines3") for name in imported_names(file))]
-    assert sorted(users) == [PACKAGE / "demonstrators" / name for name in ("fast_ppo.py", "sb3.py")]
+    assert sorted(users) == [PACKAGE / "demonstrators" / name for name in ("fast_ppo.py", "ppo_options.py", "sb3.py")]
     [user] = [file for file in modules() if "understudy.demonstrators.fast_ppo" in imported_names(file)]
     assert user == PACKAGE / "demonstrators" / "sb3.py"
 

@@ -34,8 +34,8 @@ def test_an_ended_episode_gives_way_to_the_next_and_leaves_its_last_observation_
 def test_a_second_process_steps_as_this_one_does():
     here, helper = begun(), HelperProcess(begun())
     for actions in ([0, 1], [1, 1], [0, 0], [1, 0], [0, 1]):
-        helper.begin_step(actions)
-        theirs, ours = helper.finish_step(), step_environments(here, actions)
+        helper.step_async(actions)
+        theirs, ours = helper.step_wait(), step_environments(here, actions)
         for mine, other in zip(ours[:3], theirs[:3], strict=True):
             np.testing.assert_array_equal(mine, other)
         assert ours[3].keys() == theirs[3].keys()
@@ -56,7 +56,7 @@ def test_a_second_process_that_ends_is_told_of():
 def test_a_second_process_that_is_left_in_the_middle_of_a_step_says_nothing(answered, capfd):
     """Closed while it steps, and closed while its answer lies unread."""
     helper = HelperProcess(begun())
-    helper.begin_step([0, 1])
+    helper.step_async([0, 1])
     if answered:
         assert helper._connection.poll(10)
     helper.close()
