@@ -91,6 +91,13 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     assert chance < -20 < -12 < scripted
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_it_is_the_script_of_params_for_all_agents_of_the_environment(count):
+    model = expert(N=count).model
+    assert (model.num_agents, model.stopping_distance, model.tolerance) == (count, 0.5, 0.1)
+    assert not model.training
+
+
 @pytest.mark.parametrize("continuous", [False, True])
 def test_nothing_that_the_script_does_is_left_to_chance(continuous):
     policy = expert(continuous_actions=continuous)
@@ -100,18 +107,18 @@ def test_nothing_that_the_script_does_is_left_to_chance(continuous):
 
 
 @pytest.mark.parametrize(
-    ("environment_id", "kwargs"),
+    ("environment_id", "kwargs", "told"),
     [
-        ("CartPole-v1", {}),
-        ("mpe2.simple_line_v1", {}),
-        (SPREAD, {"num_agent_neighbors": 1}),
+        ("CartPole-v1", {}, "no kwargs"),
+        ("mpe2.simple_line_v1", {}, "no kwargs"),
+        (SPREAD, {"num_agent_neighbors": 1}, "{'num_agent_neighbors': 1}"),
     ],
 )
-def test_where_there_is_no_script_it_says_so(environment_id, kwargs):
+def test_where_there_is_no_script_it_says_so(environment_id, kwargs, told):
     with refused(
         ParameterError,
         "expert.algorithm: expected mpe2.simple_spread_v3 with all in sight",
-        f"got scripted for {environment_id}",
+        f"got scripted for {environment_id} with {told}",
     ):
         scripted_expert(EnvironmentParams(id=environment_id, kwargs=kwargs), SCRIPT)
 

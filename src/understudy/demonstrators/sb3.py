@@ -42,10 +42,13 @@ CURVE_STATE = ("rows", "returns", "lengths", "points", "saved_points", "running_
 class LearningCurve(BaseCallback):
     """Collects the returns of training episodes, moves the progress bar, and stops at weights that are not finite.
 
-    `save` is called with the curve's own state before a rollout, once for each hundredth of the training.
-
-    `rows` holds one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode
-    ended: environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
+    Args:
+        total_steps: environment steps of the whole training, over all environments.
+        num_environments: that step side by side.
+        bar: moved to the number of steps so far, at most `total_steps`.
+        save: called with the curve's own state before a rollout, once for each hundredth of the training.
+        rows: one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode ended:
+            environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
     """
 
     total_steps: int
@@ -96,6 +99,8 @@ def train_expert(
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
     Args:
+        environment: its id and kwargs.
+        expert: the algorithm, its seed, its number of environment steps and its hyperparameters.
         checkpoint: a file to resume from where it exists, and to write a hundred times. Interrupted and resumed, training gives
             the same expert to the bit.
         processes: with two or more, PPO steps half of its environments in a second process; the expert is the same to the bit.

@@ -14,6 +14,10 @@ SPREAD = "mpe2.simple_spread_v3"
 def scripted_expert(environment: EnvironmentParams, script: ScriptedParams) -> TrainedPolicy:
     """The script for an environment, as a policy without weights.
 
+    Args:
+        environment: its id and kwargs; the number of agents is read from it.
+        script: how the agents steer.
+
     Raises:
         ParameterError: there is none for this environment.
     """
