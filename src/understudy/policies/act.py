@@ -61,6 +61,8 @@ class Acting:
                 f" got {np.abs(observation).max():g}"
             )
         previous_action = self.task.normalize_actions(step.previous_action)
+        if not self.task.discrete_actions:
+            previous_action[step.is_first] = 0  # no action is zero in a model's units, as it is in the environment's
         arrays = (observation, previous_action, step.previous_reward, step.is_first)
         normalised = Step(*(torch.from_numpy(array).to(self.device) for array in arrays))
         decision = self.policy.model.act(self.memory, normalised, generator)

@@ -17,6 +17,7 @@ import torch
 
 from understudy.errors import DataError
 from understudy.policies.act import Acting
+from understudy.policies.build import check_play
 from understudy.policies.files import TrainedPolicy, load_trained
 from understudy.step import Step
 
@@ -33,6 +34,18 @@ class PolicyState:
     previous_action: np.ndarray
     is_first: np.ndarray
 
+    def begin_step(self, observations: np.ndarray, starts: np.ndarray, rewards: np.ndarray) -> Step[np.ndarray]:
+        """What the rows are told, of which those at `starts` (B,) bool forget the past."""
+        if starts.any():
+            self.acting.reset(np.flatnonzero(starts))
+        self.is_first |= starts
+        self.previous_action[self.is_first], rewards[self.is_first] = 0, 0
+        return Step(observations, self.previous_action, rewards, self.is_first)
+
+    def end_step(self, actions: np.ndarray) -> None:
+        """These actions are taken to be executed."""
+        self.previous_action, self.is_first = actions.copy(), np.zeros_like(self.is_first)
+
 
 class Policy:
     """A trained policy that acts on raw observations.
@@ -40,10 +53,14 @@ class Policy:
     Args:
         trained: model and interface.
         play: settings of its family's `begin`, such as those under `play:` in params.yaml; None for its defaults.
+
+    Raises:
+        ParameterError: the family knows no such setting.
     """
 
     def __init__(self, trained: TrainedPolicy, play: Mapping[str, Any] | None = None) -> None:
         self.trained, self.play = trained, dict(play or {})
+        check_play(trained.family, self.play, trained.family)
         self.generator = torch.Generator().manual_seed(0)  # draws the actions that are not deterministic
         self._small = sum(weights.numel() for weights in trained.model.parameters()) < SMALL
 
@@ -70,33 +87,24 @@ class Policy:
             state for the next call.
 
         Raises:
-            ValueError: an observation of another shape or not finite, or another number of rows than in the state.
+            ValueError: an argument of another shape or not finite, or another number of rows than in the state.
         """
-        task = self.trained.task
-        observations, single = self._rows(observation)
-        rows, agents = len(observations) // task.num_agents, task.num_agents
-        state = self._state(state, len(observations))
+        observations, single = self._observations(observation)
+        state = self._new_state(len(observations)) if state is None else self._own_state(state, len(observations))
+        agents, rows = self.trained.task.num_agents, len(observations) // self.trained.task.num_agents
+        starts = np.zeros(rows, bool)
         if episode_start is not None:
             starts = np.atleast_1d(_real_numbers("episode_start", episode_start, "b"))
             if starts.shape != (rows,):
                 raise ValueError(f"episode_start: expected shape ({rows},), got {starts.shape}")
-            state.is_first |= starts.repeat(agents)
-            state.previous_action[state.is_first] = 0
-            state.acting.reset(np.flatnonzero(starts.repeat(agents)))
-        rewards = np.zeros(len(observations), np.float32)
-        if previous_reward is not None:
-            rewards = _real_numbers("previous_reward", previous_reward, "biuf").astype(np.float32).reshape(-1)
-            if rewards.shape != (len(observations),):
-                raise ValueError(f"previous_reward: expected {len(observations)} numbers, got {rewards.size}")
-            rewards[state.is_first] = 0.0
-        step = Step(observations, state.previous_action, rewards, state.is_first)
+        step = state.begin_step(observations, starts.repeat(agents), self._rewards(previous_reward, len(observations)))
         with _one_thread() if self._small else nullcontext():
             actions = state.acting.act(step, None if deterministic else self.generator).actions
-        state.previous_action, state.is_first = actions.copy(), np.zeros_like(state.is_first)
+        state.end_step(actions)
         actions = actions if agents == 1 else actions.reshape(rows, agents, *actions.shape[1:])
         return (actions[0] if single else actions), state
 
-    def _rows(self, observation: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _observations(self, observation: np.ndarray) -> tuple[np.ndarray, bool]:
         """Observations (B * N, S) float32, and whether they are of one environment alone."""
         environment = self.trained.task.environment
         observations = _real_numbers("observation", observation, "biuf").astype(np.float32)
@@ -110,26 +118,31 @@ class Policy:
             raise ValueError(f"observation: expected finite values, got {observations[~np.isfinite(observations)][0]}")
         return observations.reshape(-1, environment.state_dim), single
 
-    def _state(self, state: PolicyState | None, num_rows: int) -> PolicyState:
-        """The caller's state, or a new one of so many rows."""
+    def _new_state(self, num_rows: int) -> PolicyState:
         task = self.trained.task
-        if state is None:
-            shape, kind = (
-                ((num_rows,), np.int64) if task.discrete_actions else ((num_rows, task.action_dim), np.float32)
-            )
-            return PolicyState(
-                self, Acting(self.trained, num_rows, self.play), np.zeros(shape, kind), np.ones(num_rows, bool)
-            )
+        entries, kind = ((), np.int64) if task.discrete_actions else ((task.action_dim,), np.float32)
+        acting = Acting(self.trained, num_rows, self.play)
+        return PolicyState(self, acting, np.zeros((num_rows, *entries), kind), np.ones(num_rows, bool))
+
+    def _own_state(self, state: PolicyState, num_rows: int) -> PolicyState:
+        """The caller's state; ValueError where it is not one of this policy and of so many rows."""
         if not isinstance(state, PolicyState):
             raise ValueError(f"state: expected what the last call returned, got {type(state).__name__}")
         if state.policy is not self:
             raise ValueError("state: expected what this policy's last call returned, got another policy's")
         if state.acting.num_rows != num_rows:
-            agents = task.num_agents
-            raise ValueError(
-                f"observation: expected {state.acting.num_rows // agents} rows as before, got {num_rows // agents}"
-            )
+            before, now = (count // self.trained.task.num_agents for count in (state.acting.num_rows, num_rows))
+            raise ValueError(f"observation: expected {before} rows as before, got {now}")
         return state
+
+    def _rewards(self, previous_reward: np.ndarray | None, num_rows: int) -> np.ndarray:
+        """Rewards (B * N,) float32."""
+        if previous_reward is None:
+            return np.zeros(num_rows, np.float32)
+        rewards = _real_numbers("previous_reward", previous_reward, "biuf").astype(np.float32).reshape(-1)
+        if rewards.shape != (num_rows,) or not np.isfinite(rewards).all():
+            raise ValueError(f"previous_reward: expected {num_rows} finite numbers, got {rewards.tolist()}")
+        return rewards
 
 
 def load_policy(folder: str | Path, play: Mapping[str, Any] | None = None) -> Policy:
@@ -141,6 +154,7 @@ def load_policy(folder: str | Path, play: Mapping[str, Any] | None = None) -> Po
 
     Raises:
         DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
+        ParameterError: the family knows no such setting.
     """
     folder = Path(folder)
     seeds = [] if (folder / "policy.json").exists() else sorted(folder.glob(f"{SEED_FOLDER}*"), key=_seed)

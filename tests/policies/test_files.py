@@ -14,11 +14,17 @@ from understudy.policy import Policy, build_model, load_policy, save_policy
 import understudy
 from tests.builders import printed_by
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
+<<<<<<< HEAD:tests/test_policy_files.py
 from understudy.errors import DataError, ParameterError
 from understudy.sequences.normalise import Normalisation
+=======
+from understudy.errors import DataError
+from understudy.policies.build import build_model
+from understudy.policies.files import FORMAT_VERSION, TrainedPolicy, load_trained, policy_hashes, save_policy
+from understudy.policies.predict import Policy
+>>>>>>> policies:tests/policies/test_files.py
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(10, 3, 3)).astype(np.float32)
-SCALES = Normalisation.none(3)
 
 
 @pytest.fixture
@@ -27,8 +33,8 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def actions(policy: Policy, deterministic: bool) -> np.ndarray:
-    memory, chosen = None, []
+def actions(trained: TrainedPolicy, deterministic: bool) -> np.ndarray:
+    policy, memory, chosen = Policy(trained), None, []
     for observation in OBSERVATIONS:
         action, memory = policy.predict(observation, memory, deterministic=deterministic)
         chosen.append(action)
@@ -55,7 +61,7 @@ def edit_weights(folder: Path, change) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(DataError) as caught:
-        load_policy(folder)
+        load_trained(folder)
     message = str(caught.value)
     assert "\n" not in message
     assert str(folder) in message
@@ -68,28 +74,48 @@ def test_a_loaded_policy_acts_as_the_saved_one(tmp_path, family, spec):
     policy = tiny_policy(family, spec, hidden=("y",))
     save_policy(policy, tmp_path)
     torch.manual_seed(1)
-    loaded = load_policy(str(tmp_path))
-    for name in ("family", "config", "spec", "view", "normalisation", "provenance"):
+    loaded = load_trained(tmp_path)
+    for name in ("family", "config", "interface", "provenance"):
         assert getattr(loaded, name) == getattr(policy, name), name
     assert not loaded.model.training
     for deterministic in (True, False):
         np.testing.assert_array_equal(actions(loaded, deterministic), actions(policy, deterministic))
 
 
-def test_buffers_are_saved_with_the_weights(tmp_path):
+def test_an_expert_s_squashing_is_kept(tmp_path):
     policy = tiny_policy("expert", VECTORS)
     policy.config = policy.config | {"squash": True}
-    policy.model = build_model("expert", policy.config, VECTORS, SCALES, "expert").eval()
-    policy.model.middle.copy_(torch.tensor([0.0, -0.75]))
-    policy.model.half_range.copy_(torch.tensor([1.0, 1.25]))
+    policy.model = build_model("expert", policy.config, policy.interface, "expert").eval()
     save_policy(policy, tmp_path)
-    np.testing.assert_array_equal(actions(load_policy(tmp_path), True), actions(policy, True))
+    loaded = load_trained(tmp_path)
+    assert loaded.model.squash
+    np.testing.assert_array_equal(actions(loaded, True), actions(policy, True))
+
+
+def test_auto_is_written_as_what_it_stands_for(tmp_path):
+    """Where nothing is hidden `state_differences: auto` is false: a file says what was built."""
+    policy = tiny_policy("action_transformer", CHOICES)
+    policy.config = policy.config | {"state_differences": "auto"}
+    policy.model = build_model("action_transformer", policy.config, policy.interface, "test")
+    save_policy(policy, tmp_path)
+    assert load_trained(tmp_path).config["state_differences"] is False
+
+
+def test_a_further_seed_leaves_the_first_one_s_files_alone(tmp_path):
+    """Each training seed has a folder of its own."""
+    for seed in (0, 1):
+        (tmp_path / f"seed_{seed}").mkdir()
+    save_policy(tiny_policy("mlp", CHOICES, seed=0), tmp_path / "seed_0")
+    before = policy_hashes(tmp_path / "seed_0")
+    save_policy(tiny_policy("mlp", CHOICES, seed=1), tmp_path / "seed_1")
+    assert policy_hashes(tmp_path / "seed_0") == before
+    assert policy_hashes(tmp_path / "seed_1")["model.safetensors"] != before["model.safetensors"]
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path, folder):
     other = tmp_path / "other"
     other.mkdir()
-    save_policy(load_policy(folder), other)
+    save_policy(load_trained(folder), other)
     assert {path.name for path in other.iterdir()} == {"policy.json", "model.safetensors"}
     for path in other.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes()
@@ -109,7 +135,7 @@ def test_a_full_disk_is_told_as_the_operating_system_tells_it(tmp_path):
 
 
 def test_the_package_offers_load_policy(folder):
-    assert actions(understudy.load_policy(folder), True).shape == (10, 3)
+    assert understudy.load_policy(folder).predict(OBSERVATIONS[0])[0].shape == (3,)
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
@@ -122,13 +148,14 @@ def test_a_description_that_is_no_json_object_is_refused(folder, content):
     assert "expected" in refusal(folder)
 
 
-@pytest.mark.parametrize("version", [None, 1, 3, "2", [2]])
-def test_another_format_version_is_refused(folder, version):
+@pytest.mark.parametrize("version", [None, 1, 2, 4, "3", [3]])
+def test_another_format_version_is_refused_with_what_to_do(folder, version):
     edit(folder, format_version=version)
-    assert refusal(folder).endswith(f"expected format_version 2, got {version!r}")
+    sentence = f"expected format_version {FORMAT_VERSION}, got {version!r}; train the policy again with `dvc repro`"
+    assert refusal(folder).endswith(sentence)
 
 
-@pytest.mark.parametrize("key", ["family", "config", "environment", "hidden_components", "normalisation", "provenance"])
+@pytest.mark.parametrize("key", ["family", "config", "interface", "provenance"])
 def test_a_missing_part_is_named(folder, key):
     edit(folder, **{key: None})
     assert key in refusal(folder)
@@ -161,24 +188,9 @@ def test_an_unknown_family_is_refused(folder, family):
         {"config__embed_dim": None},
         {"config__colour": "red"},
         {"config__state_dim": 2},
-        {"environment": []},
-        {"environment__num_actions": None},
-        {"environment__num_actions": "four"},
-        {"environment__num_actions": -4},
-        {"environment__components": None},
-        {"environment__components": 3},
-        {"environment__colour": "red"},
-        {"environment__action_low": [0.0]},
-        {"hidden_components": ["speed"]},
-        {"hidden_components": ["x", "y", "z"]},
-        {"hidden_components": 1},
-        {"normalisation": []},
-        {"normalisation__state_mean": [0.0]},
-        {"normalisation__state_std": [1.0, 0.0]},
-        {"normalisation__difference_std": [1.0, -1.0]},
-        {"normalisation__state_mean": ["a", "b"]},
-        {"normalisation__state_mean": [float("nan"), 0.0]},
-        {"normalisation__return_std": "one"},
+        {"config__num_actions": 3},
+        {"interface": []},
+        {"interface": {"tasks": []}},
         {"provenance": 3},
     ],
     ids=str,
@@ -188,15 +200,53 @@ def test_a_description_of_wrong_values_is_refused(folder, changes):
     assert "policy.json: expected a policy's description, got a malformed one" in refusal(folder)
 
 
+def edit_task(folder: Path, *path: str, value) -> None:
+    """Change the task in policy.json at a place; None takes it away."""
+    content = json.loads((folder / "policy.json").read_text())
+    place = content["interface"]["tasks"][0]
+    for key in path[:-1]:
+        place = place[key]
+    place.pop(path[-1], None)
+    if value is not None:
+        place[path[-1]] = value
+    (folder / "policy.json").write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [{"environment__action_high": [1.0]}, {"environment__action_low": ["a", "b"]}, {"environment__action_high": None}],
+    ("path", "value"),
+    [
+        (("environment",), []),
+        (("environment", "num_actions"), None),
+        (("environment", "num_actions"), "four"),
+        (("environment", "num_actions"), -4),
+        (("environment", "components"), None),
+        (("environment", "components"), 3),
+        (("environment", "colour"), "red"),
+        (("environment", "action_low"), [0.0]),
+        (("hidden_components",), ["speed"]),
+        (("hidden_components",), ["x", "y", "z"]),
+        (("hidden_components",), 1),
+        (("scales",), []),
+        (("scales", "state_mean"), [0.0]),
+        (("scales", "state_std"), [1.0, 0.0]),
+        (("scales", "difference_std"), [1.0, -1.0]),
+        (("scales", "state_mean"), ["a", "b"]),
+        (("scales", "state_mean"), [float("nan"), 0.0]),
+        (("scales", "return_std"), "one"),
+        (("num_options",), "three"),
+    ],
     ids=str,
 )
-def test_bounds_that_cannot_hold_an_action_are_refused(tmp_path, changes):
+def test_a_task_of_wrong_values_is_refused(folder, path, value):
+    edit_task(folder, *path, value=value)
+    assert "policy.json: expected a policy's description, got a malformed one" in refusal(folder)
+
+
+@pytest.mark.parametrize(("name", "value"), [("action_high", [1.0]), ("action_low", ["a", "b"]), ("action_high", None)])
+def test_bounds_that_cannot_hold_an_action_are_refused(tmp_path, name, value):
     save_policy(tiny_policy("mlp", VECTORS), tmp_path)
-    edit(tmp_path, **changes)
-    refusal(tmp_path)
+    edit_task(tmp_path, "environment", name, value=value)
+    assert "policy.json: expected a policy's description, got a malformed one" in refusal(tmp_path)
 
 
 def test_missing_weights_are_named(folder):
@@ -257,33 +307,8 @@ def test_a_giant_described_is_refused_before_it_takes_the_memory(folder):
     edit(folder, config__embed_dim=10**9)
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30,) * 2)\n"
-        "from understudy.policy import load_policy\n"
+        "from understudy.policies.predict import load_policy\n"
         "try: load_policy(sys.argv[1])\n"
         "except ValueError as error: print(type(error).__name__, str(error).count(chr(10)))"
     )
     assert printed_by(program, str(folder)) == "DataError 0\n"
-
-
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"context": 0}, "context"),
-        ({"num_layers": 0}, "num_layers"),
-        ({"num_layers": -2}, "num_layers"),
-        ({"num_heads": 0}, "num_heads"),
-        ({"num_heads": -2}, "num_heads"),
-        ({"embed_dim": 0}, "embed_dim"),
-        ({"hidden_dim": 0}, "hidden_dim"),
-        ({"hidden_dim": -3}, "hidden_dim"),
-        ({"embed_dim": 7}, "embed_dim"),
-        ({"embed_dim": "wide"}, "embed_dim"),
-        ({"colour": "red"}, "colour"),
-    ],
-    ids=str,
-)
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-def test_a_size_that_makes_no_model_is_refused_by_its_name(changes, key):
-    config = CONFIGS["action_transformer"] | changes
-    with pytest.raises(ParameterError, match=rf"^policies\.decoder\.[a-z_, ]*{key}[a-z_, ]*: expected ") as caught:
-        build_model("action_transformer", config, CHOICES, SCALES, "policies.decoder")
-    assert "\n" not in str(caught.value)
