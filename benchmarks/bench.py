@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def judge(trained: dict, settings: Settings, folder: Path) -> Figures:
     return figures | {"whole_seconds": curve[-1]["seconds"], "curve": curve}
 
 
-def measure(group: Group, settings: Settings, folder: Path) -> tuple[dict[str, list[dict]], dict[str, str]]:
+def measure(name: str, group: Group, settings: Settings, folder: Path) -> tuple[dict[str, list[dict]], dict[str, str]]:
     """Figures of all programs, which take turns, and the sentence of each that failed; that one is not tried again."""
     figures: dict[str, list[dict]] = {label: [] for label in group.programs}
     failures: dict[str, str] = {}
@@ -76,14 +77,21 @@ def measure(group: Group, settings: Settings, folder: Path) -> tuple[dict[str, l
         for label, program in group.programs.items():
             if label in failures:
                 continue
-            print(f"bench: round {number + 1} of {group.rounds}: {program.who}", file=sys.stderr, flush=True)
+            begun = time.monotonic()
+            say(f"bench: {name}, round {number + 1} of {group.rounds}: {program.who} ...", end="")
             try:
                 result = run(program, folder, number)
                 figures[label].append(judge(result, settings, folder) if "folder" in result else result)
             except BenchmarkError as error:
                 failures[label] = str(error)
-                print(f"bench: {error}", file=sys.stderr)
+                say(f" failed after {time.monotonic() - begun:.1f} s\nbench: {error}")
+            else:
+                say(f" {time.monotonic() - begun:.1f} s")
     return figures, failures
+
+
+def say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)
 
 
 def medians(rounds: list[dict]) -> Figures:
@@ -129,7 +137,14 @@ def report(group: Group, figures: dict, failures: dict, machine: Figures) -> dic
     """What peers.json holds of one group."""
     rows, errors = [], list(failures.values())
     for comparison in group.comparisons:
-        failed = [label for label in (comparison.ours, comparison.theirs) if label in failures]
+        labels = (comparison.ours, comparison.theirs)
+        left_out = [group.left_out[label] for label in labels if label in group.left_out]
+        if left_out:
+            rows.append(
+                {"work": comparison.work, "skipped": f"{comparison.ours} against {comparison.theirs}: {left_out[0]}"}
+            )
+            continue
+        failed = [label for label in labels if label in failures]
         try:
             if failed:
                 raise BenchmarkError(failures[failed[0]])
@@ -167,7 +182,7 @@ def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, c
         for name, group in chosen.items():
             if only and name not in (*only, "floors"):
                 continue
-            figures, failures = measure(group, settings, folder)
+            figures, failures = measure(name, group, settings, folder)
             if name == "floors":
                 if failures:
                     raise BenchmarkError(failures["machine"])

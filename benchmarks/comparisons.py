@@ -8,14 +8,12 @@ groups(settings, params)  -- programs that take turns, and their comparisons
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-import torch
-
+from benchmarks.formats import NO_BFLOAT16, native_formats
 from understudy.params import Params
-from understudy.utils.precision import resolve_precision
 
 Figures = dict[str, float]
 
@@ -78,8 +76,8 @@ QUICK = Settings(
     peer_context_steps=20,
     recorded_episodes=40,
 )
-OWN_FORMAT = resolve_precision("auto", torch.device("cpu"))
 ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS, BLOCK_SIZE = 64, 20, 2, 128, 20, 100
+FLOOR_ROUNDS, FLOOR_SECONDS = 3, 1.5  # half a minute of floors
 TWO_BARE = "bare environments in two processes"
 
 
@@ -118,22 +116,26 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Group:
+    """Programs that take turns, and their comparisons; `left_out`: why a program that a comparison names is not there."""
+
     rounds: int
     programs: dict[str, Program]
     comparisons: tuple[Comparison, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def groups(settings: Settings, params: Params) -> dict[str, Group]:
     """All groups by name, in the order in which they are measured; `floors` comes first, since the others need it."""
-    machine = {"machine": Program.of("the machine", "ours.floors", steps=100_000)}
+    machine = {"machine": Program.of("the machine", "ours.floors", seconds=FLOOR_SECONDS)}
+    formats = native_formats()
     return {
-        "floors": Group(settings.rounds, machine, ()),
+        "floors": Group(min(FLOOR_ROUNDS, settings.rounds), machine, ()),
         "ppo_rate": ppo_rate(settings, params),
         "ppo_time": ppo_time(settings, params),
-        "training": training(settings, params),
-        "playing": playing(settings),
+        "training": training(settings, params, formats),
+        "playing": playing(settings, formats),
         "recording": recording(settings),
-        "cost": cost(settings),
+        "cost": cost(settings, formats[-1]),
     }
 
 
@@ -169,8 +171,8 @@ def ppo_time(settings: Settings, params: Params) -> Group:
     return Group(settings.seeds, programs, (row,))
 
 
-def training(settings: Settings, params: Params) -> Group:
-    own = OWN_FORMAT
+def training(settings: Settings, params: Params, formats: tuple[str, ...]) -> Group:
+    own = formats[-1]
     own_rows, own_length = params.training.batch_size, params.training.chunk_length
     size = {"rows": ROWS, "length": LENGTH, "batches": settings.batches, "threads": THREADS}
     learned = {**size, "seeds": "{seeds}"}
@@ -184,6 +186,8 @@ def training(settings: Settings, params: Params) -> Group:
         "hf float32": Program.of("transformers, float32", theirs, precision="float32", **learned),
         "hf bfloat16": Program.of("transformers, bfloat16", theirs, precision="bfloat16", **learned),
     }
+    left_out = {label: NO_BFLOAT16 for label in programs if label.endswith("bfloat16") and "bfloat16" not in formats}
+    programs = {label: program for label, program in programs.items() if label not in left_out}
     work = f"training a decoder, 3 layers of 128, {ROWS} rows of {LENGTH} steps"
     pairs = [("ours float32", "d3rlpy"), ("ours bfloat16", "d3rlpy"), ("ours float32", "hf float32")]
     pairs += [("ours bfloat16", "hf float32"), ("ours bfloat16", "hf bfloat16")]
@@ -196,7 +200,7 @@ def training(settings: Settings, params: Params) -> Group:
     pairs = [("ours float32", "d3rlpy"), ("ours float32", "hf float32"), ("ours bfloat16", "hf bfloat16")]
     loading = "loading those batches alone"
     rows += [Comparison(loading, *pair, "loader_steps_per_second", loaded, note_key="loader_share") for pair in pairs]
-    return Group(settings.rounds, programs, tuple(rows))
+    return Group(settings.rounds, programs, tuple(rows), left_out)
 
 
 def gemm_floor(precision: str) -> tuple[str, Callable[[Figures, Figures], float]]:
@@ -207,9 +211,9 @@ def gemm_floor(precision: str) -> tuple[str, Callable[[Figures, Figures], float]
     )
 
 
-def playing(settings: Settings) -> Group:
-    programs, formats = {}, dict.fromkeys((OWN_FORMAT, "float32"))
-    for precision, rows in [(each, PLAYED_ROWS) for each in formats] + [(OWN_FORMAT, 1)]:
+def playing(settings: Settings, formats: tuple[str, ...]) -> Group:
+    programs: dict[str, Program] = {}
+    for precision, rows in [(each, PLAYED_ROWS) for each in reversed(formats)] + [(formats[-1], 1)]:
         programs[f"{precision} {rows}"] = Program.of(
             f"understudy, {rows} row{'s' * (rows > 1)}, {precision}",
             "ours.decoder_playing",
@@ -229,7 +233,7 @@ def playing(settings: Settings) -> Group:
             theirs_key="bare_steps_per_second",
             theirs_who="the bare environment, same actions",
         )
-        for precision in formats
+        for precision in reversed(formats)
     ]
     rows += [
         Comparison(work, ours, "d3rlpy", "steps_per_second", (what, partial(playing_floor, ours.split()[0])))
@@ -273,11 +277,11 @@ def recording(settings: Settings) -> Group:
     return Group(settings.rounds, programs, tuple(rows))
 
 
-def cost(settings: Settings) -> Group:
+def cost(settings: Settings, own: str) -> Group:
     given = {"length": settings.length, "window": settings.length // WINDOWS, "contexts": settings.contexts}
     programs = {
         "ours": Program.of(
-            f"understudy, {PLAYED_ROWS} rows, {OWN_FORMAT}",
+            f"understudy, {PLAYED_ROWS} rows, {own}",
             "ours.decoder_cost",
             rows=PLAYED_ROWS,
             steps=settings.context_steps,
@@ -292,7 +296,7 @@ def cost(settings: Settings) -> Group:
         "last",
         (
             "max(FLOPs / GEMM rate, bytes / bandwidth)",
-            lambda ours, machine: 1e6 * acting_seconds(OWN_FORMAT, ours, machine),
+            lambda ours, machine: 1e6 * acting_seconds(own, ours, machine),
         ),
         theirs_key="first",
         theirs_who="understudy, an episode's first steps",

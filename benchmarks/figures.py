@@ -23,7 +23,7 @@ def write_figures(folder: Path, content: dict, names: list[str]) -> None:
     """Draw what has been measured; a figure without data is not written."""
     folder.mkdir(parents=True, exist_ok=True)
     groups = [content["groups"].get(name, {"rows": []}) for name in names]
-    rows = [row for group in groups for row in group["rows"] if "error" not in row]
+    rows = [row for group in groups for row in group["rows"] if "ratio" in row]
     cost = content["groups"].get("cost", {"programs": {}})["programs"]
     curves = {program["who"]: program["figures"] for program in cost.values() if program["figures"]}
     with pyplot.rc_context(STYLE):

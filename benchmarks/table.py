@@ -24,8 +24,9 @@ def markdown(content: dict, names: list[str]) -> str:
 
 
 def _row(row: dict, group: dict) -> str:
-    if "error" in row:
-        return f"| {row['work']} | failed: {row['error'].replace('|', '/')} |{' |' * (len(COLUMNS) - 2)}"
+    for key, word in (("error", "failed"), ("skipped", "not measured")):
+        if key in row:
+            return f"| {row['work']} | {word}: {row[key].replace('|', '/')} |{' |' * (len(COLUMNS) - 2)}"
     unit, ratio, floor = row["unit"], row["ratio"], row["floor"]
     sign = "≥ " if row["at_least"] else ""
     cells = [

@@ -9,15 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from benchmarks.formats import native_formats
 from benchmarks.ours.decoder_playing import work_per_step
 from understudy.policy import Policy, build_model, load_policy, save_policy
 from understudy.policy_actor import load_actor
-from understudy.utils.precision import resolve_precision
 
 WARM_UP = 10
-PRECISION = resolve_precision("auto", torch.device("cpu"))
+PRECISION = native_formats()[-1]
 
 
 def with_context(policy: Policy, context: int) -> Policy:

@@ -10,12 +10,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks.ours.decoder_playing import PRECISION
+from benchmarks.formats import native_formats
 from understudy.policy import load_policy
 from understudy.policy_actor import load_actor
 from understudy.rollouts.record import Plan, record
 
 DECODER, EXPERT, FIRST_SEED = Path("models/decoder"), Path("models/expert"), 3_200_000
+PRECISION = native_formats()[-1]
 
 
 def main() -> None:

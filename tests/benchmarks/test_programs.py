@@ -1,6 +1,7 @@
 """The benchmarks without peers, at the smallest sizes: they run, and measure what they say."""
 
 import ast
+import json
 import shutil
 from pkgutil import resolve_name
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks import attention, scale, startup
+from benchmarks.ours import floors
 from tests.builders import printed_by
 from tests.toys import ROOT
 
@@ -22,11 +24,49 @@ def test_both_kernels_of_attention_give_the_same():
     torch.testing.assert_close(attention.ours(query, key, key), attention.fused(query, key, key))
 
 
-def test_every_format_of_attention_is_measured():
-    program = "from benchmarks import attention; attention.ROUNDS = 2; attention.WARM_UP = 1; attention.main()"
-    assert [line.split(" | ")[0] for line in printed_by(program).splitlines()[2:]] == [
-        f"| {name}" for name in attention.FORMATS
-    ]
+ATTENTION = "from benchmarks import attention; attention.ROUNDS = 2; attention.WARM_UP = 1; attention.main()"
+# In a test that takes another processor for granted, what torch says of this one is replaced.
+PROCESSOR = "import torch; torch.cpu._is_avx512_bf16_supported = torch.cpu._is_amx_tile_supported = lambda: {}; "
+NOT_MEASURED = "not measured: this processor does not multiply bfloat16 natively"
+
+
+def test_every_format_of_attention_is_measured_where_the_processor_has_it():
+    lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(True) + ATTENTION).splitlines()[2:]]
+    assert [line[0] for line in lines] == [f"| {name}" for name in attention.FORMATS]
+    assert all(float(line[1]) > 0 for line in lines)
+
+
+def test_attention_in_bfloat16_is_left_out_where_the_processor_has_none():
+    lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(False) + ATTENTION).splitlines()[2:]]
+    assert float(lines[0][1]) > 0
+    assert [line[1] for line in lines[1:]] == [NOT_MEASURED] * 2
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_the_machine_is_measured_in_the_formats_that_it_has(has_bfloat16):
+    small = "from benchmarks.ours import floors; floors.SIZE = 64; floors.COPIED_BYTES = 2**20; floors.main()"
+    rates = json.loads(printed_by(PROCESSOR.format(has_bfloat16) + small, "--seconds=0.05"))
+    names = ["environment", "environments_2"]
+    for threads in (1, 2):
+        names += [f"bytes_{threads}", f"float32_{threads}", *[f"bfloat16_{threads}"] * has_bfloat16]
+    assert list(rates) == names
+    assert all(rate > 0 for rate in rates.values())
+
+
+def test_a_call_is_timed_for_as_long_as_was_asked_but_three_times_at_least(monkeypatch):
+    clock = iter(range(0, 1000, 1))  # a call takes one second
+    monkeypatch.setattr(floors.time, "perf_counter", lambda: next(clock))
+    calls = []
+    assert floors.seconds(lambda: calls.append(0), 5.0) == 1
+    assert len(calls) == 1 + 5
+    calls.clear()
+    floors.seconds(lambda: calls.append(0), 0.0)
+    assert len(calls) == 1 + 3
+
+
+@pytest.mark.parametrize("program", sorted(path.stem for path in (ROOT / "benchmarks/ours").glob("*.py")))
+def test_every_program_of_ours_says_what_it_wants(program):
+    assert "--help" in printed_by(f"from benchmarks.ours.{program} import main; main()", "--help")
 
 
 @pytest.mark.parametrize("peak", [[], ["--peak-tflops=1"]])

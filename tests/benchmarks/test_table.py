@@ -48,6 +48,11 @@ def test_a_failed_comparison_stays_in_the_table_with_its_reason():
     assert last_line(row) == "| playing | failed: a peer: expected figures, got exit code 1 of `a / b` | | | | |"
 
 
+def test_a_comparison_that_this_machine_cannot_make_stays_in_the_table_with_its_reason():
+    row = {"work": "training", "skipped": "ours bfloat16 against d3rlpy: none here"}
+    assert last_line(row) == "| training | not measured: ours bfloat16 against d3rlpy: none here | | | | |"
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.01234, "0.0123"), (4.561, "4.56"), (99.94, "99.9"), (123.4, "123"), (45678.9, "45,679")]
 )
