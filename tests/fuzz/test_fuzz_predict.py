@@ -12,15 +12,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from understudy.policy import Policy
 
 from tests.fuzz.test_fuzz_params import fuzzed, told_at_the_end
 from tests.toys import CHOICES, VECTORS, tiny_policy
-<<<<<<< HEAD
-=======
 from understudy.policies.act import Acting
 from understudy.policies.predict import Policy
->>>>>>> policies
 
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "11000")) * 5 // 22

@@ -6,20 +6,15 @@ import pytest
 import torch
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv
-from understudy.policy import Policy, load_policy, save_policy
-from understudy.policy_actor import PolicyActor, load_actor, playing_device
 
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
 from understudy.errors import ParameterError
-<<<<<<< HEAD:tests/test_policy_actor.py
-=======
 from understudy.policies.actor import PolicyActor, load_actor, playing_device
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.policies.predict import Policy, load_policy
 from understudy.step import Step
->>>>>>> policies:tests/policies/test_actor.py
 from understudy.utils.precision import resolve_precision
 
 every_family = pytest.mark.parametrize("family", CONFIGS)

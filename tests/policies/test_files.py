@@ -9,20 +9,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from understudy.policy import Policy, build_model, load_policy, save_policy
 
 import understudy
 from tests.builders import printed_by
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
-<<<<<<< HEAD:tests/test_policy_files.py
-from understudy.errors import DataError, ParameterError
-from understudy.sequences.normalise import Normalisation
-=======
 from understudy.errors import DataError
 from understudy.policies.build import build_model
 from understudy.policies.files import FORMAT_VERSION, TrainedPolicy, load_trained, policy_hashes, save_policy
 from understudy.policies.predict import Policy
->>>>>>> policies:tests/policies/test_files.py
 
 OBSERVATIONS = np.random.default_rng(0).normal(size=(10, 3, 3)).astype(np.float32)
 

@@ -6,13 +6,9 @@ Actions are compared with those of rows that were played alone, or with what the
 import numpy as np
 import pytest
 import torch
-from understudy.policy import Memory, Policy
 
 from tests.builders import refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
-<<<<<<< HEAD:tests/test_policy.py
-from understudy.errors import DataError
-=======
 from understudy.errors import DataError, ParameterError
 from understudy.interface import Task
 from understudy.policies import predict as module
@@ -20,7 +16,6 @@ from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.policies.predict import Policy, PolicyState, load_policy
 from understudy.spec import EnvironmentSpec
 from understudy.step import Decision, Step
->>>>>>> policies:tests/policies/test_predict.py
 
 FAMILIES = list(CONFIGS)
 SEQUENCE_FAMILIES = ["action_transformer", "hierarchical"]

@@ -5,22 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from understudy.policy import Policy, build_model, load_policy, save_policy
-from understudy.policy_actor import PolicyActor
 
 from tests.builders import SEVERAL_CHOICES, SEVERAL_VECTORS, refused
 from tests.toys import CONFIGS, tiny_policy
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
 from understudy.errors import DataError, ParameterError
-<<<<<<< HEAD:tests/test_policy_agents.py
-=======
 from understudy.policies.actor import PolicyActor
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.policies.predict import Policy, load_policy
 from understudy.step import Step
->>>>>>> policies:tests/policies/test_predict_agents.py
 
 EVERY_SPEC = pytest.mark.parametrize("spec", [SEVERAL_CHOICES, SEVERAL_VECTORS], ids=["choices", "vectors"])
 KWARGS = {"max_cycles": 9}
