@@ -10,9 +10,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks.formats import native_formats
 from understudy.policy import load_policy
 from understudy.policy_actor import load_actor
+
+from benchmarks.formats import native_formats
 from understudy.rollouts.record import Plan, record
 
 DECODER, EXPERT, FIRST_SEED = Path("models/decoder"), Path("models/expert"), 3_200_000

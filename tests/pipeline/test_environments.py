@@ -4,13 +4,13 @@ from pathlib import Path
 
 import gymnasium
 import pytest
+from understudy.policy import save_policy
 
 from tests.builders import PARAMETERS_FILE, imported
 from tests.contracts.small_pipeline import SMALL, set_params
 from tests.toys import ROOT, tiny_policy
 from understudy.environments.make import read_spec
 from understudy.params import load_params
-from understudy.policy import save_policy
 
 STAGES = {"record_rollouts": (), "evaluate_references": (), "evaluate_policy": ("mlp",)}
 
