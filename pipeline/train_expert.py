@@ -30,7 +30,7 @@ def work(environment: EnvironmentParams, expert: ExpertParams, compute: ComputeP
 def make_expert(
     environment: EnvironmentParams, expert: ExpertParams, workers: int
 ) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
-    if expert.algorithm == "scripted":
+    if expert.scripted is not None and expert.algorithm == "scripted":
         return scripted_expert(environment, expert.scripted), []
     used = [environment.model_dump(), expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"

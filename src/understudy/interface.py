@@ -135,7 +135,7 @@ class Task:
         """Raw actions of a model's: choices as they are, vectors (..., A) float32 within the environment's bounds."""
         if self.discrete_actions:
             return actions
-        low, high = np.float32(self.environment.action_low), np.float32(self.environment.action_high)
+        low, high = (np.asarray(bounds, np.float32) for bounds in self.environment.action_bounds)
         return np.clip(self._middle + self._half_range * actions, low, high)
 
     def normalize_returns(self, returns: np.ndarray) -> np.ndarray:
@@ -224,9 +224,9 @@ def check_hidden(components: tuple[str, ...], hidden: tuple[str, ...]) -> None:
 
 def action_scales(environment: EnvironmentSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Middle and half range of each action entry, raw; empty for choices."""
-    if environment.action_low is None or environment.action_high is None:
+    if environment.discrete_actions:
         return (), ()
-    low, high = np.asarray(environment.action_low, np.float64), np.asarray(environment.action_high, np.float64)
+    low, high = (np.asarray(bounds, np.float64) for bounds in environment.action_bounds)
     return tuple(((low + high) / 2).tolist()), tuple(((high - low) / 2).tolist())
 
 
@@ -237,7 +237,9 @@ def raw_interface(environment: EnvironmentSpec) -> Interface:
 
 
 def _task_from_json(content: dict[str, Any]) -> Task:
-    scales = {name: tuple(value) if isinstance(value, list) else value for name, value in content["scales"].items()}
+    scales: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content["scales"].items()
+    }
     options = content["num_options"]
     if options is not None and (isinstance(options, bool) or not isinstance(options, int) or options < 1):
         raise ValueError(f"num_options: expected a whole number from 1, got {options!r}")

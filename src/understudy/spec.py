@@ -56,18 +56,13 @@ class EnvironmentSpec:
 
     def _check_bounds(self) -> None:
         low, high = self.action_low, self.action_high
-        numbers = isinstance(low, tuple) and isinstance(high, tuple)
-        numbers = numbers and all(
-            isinstance(bound, float | int) and abs(bound) < FLOAT32_MAX for bound in (*low, *high)
+        if isinstance(low, tuple) and isinstance(high, tuple) and len(low) == len(high):
+            numbers = all(isinstance(bound, float | int) and abs(bound) < FLOAT32_MAX for bound in (*low, *high))
+            if numbers and all(below < above for below, above in zip(low, high, strict=True)):
+                return
+        raise ValueError(
+            f"expected as many lower as upper action bounds, finite and each below its upper one, got {low} and {high}"
         )
-        if (
-            not numbers
-            or len(low) != len(high)
-            or not all(below < above for below, above in zip(low, high, strict=True))
-        ):
-            raise ValueError(
-                f"expected as many lower as upper action bounds, finite and each below its upper one, got {low} and {high}"
-            )
 
     @property
     def state_dim(self) -> int:
@@ -82,13 +77,25 @@ class EnvironmentSpec:
     @property
     def action_dim(self) -> int:
         """Number of choices (discrete) or entries of an action vector (continuous)."""
-        return self.num_actions if self.discrete_actions else len(self.action_low)
+        return len(self.action_bounds[0]) if self.num_actions is None else self.num_actions
+
+    @property
+    def action_bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Lowest and highest action vector, (A,) each.
+
+        Raises:
+            ValueError: actions are choices.
+        """
+        if self.action_low is None or self.action_high is None:
+            raise ValueError(f"{self.environment_id}: expected action vectors, got choices")
+        return self.action_low, self.action_high
 
     def agree(self, actions: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Whether actions (..., ) or (..., A) are the same: equal choices, or within a tenth of the range in every entry."""
         if self.discrete_actions:
             return actions == others
-        span = np.asarray(self.action_high) - np.asarray(self.action_low)
+        low, high = self.action_bounds
+        span = np.asarray(high) - np.asarray(low)
         return (np.abs(actions - others) <= AGREEMENT * span).all(axis=-1)
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +108,9 @@ class EnvironmentSpec:
         """Rebuild a spec from `to_json`'s output after a round trip through JSON, where tuples became lists."""
         if not isinstance(fields, dict):
             raise ValueError(f"environment: expected an object, got {type(fields).__name__}")
-        as_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        as_tuples: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
         return cls(**as_tuples)
 
 

@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from understudy.errors import DataError, ParameterError
 from understudy.params.load import load_sections
 
 EXIT_DATA, EXIT_PARAMETERS, EXIT_INTERRUPTED = 1, 2, 130
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "policy": {"type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
     "seed": {"type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
 }

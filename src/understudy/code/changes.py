@@ -6,6 +6,7 @@ format_table(root)              -- every module against the stages that its chan
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from understudy.code.stages import Described, describe_stages
 from understudy.models.registry import family_names
@@ -24,7 +25,7 @@ def describe_changes(before: Described, after: Described) -> list[str]:
     return lines or ["no stage's code has changed"]
 
 
-def _differences(before: dict, after: dict) -> list[str]:
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """One stage's changes in words."""
     modules, former = after.get("modules", {}), before.get("modules", {})
     changes = [f"{name} {'is new' if name in modules else 'is gone'}" for name in modules.keys() ^ former.keys()]
@@ -40,7 +41,8 @@ def _short(names: list[str], after: Described) -> str:
     """Stages with all their policies by the stage's name alone."""
     if set(names) == set(after):
         return "every stage"
-    of_stage, all_of_stage = defaultdict(list), defaultdict(list)
+    of_stage: dict[str, list[str]] = defaultdict(list)
+    all_of_stage: dict[str, list[str]] = defaultdict(list)
     for found, listed in ((of_stage, names), (all_of_stage, after)):
         for name in listed:
             found[name.partition("/")[0]].append(name)

@@ -19,6 +19,7 @@ from pathlib import Path
 from understudy.errors import DataError
 
 BY_NAME = "IMPORTED_BY_NAME"
+TYPES_ALONE = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class SourceTree:
             imports = waiting.pop()
             new = imports.modules - found.modules
             found |= imports
-            waiting += [self.direct_imports(self.module_file(module)) for module in sorted(new)]
+            files = [self.module_file(module) for module in sorted(new)]
+            waiting += [self.direct_imports(file) for file in files if file is not None]
         return found
 
     def _sorted_out(self, names: set[str]) -> Imports:
@@ -94,7 +96,9 @@ def parse(file: Path) -> ast.Module:
 def constant(tree: ast.Module, name: str) -> tuple[str, ...] | None:
     """The tuple that a module assigns to `name` at its top level, its strings and its names as words; None where it does not."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)):
+            continue
+        if [ast.unparse(target) for target in node.targets] == [name]:
             return tuple(each.id if isinstance(each, ast.Name) else ast.literal_eval(each) for each in node.value.elts)
     return None
 
@@ -103,15 +107,17 @@ def class_constant(tree: ast.Module, name: str) -> tuple[str, ...] | None:
     """The words of the literal frozenset that the first class with such an attribute assigns to `name`; None where none does."""
     for node in ast.walk(tree):
         for each in node.body if isinstance(node, ast.ClassDef) else ():
-            target = each.target if isinstance(each, ast.AnnAssign) else None
-            if target is not None and ast.unparse(target) == name and isinstance(each.value, ast.Call):
+            if not (isinstance(each, ast.AnnAssign) and isinstance(each.value, ast.Call)):
+                continue
+            if ast.unparse(each.target) == name:
                 return tuple(ast.literal_eval(each.value.args[0]))
     return None
 
 
 def _imported_names(tree: ast.Module, file: Path) -> set[str]:
     """Dotted names of all import statements: `from a import b` is a.b, whether b is a module or not."""
-    names, waiting = set(), [tree]
+    names: set[str] = set()
+    waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
@@ -120,9 +126,8 @@ def _imported_names(tree: ast.Module, file: Path) -> set[str]:
             if node.level:
                 raise DataError(f"{file}: expected imports by the full name, got a relative one in line {node.lineno}")
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        waiting += node.orelse if _is_for_types_alone(node) else ast.iter_child_nodes(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in TYPES_ALONE:
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)
     return names
-
-
-def _is_for_types_alone(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")

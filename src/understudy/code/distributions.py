@@ -15,9 +15,12 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
 
     A version is the public part alone: 2.13.0+cpu and 2.13.0 are one. A package that is not installed is None under its own name.
     """
-    found = {}
+    found: dict[str, str | None] = {}
     for package in set(packages) - sys.stdlib_module_names:
-        found |= {name: _version(name) for name in _providers().get(package, ())} or {package: None}
+        provided = _providers().get(package, [])
+        found |= {name: _version(name) for name in provided}
+        if not provided:
+            found[package] = None
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found.items()}
 
 

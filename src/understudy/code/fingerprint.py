@@ -55,6 +55,7 @@ def _docstrings(tree: ast.Module, lines: list[str]) -> Iterator[Span]:
             continue
         first = node.body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            assert first.end_lineno is not None and first.end_col_offset is not None  # of what has been parsed
             yield (
                 (first.lineno - 1, _characters(lines[first.lineno - 1], first.col_offset)),
                 (first.end_lineno - 1, _characters(lines[first.end_lineno - 1], first.end_col_offset)),

@@ -92,7 +92,7 @@ class _Walk:
 
     def describe(self, stage: str, families: set[str]) -> dict[str, Any]:
         imports = self.tree.closure(self.program(stage), [f"understudy.models.{family}" for family in families])
-        files = {module: self.tree.module_file(module) for module in imports.modules}
+        files = {module: file for module in imports.modules if (file := self.tree.module_file(module))}
         files |= {f"pipeline.{name}": self.program(name) for name in (LAUNCHER, stage)}
         for module in files.keys() - self.hashes.keys():
             self.hashes[module] = fingerprint(files[module])

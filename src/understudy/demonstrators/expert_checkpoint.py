@@ -91,9 +91,9 @@ def pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     """Nested dictionaries and lists as JSON, with their tensors and arrays put into `tensors` under a number."""
     if isinstance(value, torch.Tensor | np.ndarray):
         name = str(len(tensors))
-        is_array = isinstance(value, np.ndarray)
-        tensors[name] = (torch.from_numpy(value) if is_array else value.detach()).contiguous().clone()
-        return {"array" if is_array else "tensor": name}
+        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value.detach()
+        tensors[name] = tensor.contiguous().clone()
+        return {"array" if isinstance(value, np.ndarray) else "tensor": name}
     if isinstance(value, dict):  # as pairs: an optimizer's keys are numbers, which JSON does not have
         return {"items": [[key, pack(entry, tensors)] for key, entry in value.items()]}
     if isinstance(value, list | tuple):

@@ -99,7 +99,7 @@ class FastPPO(PPO):
         widths = [[layer.out_features for layer in net] for net in (actor, critic)]
         if widths[0] != widths[1]:
             raise ValueError(f"policy_kwargs.net_arch: expected one list for actor and critic, got {widths}")
-        groups = []
+        groups: list[tuple[Tensor, ...]] = []
         for ours, theirs in zip(actor, critic, strict=True):
             groups += [(ours.weight, theirs.weight), (ours.bias, theirs.bias)]
         for head in (policy.action_net, policy.value_net):
@@ -204,7 +204,7 @@ class FastPPO(PPO):
         buffer = rollout_buffer
         callback.on_rollout_start()
         noise = self._distribution.draw_noise(n_rollout_steps, env.num_envs, len(self._heads[0].data))  # (T, N, A)
-        truncated = {}
+        truncated: dict[tuple[int, int], np.ndarray] = {}
         for step in range(n_rollout_steps):
             actions = self._sample(self._last_obs, noise[step])
             next_observations, rewards, dones, final_observations = self._step(env, actions)
@@ -273,7 +273,7 @@ class FastPPO(PPO):
     def snapshots(self) -> list[dict[str, Any]]:
         """How to rebuild each of the N environments as it is now, for ReplayableEnvironment.restore."""
         num_here = self.env.num_envs if self._helper is None else self.env.num_envs // 2
-        there = [] if self._helper is None else self._helper.snapshots()
+        there: list[dict[str, Any]] = [] if self._helper is None else self._helper.snapshots()
         return [environment.snapshot() for environment in self.env.envs[:num_here]] + there
 
 

@@ -28,7 +28,7 @@ SPIN_SECONDS = 0.002
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, np.ndarray]]
 
 
-def step_environments(environments: Sequence[gymnasium.Env], actions: Sequence) -> StepResult:
+def step_environments(environments: Sequence[gymnasium.Env], actions: Sequence[Any]) -> StepResult:
     """Step every environment and reset those whose episode ends.
 
     Args:
@@ -75,7 +75,7 @@ class HelperProcess:
         self._process.start()
         theirs.close()
 
-    def step_async(self, actions: Sequence) -> None:
+    def step_async(self, actions: Sequence[Any]) -> None:
         """Let each of the N environments take its action; `step_wait` returns what came of it."""
         self._send(actions)
 
@@ -126,7 +126,7 @@ def _serve(connection: Connection, parents: Connection, environments: Sequence[R
         except (EOFError, ConnectionError):  # the parent has gone
             return
         if actions is None:
-            answer = [environment.snapshot() for environment in environments]
+            answer: Any = [environment.snapshot() for environment in environments]
         else:
             answer = step_environments(environments, actions)
         try:

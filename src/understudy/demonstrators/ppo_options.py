@@ -61,7 +61,7 @@ def _check_environments(model: PPO) -> None:
     _expect("action_space", "Discrete, or a Box of one dimension of float32 or float64", suits, acted)
 
 
-def _is_vector(space: spaces.Space) -> bool:
+def _is_vector(space: spaces.Space[Any]) -> bool:
     return isinstance(space, spaces.Box) and len(space.shape) == 1
 
 

@@ -19,11 +19,11 @@ class RandomActor:
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         self.spec = spec
-        self.generators: list[np.random.Generator | None] = []
+        self.generators: list[np.random.Generator] = []
 
     def start(self, num_rows: int) -> None:
         """Make room for so many rows; none has an episode yet."""
-        self.generators = [None] * num_rows
+        self.generators = [np.random.default_rng(0)] * num_rows  # an episode's own takes its place
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
         """Begin an episode in some rows.
@@ -42,6 +42,6 @@ class RandomActor:
     def act(self, step: Step[np.ndarray]) -> Decision[np.ndarray]:
         """One action a row, (rows,) int64 or (rows, A) float32, whatever is observed."""
         if self.spec.discrete_actions:
-            return Decision(np.asarray([generator.integers(self.spec.num_actions) for generator in self.generators]))
-        low, high = self.spec.action_low, self.spec.action_high
+            return Decision(np.asarray([generator.integers(self.spec.action_dim) for generator in self.generators]))
+        low, high = self.spec.action_bounds
         return Decision(np.asarray([generator.uniform(low, high) for generator in self.generators], dtype=np.float32))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -53,8 +54,8 @@ class LearningCurve(BaseCallback):
 
     total_steps: int
     num_environments: int
-    bar: tqdm
-    save: Callable[[dict], None]
+    bar: "tqdm[NoReturn]"
+    save: Callable[[dict[str, Any]], None]
     rows: list[tuple[int, int, float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,7 +96,7 @@ class LearningCurve(BaseCallback):
 
 def train_expert(
     environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None, processes: int = 1
-) -> tuple[TrainedPolicy, list[tuple]]:
+) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
     Args:
@@ -130,7 +131,7 @@ def train_expert(
     if isinstance(model, FastPPO):
         model.processes = processes
 
-    def save(curve_state: dict) -> None:
+    def save(curve_state: dict[str, Any]) -> None:
         if checkpoint is not None:
             fast = isinstance(model, FastPPO)
             snapshots = model.snapshots() if fast else [each.snapshot() for each in environments.envs]
@@ -156,7 +157,7 @@ def _learn(model: BaseAlgorithm, steps: int, curve: LearningCurve, goes_on: bool
         raise _diverged(f"numbers that are not finite after {curve.num_timesteps} steps") from None
 
 
-def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict:
+def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict[str, Any]:
     """The constructor's arguments: those of params.yaml under their own names, but for the few that are no plain value."""
     arguments = expert.hyperparameters.model_dump(
         exclude={"num_environments", "schedule", "learning_rate", "action_noise"}

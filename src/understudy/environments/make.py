@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from understudy.environments.parallel import ParallelEnvironment, is_parallel, make_parallel
 from understudy.errors import DataError, ParameterError
@@ -76,33 +77,39 @@ def describe(environment: gymnasium.Env | ParallelEnvironment) -> EnvironmentSpe
             within bounds that are finite and apart.
     """
     observation_space, action_space = environment.observation_space, environment.action_space
-    several = isinstance(environment, ParallelEnvironment)
-    name = environment.id if several else environment.spec.id
+    if isinstance(environment, ParallelEnvironment):
+        name, kwargs, components = environment.id, environment.kwargs, environment.components()
+        threshold, num_agents = None, environment.num_agents
+    else:
+        registered = _registered(environment)
+        name, kwargs, components = registered.id, _kwargs(registered), COMPONENT_NAMES.get(registered.name, ())
+        threshold, num_agents = registered.reward_threshold, 1
+    num_actions: int | None = None
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
     if not (isinstance(observation_space, gymnasium.spaces.Box) and len(observation_space.shape) == 1):
         raise ParameterError(f"environment.id: expected a vector observation (Box), {name} has {observation_space}")
     if isinstance(action_space, gymnasium.spaces.Discrete) and action_space.start == 0:
-        num_actions, low, high = int(action_space.n), None, None
+        num_actions = int(action_space.n)
     elif isinstance(action_space, gymnasium.spaces.Box) and action_space.shape and action_space.is_bounded():
-        num_actions, low, high = None, _as_floats(action_space.low), _as_floats(action_space.high)
+        low, high = _as_floats(action_space.low), _as_floats(action_space.high)
     else:
         raise ParameterError(
             f"environment.id: expected actions that are Discrete or a bounded Box, {name} has {action_space}"
         )
     size = observation_space.shape[0]
-    components = environment.components() if several else COMPONENT_NAMES.get(environment.spec.name, ())
     if len(components) != size:
         components = tuple(f"observation_{index}" for index in range(size))
-    threshold = None if several else environment.spec.reward_threshold
     try:
         return EnvironmentSpec(
             environment_id=name,
-            kwargs=environment.kwargs if several else _kwargs(environment),
+            kwargs=kwargs,
             components=components,
             num_actions=num_actions,
             action_low=low,
             action_high=high,
             solved_return=None if threshold is None else float(threshold),
-            num_agents=environment.num_agents if several else 1,
+            num_agents=num_agents,
         )
     except ValueError as error:
         raise ParameterError(f"environment.id: expected another environment than {name}: {error}") from None
@@ -133,15 +140,22 @@ def check_environment(folder: Path, spec: EnvironmentSpec, expected: Environment
         )
 
 
-def _kwargs(environment: gymnasium.Env) -> dict[str, Any]:
+def _registered(environment: gymnasium.Env) -> EnvSpec:
+    """What Gymnasium knows of an environment that it has made."""
+    if environment.spec is None:
+        raise ParameterError(f"environment.id: expected an environment made by its id, got {environment}")
+    return environment.spec
+
+
+def _kwargs(spec: EnvSpec) -> dict[str, Any]:
     """The kwargs that make this environment again, beyond those its id stands for."""
-    registered = gymnasium.spec(environment.spec.id)
+    registered = gymnasium.spec(spec.id)
     kwargs = {
         key: value
-        for key, value in environment.spec.kwargs.items()
+        for key, value in spec.kwargs.items()
         if key != "render_mode" and (key not in registered.kwargs or registered.kwargs[key] != value)
     }
     # gymnasium.make keeps this one apart from the others.
-    if environment.spec.max_episode_steps != registered.max_episode_steps:
-        kwargs["max_episode_steps"] = environment.spec.max_episode_steps
+    if spec.max_episode_steps != registered.max_episode_steps:
+        kwargs["max_episode_steps"] = spec.max_episode_steps
     return kwargs

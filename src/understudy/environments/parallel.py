@@ -78,14 +78,14 @@ class ParallelEnvironment:
             *(f"other_{number}_message_{entry}" for number in others for entry in (0, 1)),
         )
 
-    def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict]:
+    def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """The agents' observations (N, S), and what else each is told."""
         observations, infos = self.environment.reset(seed=seed)
         self._check_all_there(0)
         self.steps = 0
         return self._in_order(observations), infos
 
-    def step(self, actions: list[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool, dict]:
+    def step(self, actions: list[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool, dict[str, Any]]:
         """Execute the agents' actions, N choices or (N, A); returns (N, S), rewards (N,), the two end flags, and the rest."""
         given = dict(zip(self.agents, actions, strict=True))
         observations, rewards, terminations, truncations, infos = self.environment.step(given)

@@ -95,15 +95,14 @@ class _Environments:
         self.environments, self.actors, self.chance = list(environments), actors, chance
         self.waiting = iter(seeds)
         self.seeds = np.full(len(environments), -1)
-        self.noise: list[np.random.Generator | None] = [None] * len(environments)
+        self.noise = [np.random.default_rng(0)] * len(environments)  # an episode's own takes its place
         self.num_agents = environments[0].num_agents if isinstance(environments[0], ParallelEnvironment) else 1
-        self.agents = (self.num_agents,) if self.num_agents > 1 else ()
-        self.observations = np.zeros(
-            (len(environments), *self.agents, *environments[0].observation_space.shape), np.float32
-        )
+        self.agents: tuple[int, ...] = (self.num_agents,) if self.num_agents > 1 else ()
+        rows = (len(environments), *self.agents)
+        self.observations = np.zeros((*rows, *(environments[0].observation_space.shape or ())), np.float32)
         self.active = np.zeros(len(environments), dtype=bool)
-        space, rows = environments[0].action_space, (len(environments), *self.agents)
-        self.previous_actions = np.zeros((*rows, *space.shape), np.float32 if space.shape else np.int64)
+        vector = environments[0].action_space.shape or ()
+        self.previous_actions = np.zeros((*rows, *vector), np.float32 if vector else np.int64)
         self.previous_rewards = np.zeros(rows, np.float32)
         self.is_first = np.ones(rows, dtype=bool)
         self.log = _Log(len(environments))

@@ -1,6 +1,6 @@
 """Environments whose state can be rebuilt: by playing their episode's actions again from the random state it began with."""
 
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -9,13 +9,13 @@ import numpy as np
 class ReplayableEnvironment(gymnasium.Wrapper):
     """Remembers how the present episode began and what was done in it; its state is a function of that."""
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._seed = seed
         self._generator = None if seed is not None else self.unwrapped.np_random.bit_generator.state
         self._actions: list[np.ndarray] = []
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict]:
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         self._actions.append(np.array(action))
         return self.env.step(action)
 

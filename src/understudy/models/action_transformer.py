@@ -129,7 +129,7 @@ class ActionTransformer(nn.Module):
         previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
         state_tokens = self.embed_state(step.observation, previous)
         features = decode_state(self.trunk, memory, self.embed_action(step.previous_action), state_tokens)
-        memory.cache.end_step()
+        memory.kv_cache.end_step()
         preds, log_std = self.action_head(features)
         return Decision(self.action_head.choose(preds, log_std, generator), predictions=preds)
 

@@ -169,8 +169,8 @@ class HierarchicalTransformer(nn.Module):
         high = decode_state(self.trunk, memory, self.embed_action(step.previous_action), state_tokens)
         options = self._follow_options(memory, high)
         option_tokens = state_tokens + self.embed_option(options)
-        low = self.trunk.decode_step(option_tokens[:, None], (0,), memory.cache)
-        memory.cache.end_step()
+        low = self.trunk.decode_step(option_tokens[:, None], (0,), memory.kv_cache)
+        memory.kv_cache.end_step()
         preds, log_std = self._act_under(low, options)
         return Decision(self.action_head.choose(preds, log_std, generator), options, preds)
 

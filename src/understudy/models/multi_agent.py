@@ -177,7 +177,7 @@ class MultiAgentTransformer(nn.Module):
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions of rows (B * N). Agents decide one after the other, and each sees what those before it have decided."""
-        group, cache = memory.group, memory.cache
+        group, cache = memory.group, memory.kv_cache
         present = ~memory.tensors["absent"].view(-1, group)  # (B, N)
         of_agents, state_tokens = self._play_tokens(
             memory, step
@@ -215,8 +215,12 @@ class MultiAgentTransformer(nn.Module):
         check_agents(states, agent_ids, actions, seq_lens, agent_mask, self.max_seq_len, self.max_num_agents)
         rows = with_absent_zero(states, agent_ids, actions, seq_lens, agent_mask)
         of_agents = (rows[0].flatten(0, 1), rows[2].flatten(0, 1))
-        sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
-        check_entries(*of_agents, **sizes, discrete_actions=self.discrete_actions)
+        check_entries(
+            *of_agents,
+            state_dim=self.state_dim,
+            action_dim=self.action_dim,
+            discrete_actions=self.discrete_actions,
+        )
         return rows
 
     def _tokens(

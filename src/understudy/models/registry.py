@@ -9,6 +9,7 @@ No import statement shows which family that is. So a stage program from which `l
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 DEMONSTRATORS = ("expert", "scripted")  # play, but learn nothing here
 # What a stage program's LOADS says of families that params.yaml decides.
@@ -22,7 +23,7 @@ def family_names() -> list[str]:
     return sorted(file.stem for file in files if file.stem not in (*NO_FAMILIES, *DEMONSTRATORS))
 
 
-def load_family(name: str) -> type:
+def load_family(name: str) -> type[Any]:
     """The class of a family, a demonstrator's included.
 
     Raises:
@@ -31,4 +32,5 @@ def load_family(name: str) -> type:
     known = [*family_names(), *DEMONSTRATORS]
     if name not in known:
         raise ValueError(f"family: expected one of {', '.join(known)}, got {name!r}")
-    return importlib.import_module(f"understudy.models.{name}").FAMILY
+    family: type[Any] = importlib.import_module(f"understudy.models.{name}").FAMILY
+    return family

@@ -41,6 +41,7 @@ class SpreadScript(nn.Module):
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    choices: Tensor
 
     def __init__(
         self, state_dim: int, num_agents: int, stopping_distance: float, tolerance: float, discrete_actions: bool

@@ -157,6 +157,12 @@ class RowMemory:
     def __post_init__(self) -> None:
         self.seeds = torch.zeros(self.num_rows, dtype=torch.int64)
 
+    @property
+    def kv_cache(self) -> KVCache:
+        """The cache of a family that has one."""
+        assert self.cache is not None
+        return self.cache
+
     def reset(self, rows: Tensor, seeds: Tensor | None = None) -> None:
         """Begin new episodes in `rows` (R,) int64, with `seeds` (R,) int64 where they are known.
 

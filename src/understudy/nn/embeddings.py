@@ -19,6 +19,8 @@ class StateEmbedding(nn.Module):
         difference_scale: (S,) the size that a change usually has, since it is much smaller than the state; None for one.
     """
 
+    difference_scale: Tensor
+
     def __init__(
         self, state_dim: int, embed_dim: int, differences: bool, difference_scale: Sequence[float] | None = None
     ) -> None:

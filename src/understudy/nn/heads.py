@@ -39,10 +39,12 @@ def choose_actions(
         discrete_actions: whether `preds` are logits.
         generator: draws on the CPU, so that a seed gives the same actions on any device; None for the likeliest.
     """
-    if generator is None or (log_std is None and not discrete_actions):
+    if generator is None:
         return greedy_actions(preds, discrete_actions)
     if discrete_actions:
         drawn = torch.multinomial(preds.cpu().softmax(-1), 1, generator=generator)[:, 0]
+    elif log_std is None:
+        return preds
     else:
         noise = torch.randn(preds.shape, generator=generator)
         drawn = preds.cpu() + log_std.cpu().exp() * noise

@@ -59,4 +59,4 @@ def decode_state(trunk: Trunk, memory: RowMemory, action_tokens: Tensor, state_t
     The action is a step older; at an episode's start that is before it, and the cache keeps the token from being seen.
     """
     tokens = torch.stack([action_tokens, state_tokens], dim=1)  # (B, 2, D)
-    return trunk.decode_step(tokens, (1, 0), memory.cache)
+    return trunk.decode_step(tokens, (1, 0), memory.kv_cache)

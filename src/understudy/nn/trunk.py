@@ -48,6 +48,8 @@ class Trunk(nn.Module):
     `gradient_checkpointing` a training pass keeps each block's input alone and computes the rest once more for the gradients.
     """
 
+    frequencies: Tensor
+
     def __init__(
         self,
         embed_dim: int,
@@ -69,9 +71,12 @@ class Trunk(nn.Module):
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
         self.gradient_checkpointing = gradient_checkpointing
-        self.blocks = nn.ModuleList([Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)])
+        self._compute_dtype = torch.float32
+        blocks = [Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(embed_dim)
-        self.register_buffer("frequencies", self.blocks[0].attention.frequencies(), persistent=False)
+        self.num_kv_heads = blocks[0].attention.num_kv_heads
+        self.register_buffer("frequencies", blocks[0].attention.frequencies(), persistent=False)
 
     @property
     def head_dim(self) -> int:
@@ -114,6 +119,7 @@ class Trunk(nn.Module):
         bias = as_bias(visible_mask(steps, self.context, real))
         x, maps = tokens, []
         for block in self.blocks:
+            assert isinstance(block, Block)
             maps.append(block.attention.weights(block.attention_norm(x), rotation, bias))
             x = block(x, rotation, bands)
         return maps
@@ -148,15 +154,16 @@ class Trunk(nn.Module):
         return KVCache(
             num_rows,
             num_layers=len(self.blocks),
-            num_kv_heads=self.blocks[0].attention.num_kv_heads,
+            num_kv_heads=self.num_kv_heads,
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,
-            dtype=self.blocks[0].attention.qkv_proj.weight.dtype,
+            dtype=self._compute_dtype,
         )
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Keep the blocks' matrices, and caches made from now on, in `dtype`; norms, softmax and the residual stay float32."""
+        self._compute_dtype = dtype
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):
                 module.to(dtype)

@@ -30,7 +30,8 @@ def load_sections(path: Path, sections: Mapping[str, type[BaseModel]]) -> dict[s
     content = read_yaml(path)
     wanted = {name: content[name] for name in sections if name in content}
     fields = {name: (section, ...) for name, section in sections.items()}
-    model = create_model("Sections", __config__=ConfigDict(frozen=True, strict=True), **fields)
+    config = ConfigDict(frozen=True, strict=True)
+    model: type[BaseModel] = create_model("Sections", __config__=config, **fields)  # type: ignore[call-overload]
     checked = validated(path, wanted, model)
     return {name: getattr(checked, name) for name in sections}
 

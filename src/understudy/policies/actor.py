@@ -26,7 +26,7 @@ class PolicyActor:
 
     def __init__(self, policy: TrainedPolicy, play: Mapping[str, Any] | None = None) -> None:
         self.policy, self.play = policy, dict(play or {})
-        self.acting: Acting | None = None
+        self.acting: Acting  # from `start` on
 
     def start(self, num_rows: int) -> None:
         """Prepare for a batch of `num_rows` rows."""

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, create_model
-from torch import nn
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from understudy.errors import ParameterError
 from understudy.interface import Interface
@@ -20,8 +19,8 @@ from understudy.validation import describe
 Arguments = dict[str, tuple[Any, Any]]  # (type, default) by name; ... stands for no default
 
 
-def build_model(family: str, config: dict[str, Any], interface: Interface, where: str) -> nn.Module:
-    """Construct a family's module.
+def build_model(family: str, config: dict[str, Any], interface: Interface, where: str) -> Any:
+    """Construct a family's module: a Player, and a Family unless it is a demonstrator.
 
     Args:
         family: its name in the registry.
@@ -67,24 +66,24 @@ def check_play(family: str, play: dict[str, Any], where: str) -> None:
     _check(family, accepted, play, f"{where}.play")
 
 
-def _load(family: str, where: str) -> type:
+def _load(family: str, where: str) -> type[Any]:
     try:
         return load_family(family)
     except ValueError as error:
         raise ParameterError(f"{where}.{error}") from None
 
 
-def _constructor_arguments(constructor: type) -> Arguments:
+def _constructor_arguments(constructor: type[Any]) -> Arguments:
     """What a constructor takes; its `**options` are the fields of the class's dataclass `Options`."""
-    accepted = _arguments(constructor.__init__, leave_out=("self",))
-    parameters = inspect.signature(constructor.__init__).parameters.values()
+    accepted = _arguments(constructor, leave_out=())
+    parameters = inspect.signature(constructor).parameters.values()
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         for field in fields(constructor.Options):
             accepted[field.name] = (field.type, ... if field.default is MISSING else field.default)
     return accepted
 
 
-def _arguments(function: Callable, leave_out: tuple[str, ...]) -> Arguments:
+def _arguments(function: Callable[..., Any], leave_out: tuple[str, ...]) -> Arguments:
     return {
         name: (parameter.annotation, ... if parameter.default is inspect.Parameter.empty else parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
@@ -93,7 +92,8 @@ def _arguments(function: Callable, leave_out: tuple[str, ...]) -> Arguments:
 
 
 def _check(family: str, accepted: Arguments, given: dict[str, Any], where: str) -> None:
-    checked = create_model(family, __config__=ConfigDict(extra="forbid", strict=True), **accepted)
+    config = ConfigDict(extra="forbid", strict=True)
+    checked: type[BaseModel] = create_model(family, __config__=config, **accepted)  # type: ignore[call-overload]
     try:
         checked.model_validate(given)
     except ValidationError as error:

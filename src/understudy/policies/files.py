@@ -12,10 +12,10 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import nn
 
 from understudy.errors import DataError
 from understudy.interface import Interface, Task
+from understudy.models.family import Player
 from understudy.policies.build import build_model, resolved
 from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
 
@@ -34,7 +34,7 @@ class TrainedPolicy:
         provenance: SHA-256 hashes of what it was trained on.
     """
 
-    model: nn.Module
+    model: Player
     family: str
     config: dict[str, Any]
     interface: Interface
@@ -83,7 +83,7 @@ def load_trained(folder: Path) -> TrainedPolicy:
     return TrainedPolicy(model.eval(), family, config, interface, provenance)
 
 
-def _load_weights(model: nn.Module, path: Path) -> None:
+def _load_weights(model: Player, path: Path) -> None:
     try:
         tensors = safetensors.torch.load_file(path)
     except FileNotFoundError:

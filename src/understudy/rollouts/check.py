@@ -92,9 +92,9 @@ def _check_finite(path: Path, column: str, values: np.ndarray, first_row: int = 
 
 def _check_actions(path: Path, column: str, actions: np.ndarray, spec: EnvironmentSpec, first_row: int) -> None:
     if spec.discrete_actions:
-        valid, expected = (actions >= 0) & (actions < spec.num_actions), f"an action from 0 to {spec.num_actions - 1}"
+        valid, expected = (actions >= 0) & (actions < spec.action_dim), f"an action from 0 to {spec.action_dim - 1}"
     else:
-        low, high = np.asarray(spec.action_low, np.float32), np.asarray(spec.action_high, np.float32)
+        low, high = (np.asarray(bounds, np.float32) for bounds in spec.action_bounds)
         valid, expected = (
             (actions >= low) & (actions <= high),
             f"an action from {_on_one_line(low)} to {_on_one_line(high)}",

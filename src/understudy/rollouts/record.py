@@ -19,6 +19,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
 
 from understudy.environments.make import make_environment
 from understudy.environments.play import Actor, play
@@ -46,7 +49,7 @@ class Plan:
     noise: float = 0.0
 
 
-_finished_episodes = None
+_finished_episodes: Any = None  # a multiprocessing.Value, in the workers
 
 
 @contextmanager
@@ -79,7 +82,9 @@ def record(
                 block.cancel()
 
 
-def _in_order(folders: list[Path], playing: dict[Path, Future], counter, bar) -> Iterator[Episode]:
+def _in_order(
+    folders: list[Path], playing: dict[Path, Future[None]], counter: Any, bar: "tqdm[NoReturn]"
+) -> Iterator[Episode]:
     """The episodes of the blocks in `folders`, each read when it is finished and forgotten before the next."""
     blocks = list(playing.values())
     for folder in folders:
@@ -94,7 +99,7 @@ def _read_block(folder: Path) -> Iterator[Episode]:
         yield from piece.as_episodes()
 
 
-def _wait_for(awaited: Future, blocks: list[Future], counter, bar) -> None:
+def _wait_for(awaited: Future[None], blocks: list[Future[None]], counter: Any, bar: "tqdm[NoReturn]") -> None:
     """Move the bar until a block is done; the first failure of any cancels the rest and is raised."""
     while not awaited.done():
         bar.update(counter.value - bar.n)
@@ -108,7 +113,7 @@ def _wait_for(awaited: Future, blocks: list[Future], counter, bar) -> None:
     awaited.result()
 
 
-def _begin_worker(counter, parent: int) -> None:
+def _begin_worker(counter: Any, parent: int) -> None:
     global _finished_episodes
     _finished_episodes = counter
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))  # Ctrl-C is for the parent to report

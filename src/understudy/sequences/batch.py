@@ -1,5 +1,6 @@
 """A batch of chunks of episodes, as the models take it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -48,7 +49,11 @@ class Batch:
             return self._with_each(lambda tensor: tensor.to(device))
         return self._with_each(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
-    def _with_each(self, change) -> Self:
-        columns = {name: change(column) for name, column in self.columns.items()}
-        masks = {name: change(getattr(self, name)) for name in ("seq_lens", "mask", "value_mask")}
-        return replace(self, columns=columns, **masks)
+    def _with_each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        return replace(
+            self,
+            columns={name: change(column) for name, column in self.columns.items()},
+            seq_lens=change(self.seq_lens),
+            mask=change(self.mask),
+            value_mask=change(self.value_mask),
+        )
