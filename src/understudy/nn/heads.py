@@ -44,7 +44,7 @@ def choose_actions(
     if discrete_actions:
         drawn = torch.multinomial(preds.cpu().softmax(-1), 1, generator=generator)[:, 0]
     else:
-        noise = torch.randn(preds.shape, generator=generator)
+        noise = torch.randn(preds.shape, generator=generator, device="cpu")
         drawn = preds.cpu() + log_std.cpu().exp() * noise
     return drawn.to(preds.device)
 
