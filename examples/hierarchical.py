@@ -9,28 +9,27 @@ import torch
 
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.sequences.batch import Batch
+from understudy.step import Step
 from understudy.utils.masking import create_padding_mask
 
-ROWS, STEPS, OPTIONS, HELD, BATCHES = 32, 12, 3, 6, 120
+ROWS, STEPS, OPTIONS, DURATION, BATCHES = 32, 12, 3, 6, 120
 
 
 def draw_demonstrations() -> Batch:
-    drawn = torch.randint(OPTIONS, (ROWS, STEPS // HELD)).repeat_interleave(HELD, dim=1)
+    drawn = torch.randint(OPTIONS, (ROWS, STEPS // DURATION)).repeat_interleave(DURATION, dim=1)
     states = torch.cat([torch.eye(OPTIONS)[drawn], torch.randn(ROWS, STEPS, 2)], dim=-1)
-    begins = (torch.arange(STEPS) % HELD == 0).expand(ROWS, STEPS)
-    seq_lens = torch.randint(HELD, STEPS + 1, (ROWS,))
+    begins = (torch.arange(STEPS) % DURATION == 0).expand(ROWS, STEPS)
+    seq_lens = torch.randint(DURATION, STEPS + 1, (ROWS,))
     mask = create_padding_mask(seq_lens, STEPS)
-    return Batch(
-        states=states,
-        actions=drawn,
-        labels=drawn,
-        returns_to_go=torch.zeros(ROWS, STEPS),
-        seq_lens=seq_lens,
-        mask=mask,
-        value_mask=mask,
-        options=drawn,
-        terminations=begins,
-    )
+    columns = {
+        "observation": states,
+        "action": drawn,
+        "label": drawn,
+        "return_to_go": torch.zeros(ROWS, STEPS),
+        "option": drawn,
+        "termination": begins,
+    }
+    return Batch(columns, seq_lens, mask, value_mask=mask)
 
 
 def main() -> None:
@@ -39,20 +38,23 @@ def main() -> None:
     model = HierarchicalTransformer(OPTIONS + 2, OPTIONS, 32, 2, 2, 64, STEPS, True, OPTIONS)
     optimizer, generator = torch.optim.AdamW(model.parameters(), lr=3e-3), torch.Generator()
     for batch in range(1, BATCHES + 1):
-        terms, _ = model.losses(draw_demonstrations(), generator)
+        losses = model.losses(draw_demonstrations(), generator)
         optimizer.zero_grad()
-        sum(terms.values()).backward()
+        losses.objective().backward()
         optimizer.step()
         if batch % 40 == 0:
-            print(f"batch {batch}:", ", ".join(f"{name} {float(term.detach()):.3f}" for name, term in terms.items()))
+            terms = (f"{name} {float(term.mean.detach()):.3f}" for name, term in losses.terms.items())
+            print(f"batch {batch}:", ", ".join(terms))
 
-    demonstrated, memory, followed = draw_demonstrations(), model.eval().new_state(1), []
+    demonstrated, memory, followed = draw_demonstrations(), model.eval().begin(1), []
+    actions = torch.zeros(1, dtype=torch.int64)  # none before the first step
     with torch.inference_mode():
-        for step in range(STEPS):
-            preds, _ = model.step(memory, demonstrated.states[:1, step])
-            model.acted(memory, preds.argmax(-1))
-            followed.append(int(memory.memory["option"]))
-    print("demonstrated options:", demonstrated.options[0].tolist())
+        for t in range(STEPS):
+            step = Step(demonstrated["observation"][:1, t], actions, torch.zeros(1), torch.tensor([t == 0]))
+            decision = model.act(memory, step)
+            actions = decision.actions
+            followed.append(int(decision.options))
+    print("demonstrated options:", demonstrated["option"][0].tolist())
     print("followed options:    ", followed)
 
 

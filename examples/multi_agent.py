@@ -7,6 +7,7 @@ import torch
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.multi_agent import MultiAgentTransformer
+from understudy.step import Step
 from understudy.utils.masking import create_padding_mask
 
 ROWS, AGENTS, STEPS = 2, 3, 8
@@ -14,7 +15,9 @@ ROWS, AGENTS, STEPS = 2, 3, 8
 
 def main() -> None:
     torch.manual_seed(0)
-    model = MultiAgentTransformer(5, 4, 32, 2, 2, 64, STEPS, discrete_actions=True, max_num_agents=4).eval()
+    model = MultiAgentTransformer(
+        5, 4, 32, 2, 2, 64, STEPS, discrete_actions=True, max_num_agents=4, num_agents=AGENTS
+    ).eval()
     states, actions = torch.randn(ROWS, AGENTS, STEPS, 5), torch.randint(4, (ROWS, AGENTS, STEPS))
     agent_ids = torch.arange(AGENTS).expand(ROWS, AGENTS)
     seq_lens = torch.tensor([[8, 8, 5], [8, 8, 1]])  # agents may leave before the others
@@ -32,15 +35,16 @@ def main() -> None:
     value_loss = loss.value_loss(values, torch.zeros(ROWS, AGENTS, STEPS), mask)
     print(f"losses over {int(mask.sum())} steps: action {action_loss:.3f}, value {value_loss:.3f}")
 
-    # A row an agent, environment after environment; agents decide in turn, each seeing what those before it chose.
-    memory = model.new_state(ROWS * AGENTS, AGENTS)
-    memory.memory["absent"] = ~agent_mask.flatten()
+    # A row an agent, environment after environment; agents decide in turn, each seeing what those before it decided.
+    memory = model.begin(ROWS * AGENTS)
+    memory.tensors["absent"] = ~agent_mask.flatten()
+    decided, rewards = torch.zeros(ROWS * AGENTS, dtype=torch.int64), torch.zeros(ROWS * AGENTS)
     with torch.inference_mode():
-        for step in range(3):
-            preds, _ = model.step(memory, states[:, :, step].flatten(0, 1))
-            chosen = preds.argmax(-1)
-            model.acted(memory, chosen)
-            print(f"step {step}: {chosen.view(ROWS, AGENTS).tolist()}")
+        for t in range(3):
+            is_first = torch.full((ROWS * AGENTS,), t == 0)
+            step = Step(states[:, :, t].flatten(0, 1), decided, rewards, is_first)
+            decided = model.act(memory, step).actions
+            print(f"step {t}: {decided.view(ROWS, AGENTS).tolist()}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def main() -> None:
     print("ActionTransformer, choices:", tuple(action_preds.shape), tuple(values.shape))
 
     continuous = ActionTransformer(**SIZES, action_dim=2, discrete_actions=False, context=5)
-    vectors = torch.rand(4, 10, 2)
+    vectors = 2 * torch.rand(4, 10, 2) - 1  # entries between -1 and 1
     action_preds, values = continuous(states, vectors, seq_lens)
     print("ActionTransformer, vectors:", tuple(action_preds.shape), tuple(values.shape))
 
@@ -34,14 +34,14 @@ def main() -> None:
     print("HierarchicalTransformer:", *shapes)
 
     agents = MultiAgentTransformer(**SIZES, action_dim=4, discrete_actions=True, max_num_agents=6)
-    action_preds, values, hidden_states = agents(
+    action_preds, values, features = agents(
         states=torch.randn(4, 3, 10, 8),
         agent_ids=torch.tensor([0, 2, 5]).expand(4, 3),
         actions=torch.randint(4, (4, 3, 10)),
         seq_lens=torch.full((4, 3), 10),
         agent_mask=torch.ones(4, 3, dtype=torch.bool),
     )
-    shapes = [tuple(output.shape) for output in (action_preds, values, hidden_states)]
+    shapes = [tuple(output.shape) for output in (action_preds, values, features)]
     print("MultiAgentTransformer:", *shapes)
 
     maps = decoder.attention_maps(states, choices, seq_lens)

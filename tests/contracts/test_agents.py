@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.models.rows import batch_of, steps_of
 from understudy.models.multi_agent import MultiAgentTransformer
-from understudy.sequences.batch import Batch
 
 STATE_DIM, ACTION_DIM, AGENTS, STEPS = 3, 2, 3, 9
 IDS = torch.tensor([0, 1, 2])
@@ -26,7 +26,8 @@ each_context = pytest.mark.parametrize("context", [1, 3, 20])
 def build(discrete: bool, context: int = 20, **options) -> MultiAgentTransformer:
     torch.manual_seed(0)
     sizes = (STATE_DIM, ACTION_DIM, 16, 2, 2, 32, 30, discrete, 4)
-    return MultiAgentTransformer(*sizes, context=context, state_differences=True, **options).eval()
+    options = {"num_agents": AGENTS, "context": context, "state_differences": True} | options
+    return MultiAgentTransformer(*sizes, **options).eval()
 
 
 def draw_actions(discrete: bool, *shape: int) -> Tensor:
@@ -59,19 +60,24 @@ def exists(lengths: Tensor = LENGTHS, present: Tensor = PRESENT) -> Tensor:
 # Playing
 
 
-def play(
-    model: MultiAgentTransformer, state, states: Tensor, actions: Tensor, there: Tensor, steps: int = STEPS
-) -> Tensor:
-    """Predictions (B, N, T, A) while agents take the given actions; `there` (B, N, T) says who is there."""
-    group, preds = state.group, []
-    for t in range(steps):
-        state.memory["absent"] = ~there[:, :, t].flatten()
-        taken = iter(actions[:, :, t].flatten(0, 1).unflatten(0, (-1, group)).unbind(1))
-        pred, log_std = model.step(state, states[:, :, t].flatten(0, 1), lambda *_, taken=taken: next(taken))
-        assert (log_std is None) == model.discrete_actions
-        model.acted(state, actions[:, :, t].flatten(0, 1))
-        preds.append(pred.unflatten(0, states.shape[:2]))
-    return torch.stack(preds, dim=2)
+def within_bounds(actions: Tensor) -> Tensor:
+    """What an environment executes of normalised actions."""
+    return actions.clamp(-1, 1) if actions.is_floating_point() else actions
+
+
+def play(model: MultiAgentTransformer, memory, states: Tensor, there: Tensor, seed: int = 4) -> tuple[Tensor, Tensor]:
+    """Predictions (B, N, T, A) and actions (B, N, T, ...) of agents whose actions are drawn; `there` (B, N, T) says who is."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, agents, steps = there.shape
+    executed = torch.zeros(rows * agents, steps, *(() if model.discrete_actions else (ACTION_DIM,)))
+    executed = executed.long() if model.discrete_actions else executed
+    preds = []
+    for t, step in enumerate(steps_of(states[:, :, :steps].flatten(0, 1), executed)):
+        memory.tensors["absent"] = ~there[:, :, t].flatten()
+        decision = model.act(memory, step, generator)
+        preds.append(decision.predictions)
+        executed[:, t] = within_bounds(decision.actions)
+    return torch.stack(preds, dim=1).unflatten(0, (rows, agents)), executed.unflatten(0, (rows, agents))
 
 
 @pytest.mark.parametrize("attends", [True, False], ids=["together", "apart"])
@@ -81,33 +87,50 @@ def play(
 def test_playing_agent_by_agent_predicts_what_the_full_pass_predicts(
     discrete: bool, context: int, attends: bool
 ) -> None:
-    model, (states, actions) = build(discrete, context, attend_between_agents=attends), draw_rows(discrete)
+    model, (states, _) = build(discrete, context, attend_between_agents=attends), draw_rows(discrete)
+    played, actions = play(model, model.begin(2 * AGENTS), states, exists())
     expected = full_pass(model, states, actions, LENGTHS, PRESENT)[0]
-    played = play(model, model.new_state(2 * AGENTS, AGENTS), states, actions, exists())
     torch.testing.assert_close(played[exists()], expected[exists()], atol=1e-5, rtol=0)
+    likeliest = expected.argmax(-1) if discrete else expected
+    assert not torch.equal(actions[exists()], likeliest[exists()])
 
 
 @each_kind
 @torch.no_grad()
 def test_environments_begin_again_and_change_places(discrete: bool) -> None:
-    model, (states, actions), everybody = build(discrete, 3), draw_rows(discrete, 3), torch.ones(3, AGENTS, STEPS) > 0
-    expected, state = full_pass(model, states, actions)[0], model.new_state(3 * AGENTS, AGENTS)
-    play(model, state, states.flip(0), actions.flip(0), everybody, steps=4)
-    state.reset(torch.tensor([0, 1, 2, 6, 7, 8]))
-    state.keep(torch.tensor([6, 7, 8, 0, 1, 2]))
-    torch.testing.assert_close(
-        play(model, state, states[:2], actions[:2], everybody[:2]), expected[:2], atol=1e-5, rtol=0
-    )
+    model, (states, _), everybody = build(discrete, 3), draw_rows(discrete, 3), torch.ones(3, AGENTS, STEPS) > 0
+    memory = model.begin(3 * AGENTS)
+    play(model, memory, states.flip(0), everybody[:, :, :4], seed=5)
+    memory.reset(torch.tensor([0, 1, 2, 6, 7, 8]))
+    memory.keep(torch.tensor([6, 7, 8, 0, 1, 2]))
+    played, actions = play(model, memory, states[:2], everybody[:2])
+    torch.testing.assert_close(played, full_pass(model, states[:2], actions)[0], atol=1e-5, rtol=0)
+
+
+@each_kind
+@torch.no_grad()
+def test_what_was_executed_counts_later_though_something_else_was_decided(discrete: bool) -> None:
+    """At its step an agent sees what those before it have decided, at the next one what it has done itself.
+
+    With a context of one step nothing else of the past is seen.
+    """
+    model, (states, executed) = build(discrete, context=1), draw_rows(discrete)
+    memory = model.begin(2 * AGENTS)
+    for t, step in enumerate(steps_of(states.flatten(0, 1), executed.flatten(0, 1))):
+        decision = model.act(memory, step)
+        actions = executed.clone()
+        actions[:, :, t] = within_bounds(decision.actions).unflatten(0, (2, AGENTS))
+        expected = full_pass(model, states, actions)[0][:, :, t]
+        torch.testing.assert_close(decision.predictions.unflatten(0, (2, AGENTS)), expected, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_without_a_say_every_agent_sees_the_likeliest_actions_of_those_before() -> None:
-    model, (states, _), state = build(True), draw_rows(True), build(True).new_state(2 * AGENTS, AGENTS)
-    actions = torch.zeros(2, AGENTS, STEPS, dtype=torch.int64)
-    for t in range(STEPS):
-        preds, _ = model.step(state, states[:, :, t].flatten(0, 1))
-        actions[:, :, t] = preds.argmax(-1).view(2, AGENTS)
-        model.acted(state, actions[:, :, t].flatten())
+def test_without_a_generator_every_agent_sees_the_likeliest_actions_of_those_before() -> None:
+    model, (states, _) = build(True), draw_rows(True)
+    memory, actions = model.begin(2 * AGENTS), torch.zeros(2 * AGENTS, STEPS, dtype=torch.int64)
+    for t, step in enumerate(steps_of(states.flatten(0, 1), actions)):
+        actions[:, t] = model.act(memory, step).actions
+    actions = actions.unflatten(0, (2, AGENTS))
     assert torch.equal(full_pass(model, states, actions)[0].argmax(-1), actions)
     assert 0 < actions.float().mean() < 1
 
@@ -132,8 +155,8 @@ def gradient_pattern(outputs: Tensor, inputs: Tensor) -> Tensor:
 
 
 def side_by_side(outputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    preds, values, hidden = outputs
-    return torch.cat([preds, values[..., None], hidden], dim=-1)
+    preds, values, features = outputs
+    return torch.cat([preds, values[..., None], features], dim=-1)
 
 
 @each_kind
@@ -220,17 +243,17 @@ def learn_to_follow(attends: bool) -> Tensor:
     torch.manual_seed(5)
     model = MultiAgentTransformer(1, 2, 16, 1, 2, 32, 4, True, 2, context=2, attend_between_agents=attends)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    mask, lengths = torch.ones(128, 4, dtype=torch.bool), torch.full((128,), 4)
+    lengths = torch.full((128,), 4)
     for _ in range(60):
         states = torch.randn(64, 2, 4, 1)
         actions = (states[:, :1, :, 0] > 0).long().expand(64, 2, 4)
         states, actions = states.flatten(0, 1), actions.flatten(0, 1)
-        batch = Batch(states, actions, actions, torch.zeros(128, 4), lengths, mask, mask, num_agents=2)
-        terms, preds = model.losses(batch, torch.Generator())
+        columns = {"observation": states, "action": actions, "label": actions, "return_to_go": torch.zeros(128, 4)}
+        losses = model.losses(batch_of(lengths, num_agents=2, **columns), torch.Generator())
         optimizer.zero_grad()
-        terms["action"].backward()
+        losses.terms["action"].mean.backward()
         optimizer.step()
-    return (preds.argmax(-1) == actions).float().view(64, 2, 4).mean(dim=(0, 2))
+    return (losses.predictions.argmax(-1) == actions).float().view(64, 2, 4).mean(dim=(0, 2))
 
 
 def test_an_agent_learns_to_follow_another_where_it_sees_it() -> None:

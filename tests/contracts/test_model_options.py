@@ -1,4 +1,4 @@
-"""What every family offers beside its tokens: the loss of action vectors, bounds, recomputed activations, maps, and sizes."""
+"""What every family offers beside its tokens: losses and their weights, recomputed activations, maps, and sizes."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.models.rows import batch_of, steps_of
 from understudy.models.action_transformer import ActionTransformer
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.models.mlp import MultilayerPerceptron
@@ -39,21 +40,21 @@ def draw_batch(
     seq_lens = seq_lens.flatten()
     mask = torch.arange(steps) < seq_lens[:, None]
     actions = torch.randint(action_dim, mask.shape) if discrete else torch.rand(*mask.shape, action_dim)
-    batch = Batch(torch.randn(*mask.shape, state_dim), actions, actions, torch.randn(mask.shape), seq_lens, mask, mask)
-    options = torch.randint(COUNT, mask.shape)
-    return Batch(**vars(batch) | {"options": options, "terminations": options == 0, "num_agents": agents})
+    columns = {"observation": torch.randn(*mask.shape, state_dim), "action": actions, "label": actions}
+    columns |= {"return_to_go": torch.randn(mask.shape), "option": torch.randint(COUNT, mask.shape)}
+    return batch_of(seq_lens, num_agents=agents, **columns, termination=columns["option"] == 0)
 
 
 def arguments(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
     """What `forward` takes."""
     if isinstance(model, HierarchicalTransformer):
-        return batch.states, batch.actions, batch.options, batch.seq_lens
+        return batch["observation"], batch["action"], batch["option"], batch.seq_lens
     if isinstance(model, MultiAgentTransformer):
         states, actions, lengths = (
-            each.unflatten(0, (-1, COUNT)) for each in (batch.states, batch.actions, batch.seq_lens)
+            each.unflatten(0, (-1, COUNT)) for each in (batch["observation"], batch["action"], batch.seq_lens)
         )
         return states, torch.arange(COUNT).expand(lengths.shape), actions, lengths, lengths > 0
-    return batch.states, batch.actions, batch.seq_lens
+    return batch["observation"], batch["action"], batch.seq_lens
 
 
 def action_preds(model: nn.Module, batch: Batch) -> Tensor:
@@ -65,11 +66,15 @@ def action_preds(model: nn.Module, batch: Batch) -> Tensor:
 @torch.no_grad()
 def test_action_vectors_may_be_learned_by_squared_error(family: type[nn.Module]) -> None:
     model, batch = build(family, False, continuous_loss="mse"), draw_batch(family, False)
-    terms, preds = model.losses(batch, torch.Generator())
-    torch.testing.assert_close(terms["action"], (preds - batch.labels).square()[batch.mask].mean())
-    played, log_std = model.step(model.new_state(2 * COUNT), torch.randn(2 * COUNT, 3))
-    assert played.shape == log_std.shape == (2 * COUNT, 2)
-    assert (log_std.exp() == 0).all()
+    losses = model.losses(batch, torch.Generator())
+    errors = (losses.predictions - batch["label"]).square()[batch.mask]
+    torch.testing.assert_close(losses.terms["action"].mean, errors.mean())
+    step, generator = next(steps_of(torch.randn(2 * COUNT, 1, 3), torch.zeros(2 * COUNT, 1, 2))), torch.Generator()
+    before = generator.get_state()
+    decision = model.act(model.begin(2 * COUNT), step, generator)
+    assert decision.actions.shape == (2 * COUNT, 2)
+    assert torch.equal(decision.actions, decision.predictions)
+    assert torch.equal(generator.get_state(), before)
 
 
 @pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
@@ -78,52 +83,38 @@ def test_an_unknown_loss_is_refused(family: type[nn.Module]) -> None:
         build(family, False, continuous_loss="huber")
 
 
-@each_family
-def test_action_vectors_outside_known_bounds_are_refused(family: type[nn.Module]) -> None:
-    model, batch = build(family, False, action_bounds=([0.0, 0.0], [1.0, 1.0])), draw_batch(family, False)
-    batch.actions[~batch.mask] = 7.0
-    model(*arguments(model, batch))
-    batch.actions[batch.mask] = torch.tensor([0.5, -0.25])
-    with pytest.raises(ValueError, match=r"actions: expected entry 1 from 0 to 1, got -0\.25"):
-        model(*arguments(model, batch))
-    assert "action_bounds" not in model.state_dict()
+@pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
+def test_the_values_weight_is_the_models(family: type[nn.Module]) -> None:
+    """It scales the value's gradient and nothing else."""
+    batch, gradients = draw_batch(family, True), {}
+    for weight in (0.0, 0.5, 2.0):
+        model = build(family, True, value_weight=weight)
+        losses = model.losses(batch, torch.Generator())
+        assert {name: term.weight for name, term in losses.terms.items() if term.weight != 1} == {"value": weight}
+        losses.objective().backward()
+        gradients[weight] = (
+            model.value_head.predict.weight.grad.clone(),
+            model.action_head.predict.weight.grad.clone(),
+        )
+    assert (gradients[0.0][0] == 0).all()
+    torch.testing.assert_close(gradients[2.0][0], 4 * gradients[0.5][0])
+    assert torch.equal(gradients[2.0][1], gradients[0.5][1])
+    assert (gradients[0.5][1] != 0).any()
 
 
 @pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
-@pytest.mark.parametrize("loss", ["nll", "mse"])
-def test_a_range_of_actions_is_learned_like_any_other(family: type[nn.Module], loss: str) -> None:
-    """In other units predictions are stretched as the actions are, gradients are the same, and densities less by the stretch."""
-    middle, half_range = torch.tensor([1000.0, -0.25]), torch.tensor([512.0, 0.125])
-    bounds = ([-1.0, -1.0], [1.0, 1.0]), ((middle - half_range).tolist(), (middle + half_range).tolist())
-    one, other = (build(family, False, continuous_loss=loss, action_bounds=each) for each in bounds)
-    batch = draw_batch(family, False)
-    stretched = middle + half_range * batch.actions
-    stretched_batch = Batch(**vars(batch) | {"actions": stretched, "labels": stretched})
-    terms, preds = one.losses(batch, torch.Generator())
-    stretched_terms, stretched_preds = other.losses(stretched_batch, torch.Generator())
-    torch.testing.assert_close(stretched_preds, middle + half_range * preds)
-    less_dense = half_range.log().sum() if loss == "nll" else 0.0
-    torch.testing.assert_close(stretched_terms["action"], terms["action"] + less_dense)
-    sum(terms.values()).backward()
-    sum(stretched_terms.values()).backward()
-    for weights, others in zip(one.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(others.grad, weights.grad, rtol=1e-3, atol=1e-5)
-    state, observations, executed = other.new_state(2 * COUNT), torch.randn(2 * COUNT, 3), torch.rand(2 * COUNT, 2)
-    own_state = one.new_state(2 * COUNT)
-    for _ in range(2):
-        played, stretched_played = one.step(own_state, observations)[0], other.step(state, observations)[0]
-        torch.testing.assert_close(stretched_played, middle + half_range * played)
-        one.acted(own_state, executed)
-        other.acted(state, middle + half_range * executed)
+def test_a_value_does_not_count_unless_told_otherwise_more_than_a_tenth(family: type[nn.Module]) -> None:
+    terms = build(family, True).losses(draw_batch(family, True), torch.Generator()).terms
+    assert terms["value"].weight == 0.1
 
 
 def gradients(model: nn.Module, batch: Batch) -> tuple[list[Tensor], int]:
     """Predictions and gradients, and how many entries were kept for them."""
     sizes: list[int] = []
     with saved_tensors_hooks(lambda saved: sizes.append(saved.numel()) or saved, lambda saved: saved):
-        terms, preds = model.train().losses(batch, torch.Generator().manual_seed(2))
-    sum(terms.values()).backward()
-    return [preds, *(weights.grad for weights in model.parameters())], sum(sizes)
+        losses = model.train().losses(batch, torch.Generator().manual_seed(2))
+    losses.objective().backward()
+    return [losses.predictions, *(weights.grad for weights in model.parameters())], sum(sizes)
 
 
 @each_family
@@ -165,8 +156,7 @@ def test_sizes_from_the_smallest_to_the_largest(
         draw_batch(family, discrete, state_dim, action_dim, steps),
     )
     assert action_preds(model, batch).shape == (*batch.mask.shape, action_dim)
-    terms, _ = model.losses(batch, torch.Generator())
-    sum(terms.values()).backward()
+    model.losses(batch, torch.Generator()).objective().backward()
     assert all(weights.grad.isfinite().all() for weights in model.parameters() if weights.grad is not None)
 
 
@@ -175,16 +165,9 @@ def test_sizes_from_the_smallest_to_the_largest(
 def test_a_row_as_long_as_they_come(family: type[nn.Module]) -> None:
     count = () if family is ActionTransformer else (COUNT,)
     model, batch = family(3, 2, 8, 1, 1, 8, 2048, True, *count, context=5), draw_batch(family, True, steps=2048)
-    preds, start = action_preds(model, batch), Batch(**vars(batch) | {"seq_lens": batch.seq_lens.clamp(max=1000)})
-    start = Batch(**{name: _first(values, 1000) for name, values in vars(start).items()})
-    torch.testing.assert_close(action_preds(model, start), _first(preds, 1000), atol=1e-5, rtol=0)
-
-
-def _first(values: Tensor | int | None, steps: int) -> Tensor | int | None:
-    """The first steps of an array with an axis of 2048."""
-    if not isinstance(values, Tensor) or 2048 not in values.shape:
-        return values
-    return values.narrow(values.shape.index(2048), 0, steps)
+    columns = {name: column[:, :1000] for name, column in batch.columns.items()}
+    start = batch_of(batch.seq_lens.clamp(max=1000), num_agents=batch.num_agents, **columns)
+    torch.testing.assert_close(action_preds(model, start), action_preds(model, batch)[:, :1000], atol=1e-5, rtol=0)
 
 
 class Largest(TorchDispatchMode):

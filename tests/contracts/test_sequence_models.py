@@ -6,16 +6,18 @@ one step more. So do actions in the multi-agent family, whose state tokens carry
 """
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.models.rows import batch_of, steps_of, with_columns
 from understudy.models.action_transformer import ActionTransformer
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.models.multi_agent import MultiAgentTransformer
 from understudy.sequences.batch import Batch
+from understudy.step import Step
 from understudy.utils.masking import create_padding_mask
 
 STATE_DIM, ACTION_DIM, NUM_OPTIONS = 3, 2, 3
@@ -109,22 +111,29 @@ def draw_queues(case: Case, lengths: list[list[int]]) -> list[list[ForcedEpisode
 
 def play_side_by_side(model: nn.Module, queues: list[list[ForcedEpisode]]) -> None:
     """Play each row's episodes one after the other; rows without further ones leave, and the others change places."""
-    state = model.new_state(len(queues))
+    memory = model.begin(len(queues))
     while queues:
-        episodes = [(queue[0], len(queue[0].preds)) for queue in queues]
-        preds, _ = model.step(state, torch.stack([episode.states[t] for episode, t in episodes]))
-        for row, (episode, _) in enumerate(episodes):
-            episode.preds.append(preds[row])
-            episode.options.append(int(state.memory["option"][row]) if "option" in state.memory else 0)
-        model.acted(state, torch.stack([episode.actions[t] for episode, t in episodes]))
-        over = [row for row, (episode, _) in enumerate(episodes) if len(episode.preds) == len(episode.states)]
+        now = [(queue[0], len(queue[0].preds)) for queue in queues]
+        decision = model.act(memory, told(now))
+        for row, (episode, _) in enumerate(now):
+            episode.preds.append(decision.predictions[row])
+            episode.options.append(0 if decision.options is None else int(decision.options[row]))
+        over = [row for row, (episode, _) in enumerate(now) if len(episode.preds) == len(episode.states)]
         for row in over:
             queues[row].pop(0)
-        state.reset(torch.tensor([row for row in over if queues[row]], dtype=torch.int64))
+        memory.reset(torch.tensor([row for row in over if queues[row]], dtype=torch.int64))
         if not all(queues):
             staying = [row for row in reversed(range(len(queues))) if queues[row]]
-            state.keep(torch.tensor(staying, dtype=torch.int64))
+            memory.keep(torch.tensor(staying, dtype=torch.int64))
             queues = [queues[row] for row in staying]
+
+
+def told(now: list[tuple[ForcedEpisode, int]]) -> Step[Tensor]:
+    """The step that rows are told of, each at its own time of its own episode; what came before the first is nonsense."""
+    previous = [episode.actions[t - 1] if t else torch.ones_like(episode.actions[0]) for episode, t in now]
+    times = torch.tensor([t for _, t in now])
+    states = torch.stack([episode.states[t] for episode, t in now])
+    return Step(states, torch.stack(previous), torch.zeros(len(now)), times == 0)
 
 
 def whole_episode_preds(case: Case, model: nn.Module, episode: ForcedEpisode) -> Tensor:
@@ -148,27 +157,41 @@ def test_playing_step_by_step_predicts_what_the_full_pass_predicts(case: Case) -
 @each_kind
 def test_a_row_begins_again_after_a_pass_in_inference_mode(case: Case) -> None:
     model, (states, actions, _) = build(case), draw_rows(case, 2, 3)
-    state = model.new_state(2)
+    memory, first = model.begin(2), next(steps_of(states, actions))
     with torch.inference_mode():
-        first, _ = model.step(state, states[:, 0])
-        model.acted(state, actions[:, 0])
-    state.reset(torch.tensor([0, 1]))
+        once = model.act(memory, first)
+    memory.reset(torch.tensor([0, 1]))
     with torch.inference_mode():
-        again, _ = model.step(state, states[:, 0])
-    torch.testing.assert_close(again, first, atol=1e-6, rtol=0)
+        again = model.act(memory, first)
+    torch.testing.assert_close(again.predictions, once.predictions, atol=1e-6, rtol=0)
 
 
 @each_kind
 @torch.no_grad()
-def test_beginning_again_leaves_the_callers_states_and_actions_alone(case: Case) -> None:
-    model, (states, actions, _) = build(case), draw_rows(case, 2, 1)
-    observation, action = states[:, 0].clone(), torch.ones_like(actions[:, 0])
-    state = model.new_state(2)
-    model.step(state, observation)
-    model.acted(state, action)
-    state.reset(torch.tensor([0, 1]))
-    assert torch.equal(observation, states[:, 0])
-    assert torch.equal(action, torch.ones_like(action))
+def test_acting_and_beginning_again_leave_what_the_model_was_told_alone(case: Case) -> None:
+    model, (states, actions, _) = build(case), draw_rows(case, 2, 2)
+    copies = states.clone(), actions.clone()
+    memory = model.begin(2)
+    for step in steps_of(states, actions):
+        model.act(memory, step)
+    memory.reset(torch.tensor([0, 1]))
+    assert torch.equal(states, copies[0])
+    assert torch.equal(actions, copies[1])
+
+
+@each_kind
+@torch.no_grad()
+def test_what_was_decided_is_not_written_to_later(case: Case) -> None:
+    model, (states, actions, _) = build(case), draw_rows(case, 2, 4)
+    memory, steps = model.begin(2), list(steps_of(states, actions))
+    first = model.act(memory, steps[0])
+    parts = [part for part in vars(first).values() if part is not None]
+    copies = [part.clone() for part in parts]
+    for step in steps[1:]:
+        model.act(memory, step)
+    memory.reset(torch.tensor([0]))
+    memory.keep(torch.tensor([1]))
+    assert all(torch.equal(part, copy) for part, copy in zip(parts, copies, strict=True))
 
 
 # What a prediction may depend on
@@ -233,36 +256,36 @@ def draw_batch(case: Case) -> Batch:
     seq_lens = torch.tensor([9, 5, 1])
     mask = create_padding_mask(seq_lens, 9)
     mask[0, 0] = False
-    return Batch(
-        states=states,
-        actions=actions,
-        labels=draw_actions(case, 3, 9),
-        returns_to_go=torch.randn(3, 9),
-        seq_lens=seq_lens,
+    return batch_of(
+        seq_lens,
         mask=mask,
         value_mask=mask & torch.tensor([[True], [False], [True]]),
-        options=options,
-        terminations=torch.rand(3, 9) < 0.3,
+        observation=states,
+        action=actions,
+        label=draw_actions(case, 3, 9),
+        return_to_go=torch.randn(3, 9),
+        option=options,
+        termination=torch.rand(3, 9) < 0.3,
     )
 
 
 def with_other_padding(case: Case, batch: Batch) -> Batch:
     """The same real steps, followed by altogether different ones."""
     real = create_padding_mask(batch.seq_lens, batch.mask.shape[1])
-
-    def refill(values: Tensor, filling: Tensor) -> Tensor:
-        return torch.where(real if values.ndim == 2 else real[..., None], values, filling)
-
     torch.manual_seed(4)
-    return replace(
-        batch,
-        states=refill(batch.states, 100 * torch.randn(batch.states.shape)),
-        actions=refill(batch.actions, draw_actions(case, 3, 9)),
-        labels=refill(batch.labels, draw_actions(case, 3, 9)),
-        returns_to_go=refill(batch.returns_to_go, 100 * torch.randn(3, 9)),
-        options=refill(batch.options, (batch.options + 1) % NUM_OPTIONS),
-        terminations=refill(batch.terminations, ~batch.terminations),
-    )
+    filling = {
+        "observation": 100 * torch.randn(batch["observation"].shape),
+        "action": draw_actions(case, 3, 9),
+        "label": draw_actions(case, 3, 9),
+        "return_to_go": 100 * torch.randn(3, 9),
+        "option": (batch["option"] + 1) % NUM_OPTIONS,
+        "termination": ~batch["termination"],
+    }
+
+    def refill(values: Tensor, others: Tensor) -> Tensor:
+        return torch.where(real if values.ndim == 2 else real[..., None], values, others)
+
+    return with_columns(batch, **{name: refill(batch[name], others) for name, others in filling.items()})
 
 
 @each_case
@@ -270,18 +293,19 @@ def with_other_padding(case: Case, batch: Batch) -> Batch:
 def test_padding_leaves_the_predictions_at_real_steps_alone(case: Case) -> None:
     model, batch = build(case), draw_batch(case)
     other, real = with_other_padding(case, batch), create_padding_mask(batch.seq_lens, 9)
-    inputs = [(rows.states, rows.actions, rows.options, rows.seq_lens) for rows in (batch, other)]
+    inputs = [(rows["observation"], rows["action"], rows["option"], rows.seq_lens) for rows in (batch, other)]
     before, after = (run_forward(case, model, *rows) for rows in inputs)
     assert torch.equal(before[~real], after[~real]) == case.multi_agent  # which does not read what means nothing
     assert torch.equal(before[real], after[real])
 
 
 def losses_and_gradients(case: Case, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    terms, _ = model.losses(batch, torch.Generator())
+    losses = model.losses(batch, torch.Generator())
     model.zero_grad()
-    sum(terms.values()).backward()
+    losses.objective().backward()
     learning = {name: weights.grad for name, weights in model.named_parameters() if weights.grad is not None}
-    return terms | {name: gradient.clone() for name, gradient in learning.items()}
+    means = {name: term.mean for name, term in losses.terms.items()}
+    return means | {name: gradient.clone() for name, gradient in learning.items()}
 
 
 @each_case

@@ -41,12 +41,6 @@ def test_continuous_action_loss_averages_squares_over_dimensions() -> None:
     assert loss.item() == pytest.approx(((1 + 4) / 2 + 0) / 2)
 
 
-def test_squared_errors_are_in_units_of_half_the_range() -> None:
-    preds, targets = torch.tensor([[[10.0, 2.0], [0.0, 0.0], [9.0, 9.0]]]), torch.zeros(1, 3, 2)
-    loss = ActionPredictionLoss(False, "mse", ([0.0, -2.0], [10.0, 2.0])).continuous_action_loss(preds, targets, MASK)
-    assert loss.item() == pytest.approx(((4 + 1) / 2 + 0) / 2)
-
-
 def test_continuous_action_loss_with_deviations_is_the_gaussians() -> None:
     preds, targets, log_std = torch.zeros(1, 3, 2), torch.zeros(1, 3, 2), torch.zeros(1, 3, 2)
     loss = ActionPredictionLoss(False).continuous_action_loss(preds, targets, MASK, log_std)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.models.rows import batch_of, roll_out, with_columns
 from understudy.models.action_transformer import ActionTransformer
 from understudy.sequences.batch import Batch
 from understudy.utils.masking import create_padding_mask
@@ -30,7 +31,12 @@ def draw_batch(discrete: bool) -> Batch:
     mask = create_padding_mask(seq_lens, 6)
     mask[1, 0] = False
     known = mask & torch.tensor([[True], [False]])
-    return Batch(states, actions, labels.flip(1), torch.randn(2, 6), seq_lens, mask, known)
+    columns = {"observation": states, "action": actions, "label": labels.flip(1), "return_to_go": torch.randn(2, 6)}
+    return batch_of(seq_lens, mask=mask, value_mask=known, **columns)
+
+
+def predicted(model: ActionTransformer, batch: Batch) -> tuple[Tensor, Tensor]:
+    return model(batch["observation"], batch["action"], batch.seq_lens)
 
 
 @pytest.mark.parametrize("discrete", [True, False])
@@ -102,50 +108,59 @@ def test_actions_of_another_shape_are_refused(discrete: bool, actions: Tensor) -
 
 @torch.no_grad()
 def test_losses_of_choices_compare_labels_and_known_returns() -> None:
-    model, batch = build(), draw_batch(True)
-    terms, preds = model.losses(batch, torch.Generator())
-    expected, values = model(batch.states, batch.actions, batch.seq_lens)
-    chosen = preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
-    assert torch.equal(preds, expected)
-    assert terms.keys() == {"action", "value"}
-    torch.testing.assert_close(terms["action"], -chosen[batch.mask].mean())
-    torch.testing.assert_close(terms["value"], (values - batch.returns_to_go)[0].square().mean())
+    model, batch = build(value_weight=0.25), draw_batch(True)
+    losses = model.losses(batch, torch.Generator())
+    preds, values = predicted(model, batch)
+    chosen = preds.log_softmax(-1).gather(-1, batch["label"][..., None])[..., 0]
+    action, value = -chosen[batch.mask].mean(), (values - batch["return_to_go"])[0].square().mean()
+    assert torch.equal(losses.predictions, preds)
+    assert losses.terms.keys() == {"action", "value"}
+    torch.testing.assert_close(losses.terms["action"].mean, action)
+    torch.testing.assert_close(losses.terms["value"].mean, value)
+    assert torch.equal(losses.terms["action"].mask, batch.mask)
+    assert torch.equal(losses.terms["value"].mask, batch.value_mask)
+    torch.testing.assert_close(losses.objective(), action + 0.25 * value)
 
 
 @torch.no_grad()
 def test_losses_of_action_vectors_are_those_of_the_gaussian_that_is_played() -> None:
+    """How far an action is drawn from its mean, in units of the noise that it was drawn by, is the deviation that is played."""
     model, batch = build(False, context=3), draw_batch(False)
-    state, densities = model.new_state(2), []
-    for t in range(6):
-        mean, log_std = model.step(state, batch.states[:, t])
-        model.acted(state, batch.actions[:, t])
-        squares = ((batch.labels[:, t] - mean) / log_std.exp()).square()
-        densities.append((-0.5 * squares - log_std - 0.5 * math.log(2 * math.pi)).sum(-1))
-    terms, _ = model.losses(batch, torch.Generator())
-    torch.testing.assert_close(terms["action"], -torch.stack(densities, dim=1)[batch.mask].mean())
+    rows = (batch["observation"], batch["action"])
+    played = roll_out(model, model.begin(2), *rows, torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    noise = torch.stack([torch.randn(2, 2, generator=generator) for _ in range(6)], dim=1)
+    log_std = ((played.actions - played.predictions) / noise).log()
+    squares = ((batch["label"] - played.predictions) / log_std.exp()).square()
+    densities = (-0.5 * squares - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+    action = model.losses(batch, torch.Generator()).terms["action"].mean
+    torch.testing.assert_close(action, -densities[batch.mask].mean(), atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_hidden_actions_change_predictions_in_training_alone() -> None:
+def test_dropped_actions_change_predictions_in_training_alone() -> None:
     model, batch = build(action_dropout=1.0), draw_batch(True)
-    plain = model(batch.states, batch.actions, batch.seq_lens)[0]
-    assert torch.equal(model.losses(batch, torch.Generator())[1], plain)
+    plain = predicted(model, batch)[0]
+    assert torch.equal(model.losses(batch, torch.Generator()).predictions, plain)
     model.train()
-    hidden = model.losses(batch, torch.Generator())[1]
-    assert torch.equal(hidden[:, 0], plain[:, 0])
-    assert not torch.equal(hidden[:, 1:], plain[:, 1:])
+    dropped = model.losses(batch, torch.Generator()).predictions
+    assert torch.equal(dropped[:, 0], plain[:, 0])
+    assert (dropped[:, 1:] != plain[:, 1:]).any(-1).all()
 
 
 @torch.no_grad()
-def test_where_every_action_is_hidden_none_matters() -> None:
+def test_where_every_action_is_dropped_none_matters() -> None:
     model, batch = build(action_dropout=1.0).train(), draw_batch(True)
-    other = Batch(**{**vars(batch), "actions": 1 - batch.actions})
-    assert torch.equal(model.losses(batch, torch.Generator())[1], model.losses(other, torch.Generator())[1])
+    one, other = (
+        model.losses(each, torch.Generator()).predictions
+        for each in (batch, with_columns(batch, action=1 - batch["action"]))
+    )
+    assert torch.equal(one, other)
 
 
 @torch.no_grad()
-def test_which_actions_are_hidden_is_a_function_of_the_generator() -> None:
+def test_which_actions_are_dropped_is_a_function_of_the_generator() -> None:
     model, batch = build(action_dropout=0.5).train(), draw_batch(True)
-    draws = [model.losses(batch, torch.Generator().manual_seed(seed))[1] for seed in (3, 3, 4)]
+    draws = [model.losses(batch, torch.Generator().manual_seed(seed)).predictions for seed in (3, 3, 4)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

@@ -5,14 +5,17 @@ at every step that is 0.8, 0.64, 0.512 and then 0.4096: an option lasts four ste
 """
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.models.rows import batch_of, roll_out, steps_of, with_columns
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.sequences.batch import Batch
+from understudy.step import Step
 from understudy.utils.masking import create_padding_mask
 
 NUM_OPTIONS = 5
@@ -118,7 +121,7 @@ def test_sizes_that_make_no_sense_are_refused(options: dict, message: str) -> No
 def test_the_low_level_is_handed_the_present_state_and_need_not_look_for_it() -> None:
     model, (states, actions, options) = build(), draw_rows()
     for block in model.trunk.blocks:
-        nn.init.zeros_(block.attention.out.weight)
+        nn.init.zeros_(block.attention.output_proj.weight)
     changed = states.clone()
     changed[:, 3] += 1.0
     before, after = (model(each, actions, options, FULL)[1] for each in (states, changed))
@@ -135,8 +138,8 @@ class NextOption(nn.Module):
         super().__init__()
         self.step = 0
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        wanted = torch.full((len(hidden),), self.step % NUM_OPTIONS)
+    def forward(self, features: Tensor) -> Tensor:
+        wanted = torch.full((len(features),), self.step % NUM_OPTIONS)
         self.step += 1
         return functional.one_hot(wanted, NUM_OPTIONS).float()
 
@@ -149,16 +152,16 @@ def build_with_termination(chance: float) -> HierarchicalTransformer:
     return model
 
 
-def follow(model: HierarchicalTransformer, steps: int, shift: int = 0, reset_at: int | None = None) -> list[list[int]]:
-    """The options of two rows at each step; row 0 begins a new episode before step `reset_at`."""
-    state, followed = model.new_state(2), []
-    state.memory["option_shift"][:] = torch.tensor([shift, 0])
-    for step in range(steps):
-        if step == reset_at:
-            state.reset(torch.tensor([0]))
-        model.step(state, torch.zeros(2, 3))
-        followed.append(state.memory["option"].tolist())
-        model.acted(state, torch.zeros(2, dtype=torch.int64))
+def follow(model: HierarchicalTransformer, steps: int, reset_at: int | None = None, **play: bool) -> list[list[int]]:
+    """The options of two rows at each step, with the seeds 1 and 4; row 0 begins an episode of seed 6 before step `reset_at`."""
+    memory, followed = model.begin(2, **play), []
+    memory.reset(torch.tensor([0, 1]), torch.tensor([1, 4]))
+    for time in range(steps):
+        is_first = torch.tensor([time in (0, reset_at), time == 0])
+        if time == reset_at:
+            memory.reset(torch.tensor([0]), torch.tensor([6]))
+        step = Step(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64), torch.zeros(2), is_first)
+        followed.append(model.act(memory, step).options.tolist())
     return [list(row) for row in zip(*followed, strict=True)]
 
 
@@ -184,20 +187,54 @@ def test_a_new_episode_begins_a_new_option_and_the_other_row_keeps_its_own() -> 
 
 
 @torch.no_grad()
-def test_a_shift_exchanges_every_option_of_its_row_for_another() -> None:
-    first, second = follow(build_with_termination(0.2), 9, shift=2)
+def test_shuffled_options_are_exchanged_by_a_rotation_of_the_episodes_own() -> None:
+    """By 1 + seed % 4 of the five options: by two, later by three, and by one."""
+    first, second = follow(build_with_termination(0.2), 9, shuffle_options=True)
     assert first == [2, 2, 2, 2, 1, 1, 1, 1, 0]
-    assert second == [0, 0, 0, 0, 4, 4, 4, 4, 3]
+    assert second == [1, 1, 1, 1, 0, 0, 0, 0, 4]
+    assert follow(build_with_termination(0.2), 7, reset_at=2, shuffle_options=True)[0] == [2, 2, 0, 0, 0, 0, 4]
+
+
+@torch.no_grad()
+def test_shuffled_options_are_all_others_and_the_only_one_stays() -> None:
+    model = build_with_termination(0.6)
+    memory, seeds = model.begin(8, shuffle_options=True), torch.arange(8)
+    memory.reset(seeds, seeds)
+    step = Step(torch.zeros(8, 3), torch.zeros(8, dtype=torch.int64), torch.zeros(8), torch.ones(8) > 0)
+    assert model.act(memory, step).options.tolist() == [1, 2, 3, 4] * 2
+    alone = HierarchicalTransformer(3, 2, 16, 2, 2, 32, 12, True, 1)
+    memory = alone.begin(8, shuffle_options=True)
+    memory.reset(seeds, seeds)
+    assert alone.act(memory, step).options.tolist() == [0] * 8
+
+
+def test_every_variant_is_a_way_to_begin() -> None:
+    assert HierarchicalTransformer.variants == {"shuffled": {"shuffle_options": True}}
+    assert build().begin(1, **HierarchicalTransformer.variants["shuffled"]).settings == {"shuffle_options": True}
+    assert build().begin(1).settings == {"shuffle_options": False}
+
+
+@torch.no_grad()
+def test_the_low_level_acts_under_the_option_that_is_said_to_be_followed() -> None:
+    model = build_with_termination(0.2)
+    with torch.no_grad():
+        for option, correction in enumerate(model.corrections):
+            correction.bias[:] = torch.tensor([0.0, 100.0 * (option % 2)])
+    memory = model.begin(2)
+    steps = steps_of(torch.zeros(2, 9, 3), torch.zeros(2, 9, dtype=torch.int64))
+    for decision in (model.act(memory, step) for step in steps):
+        assert torch.equal(decision.predictions.argmax(-1), decision.options % 2)
+        assert torch.equal(decision.actions, decision.options % 2)
 
 
 def options_by_the_rule(option_preds: Tensor, term_preds: Tensor) -> list[int]:
     """The options (T,) that a row follows, from the full pass's predictions (T, O) and (T,)."""
-    followed, going_on = [], 0.0
+    followed, survival = [], 0.0
     for wanted, ends in zip(option_preds.argmax(-1).tolist(), term_preds.sigmoid().tolist(), strict=True):
-        going_on *= 1 - ends
-        if going_on < 0.5:
+        survival *= 1 - ends
+        if survival < 0.5:
             followed.append(wanted)
-            going_on = 1.0
+            survival = 1.0
         else:
             followed.append(followed[-1])
     return followed
@@ -208,12 +245,7 @@ def options_by_the_rule(option_preds: Tensor, term_preds: Tensor) -> list[int]:
 def test_options_that_are_played_follow_from_the_full_pass(context: int) -> None:
     model, (states, actions, _) = build(context=context, state_differences=True), draw_rows(steps=12)
     nn.init.constant_(model.termination_head.bias, -0.8)
-    state, followed = model.new_state(2), []
-    for t in range(12):
-        model.step(state, states[:, t])
-        model.acted(state, actions[:, t])
-        followed.append(state.memory["option"])
-    followed = torch.stack(followed, dim=1)
+    followed = roll_out(model, model.begin(2), states, actions).options
     option_preds, _, term_preds = model(states, actions, followed, torch.tensor([12, 12]))
     expected = [options_by_the_rule(*row) for row in zip(option_preds, term_preds, strict=True)]
     assert followed.tolist() == expected
@@ -223,33 +255,69 @@ def test_options_that_are_played_follow_from_the_full_pass(context: int) -> None
 # Losses
 
 
-def draw_batch(options: Tensor | None, discrete: bool = True) -> Batch:
+def draw_batch(options: Tensor, discrete: bool = True) -> Batch:
+    """Two rows of six and four steps, of which the second's returns are known at the first three alone."""
     states, actions, _ = draw_rows(discrete)
     mask = create_padding_mask(torch.tensor([6, 4]), 6)
-    begins = None if options is None else torch.tensor([[True, False, False, True, False, False]]).expand(2, 6)
-    labels, returns_to_go = actions.flip(1), torch.randn(2, 6)
-    return Batch(states, actions, labels, returns_to_go, torch.tensor([6, 4]), mask, mask, options, begins)
+    return batch_of(
+        torch.tensor([6, 4]),
+        mask=mask,
+        value_mask=mask & (torch.arange(6) < torch.tensor([[6], [3]])),
+        observation=states,
+        action=actions,
+        label=actions.flip(1),
+        return_to_go=torch.randn(2, 6),
+        option=options,
+        termination=torch.tensor([[True, False, False, True, False, False]]).expand(2, 6),
+    )
+
+
+def predicted(model: HierarchicalTransformer, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    return model(batch["observation"], batch["action"], batch["option"], batch.seq_lens)
 
 
 @torch.no_grad()
 def test_losses_are_means_over_all_steps_that_count() -> None:
+    model, batch = build(value_weight=0.25), draw_batch(draw_rows()[2])
+    losses = model.losses(batch, torch.Generator())
+    option_preds, action_preds, term_preds = predicted(model, batch)
+    chosen = option_preds.log_softmax(-1).gather(-1, batch["option"][..., None])[..., 0]
+    ends = torch.where(batch["termination"], term_preds.sigmoid(), 1 - term_preds.sigmoid()).log()
+    acted = action_preds.log_softmax(-1).gather(-1, batch["label"][..., None])[..., 0]
+    means = {name: term.mean for name, term in losses.terms.items()}
+    assert torch.equal(losses.predictions, action_preds)
+    assert means.keys() == {"action", "option", "termination", "value"}
+    torch.testing.assert_close(means["option"], -(chosen[0, 0] + chosen[0, 3] + chosen[1, 0] + chosen[1, 3]) / 10)
+    torch.testing.assert_close(means["termination"], -(ends[0, 1:6].sum() + ends[1, 1:4].sum()) / 10)
+    torch.testing.assert_close(means["action"], -acted[batch.mask].mean())
+    likelihood = means["action"] + means["option"] + means["termination"]
+    torch.testing.assert_close(losses.objective(), likelihood + 0.25 * means["value"])
+
+
+@torch.no_grad()
+def test_the_value_is_the_high_levels_where_returns_are_known() -> None:
     model, batch = build(), draw_batch(draw_rows()[2])
-    terms, preds = model.losses(batch, torch.Generator())
-    option_preds, action_preds, term_preds = model(batch.states, batch.actions, batch.options, batch.seq_lens)
-    chosen = option_preds.log_softmax(-1).gather(-1, batch.options[..., None])[..., 0]
-    ends = torch.where(batch.terminations, term_preds.sigmoid(), 1 - term_preds.sigmoid()).log()
-    acted = action_preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
-    assert torch.equal(preds, action_preds)
-    assert terms.keys() == {"action", "option", "termination", "value"}
-    torch.testing.assert_close(terms["option"], -(chosen[0, 0] + chosen[0, 3] + chosen[1, 0] + chosen[1, 3]) / 10)
-    torch.testing.assert_close(terms["termination"], -(ends[0, 1:6].sum() + ends[1, 1:4].sum()) / 10)
-    torch.testing.assert_close(terms["action"], -acted[batch.mask].mean())
+    seen = []
+    with model.option_head.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
+        term = model.losses(batch, torch.Generator()).terms["value"]
+    errors = (model.value_head(seen[0]) - batch["return_to_go"]).square()
+    torch.testing.assert_close(term.mean, (errors[0].sum() + errors[1, :3].sum()) / 9)
+    assert torch.equal(term.mask, batch.value_mask)
+    other = with_columns(batch, option=torch.cat([batch["option"][:, :-1], 4 - batch["option"][:, -1:]], dim=1))
+    assert torch.equal(model.losses(other, torch.Generator()).terms["value"].mean, term.mean)
+
+
+@torch.no_grad()
+def test_all_terms_but_the_value_count_the_steps_of_the_mask() -> None:
+    batch = draw_batch(draw_rows()[2])
+    terms = build().losses(batch, torch.Generator()).terms
+    assert all(torch.equal(terms[name].mask, batch.mask) for name in ("action", "option", "termination"))
 
 
 @pytest.mark.parametrize("discrete", [True, False])
 def test_a_correction_learns_from_the_steps_of_its_option_alone_and_starts_at_none(discrete: bool) -> None:
     model, batch = build(discrete), draw_batch(torch.tensor([[1, 1, 1, 3, 3, 3], [1, 1, 1, 3, 0, 0]]), discrete)
-    model.losses(batch, torch.Generator())[0]["action"].backward()
+    model.losses(batch, torch.Generator()).terms["action"].mean.backward()
     learns = [bool((correction.weight.grad != 0).any()) for correction in model.corrections]
     assert learns == [False, True, False, True, False]
     assert not nn.utils.parameters_to_vector(model.corrections.parameters()).any()
@@ -267,16 +335,18 @@ def test_a_correction_adds_to_the_actions_of_its_option_alone() -> None:
 
 
 @torch.no_grad()
-def test_hidden_actions_change_predictions_in_training_alone() -> None:
+def test_dropped_actions_change_predictions_in_training_alone() -> None:
     model, batch = build(action_dropout=1.0), draw_batch(draw_rows()[2])
-    plain = model(batch.states, batch.actions, batch.options, batch.seq_lens)[1]
-    assert torch.equal(model.losses(batch, torch.Generator())[1], plain)
-    hidden = model.train().losses(batch, torch.Generator())[1]
-    assert steps_that_differ(hidden, plain) == [False] + [True] * 5
-    other = Batch(**{**vars(batch), "actions": 1 - batch.actions})
-    assert torch.equal(model.losses(other, torch.Generator())[1], hidden)
+    plain = predicted(model, batch)[1]
+    assert torch.equal(model.losses(batch, torch.Generator()).predictions, plain)
+    dropped = model.train().losses(batch, torch.Generator()).predictions
+    assert steps_that_differ(dropped, plain) == [False] + [True] * 5
+    other = with_columns(batch, action=1 - batch["action"])
+    assert torch.equal(model.losses(other, torch.Generator()).predictions, dropped)
 
 
 def test_a_batch_without_options_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected options, got none"):
-        build().losses(draw_batch(None), torch.Generator())
+    batch = draw_batch(draw_rows()[2])
+    without = replace(batch, columns={name: batch[name] for name in batch.columns if name != "option"})
+    with pytest.raises(ValueError, match="batch: expected a column 'option', got observation, action, "):
+        build().losses(without, torch.Generator())

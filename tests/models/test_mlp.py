@@ -1,18 +1,17 @@
 """The memoryless baseline, against its formula: relu after every hidden layer, then one linear layer an output."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
+from tests.models.rows import batch_of, roll_out
 from understudy.models.mlp import MultilayerPerceptron
 from understudy.sequences.batch import Batch
 
 
-def build(discrete: bool, num_layers: int = 2) -> MultilayerPerceptron:
+def build(discrete: bool, num_layers: int = 2, **options) -> MultilayerPerceptron:
     torch.manual_seed(0)
-    return MultilayerPerceptron(3, 2, 16, num_layers, discrete)
+    return MultilayerPerceptron(3, 2, 16, num_layers, discrete, **options)
 
 
 def linear(layer: torch.nn.Linear, x: Tensor) -> Tensor:
@@ -25,12 +24,12 @@ def test_actions_and_values_follow_the_formula(num_layers: int) -> None:
     model, states = build(True, num_layers), torch.randn(4, 5, 3)
     layers = [layer for layer in model.body if isinstance(layer, torch.nn.Linear)]
     assert len(layers) == num_layers
-    hidden = states
+    features = states
     for layer in layers:
-        hidden = torch.relu(linear(layer, hidden))
+        features = torch.relu(linear(layer, features))
     preds, values = model(states)
-    torch.testing.assert_close(preds, linear(model.action_head.predict, hidden))
-    torch.testing.assert_close(values, linear(model.value_head.predict, hidden)[..., 0])
+    torch.testing.assert_close(preds, linear(model.action_head.predict, features))
+    torch.testing.assert_close(values, linear(model.value_head.predict, features)[..., 0])
 
 
 @pytest.mark.parametrize("discrete", [True, False])
@@ -45,50 +44,43 @@ def test_shapes_with_and_without_time(discrete: bool) -> None:
 @torch.no_grad()
 def test_playing_predicts_what_the_forward_pass_predicts_whatever_came_before(discrete: bool) -> None:
     model, states = build(discrete), torch.randn(2, 4, 3)
-    state = model.new_state(2)
-    for t in range(4):
-        preds, log_std = model.step(state, states[:, t])
-        model.acted(state, torch.zeros(2, dtype=torch.int64) if discrete else preds)
-        torch.testing.assert_close(preds, model(states)[0][:, t])
-        assert (log_std is None) == discrete
-    assert state.memory == {}
-    assert state.cache is None
+    memory, executed = model.begin(2), torch.ones(2, 4, dtype=torch.int64) if discrete else torch.ones(2, 4, 2)
+    played = roll_out(model, memory, states, executed)
+    torch.testing.assert_close(played.predictions, model(states)[0])
+    assert torch.equal(played.actions, played.predictions.argmax(-1) if discrete else played.predictions)
+    assert (memory.tensors, memory.cache, played.options) == ({}, None, None)
 
 
 def draw_batch(labels: Tensor) -> Batch:
     mask = torch.tensor([[True, True, False], [True, False, False]])
-    return Batch(
-        states=torch.randn(2, 3, 3),
-        actions=torch.zeros_like(labels),
-        labels=labels,
-        returns_to_go=torch.randn(2, 3),
-        seq_lens=torch.tensor([2, 1]),
-        mask=mask,
-        value_mask=mask & torch.tensor([[True], [False]]),
-    )
+    columns = {"observation": torch.randn(2, 3, 3), "label": labels, "return_to_go": torch.randn(2, 3)}
+    return batch_of(torch.tensor([2, 1]), mask=mask, value_mask=mask & torch.tensor([[True], [False]]), **columns)
 
 
 @torch.no_grad()
 def test_losses_of_choices_compare_labels_and_known_returns() -> None:
-    model, batch = build(True), draw_batch(torch.tensor([[0, 1, 1], [1, 0, 0]]))
-    terms, preds = model.losses(batch, torch.Generator())
-    expected, values = model(batch.states)
-    torch.testing.assert_close(preds, expected)
-    chosen = torch.stack([preds.log_softmax(-1)[row, t, batch.labels[row, t]] for row, t in ((0, 0), (0, 1), (1, 0))])
-    torch.testing.assert_close(terms["action"], -chosen.mean())
-    torch.testing.assert_close(terms["value"], (values - batch.returns_to_go)[0, :2].square().mean())
+    model, batch = build(True, value_weight=0.25), draw_batch(torch.tensor([[0, 1, 1], [1, 0, 0]]))
+    losses = model.losses(batch, torch.Generator())
+    preds, values = model(batch["observation"])
+    torch.testing.assert_close(losses.predictions, preds)
+    log_probs, places = preds.log_softmax(-1), ((0, 0), (0, 1), (1, 0))
+    action = -torch.stack([log_probs[row, t, batch["label"][row, t]] for row, t in places]).mean()
+    value = (values - batch["return_to_go"])[0, :2].square().mean()
+    assert losses.terms.keys() == {"action", "value"}
+    torch.testing.assert_close(losses.terms["action"].mean, action)
+    torch.testing.assert_close(losses.terms["value"].mean, value)
+    assert torch.equal(losses.terms["action"].mask, batch.mask)
+    assert torch.equal(losses.terms["value"].mask, batch.value_mask)
+    torch.testing.assert_close(losses.objective(), action + 0.25 * value)
 
 
 @torch.no_grad()
 def test_losses_of_action_vectors_are_those_of_a_gaussian() -> None:
     model, batch = build(False), draw_batch(torch.randn(2, 3, 2))
-    terms, _ = model.losses(batch, torch.Generator())
-    densities = []
-    for row, t in ((0, 0), (0, 1), (1, 0)):
-        mean, log_std = model.step(model.new_state(1), batch.states[row, t][None])
-        squares = ((batch.labels[row, t] - mean[0]) / log_std[0].exp()).square()
-        densities.append((-0.5 * squares - log_std[0] - 0.5 * math.log(2 * math.pi)).sum())
-    torch.testing.assert_close(terms["action"], -torch.stack(densities).mean())
+    mean, log_std = model.action_head(torch.relu(model.body(batch["observation"])))
+    densities = torch.distributions.Normal(mean, log_std.exp()).log_prob(batch["label"]).sum(-1)
+    action = model.losses(batch, torch.Generator()).terms["action"].mean
+    torch.testing.assert_close(action, -densities[batch.mask].mean())
 
 
 def test_no_hidden_layer_is_refused() -> None:

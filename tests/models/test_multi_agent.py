@@ -4,14 +4,16 @@ What an agent may see and how it plays stand in tests/contracts/test_agents.py.
 """
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.models.rows import batch_of, steps_of, with_columns
 from understudy.models.multi_agent import MultiAgentTransformer
+from understudy.nn.heads import ActionHead
 from understudy.sequences.batch import Batch
+from understudy.step import Step
 
 AGENTS = 3
 IDS, LENGTHS = torch.tensor([[0, 1, 2], [0, 1, 2]]), torch.tensor([[6, 2, 1], [4, 0, 6]])  # one is absent
@@ -33,17 +35,20 @@ def draw_batch(discrete: bool = True) -> Batch:
     lengths = LENGTHS.flatten()
     mask = torch.arange(6) < lengths[:, None]
     known = mask & (torch.arange(6) < 3)[:, None]
+    names = ("observation", "action", "label", "return_to_go")
     rows = (each.flatten(0, 1) for each in (states, actions, labels.flip(1), torch.randn(2, 3, 6)))
-    return Batch(*rows, lengths, mask, known, num_agents=AGENTS)
+    columns = dict(zip(names, rows, strict=True))
+    return batch_of(lengths, mask=mask, value_mask=known, num_agents=AGENTS, **columns)
 
 
 def arguments(batch: Batch) -> dict[str, Tensor]:
     """What `forward` takes."""
-    names = ("states", "actions", "seq_lens")
     return {
+        "states": batch["observation"].unflatten(0, (2, AGENTS)),
         "agent_ids": torch.where(LENGTHS > 0, IDS, -1),
+        "actions": batch["action"].unflatten(0, (2, AGENTS)),
+        "seq_lens": batch.seq_lens.unflatten(0, (2, AGENTS)),
         "agent_mask": LENGTHS > 0,
-        **{name: getattr(batch, name).unflatten(0, (2, AGENTS)) for name in names},
     }
 
 
@@ -53,19 +58,19 @@ def full_pass(model: MultiAgentTransformer, batch: Batch, **changes: Tensor) -> 
 
 @pytest.mark.parametrize("discrete", [True, False])
 @torch.no_grad()
-def test_actions_values_and_hidden_states_have_a_row_agent_and_step_each(discrete: bool) -> None:
-    preds, values, hidden = full_pass(build(discrete), draw_batch(discrete))
+def test_actions_values_and_features_have_a_row_agent_and_step_each(discrete: bool) -> None:
+    preds, values, features = full_pass(build(discrete), draw_batch(discrete))
     assert preds.shape == (2, 3, 6, 2)
     assert values.shape == (2, 3, 6)
-    assert hidden.shape == (2, 3, 6, 16)
+    assert features.shape == (2, 3, 6, 16)
 
 
 @torch.no_grad()
-def test_predictions_come_from_the_hidden_states() -> None:
+def test_predictions_come_from_the_features() -> None:
     model = build()
-    preds, values, hidden = full_pass(model, draw_batch())
-    assert torch.equal(model.action_head(hidden)[0], preds)
-    assert torch.equal(model.value_head(hidden), values)
+    preds, values, features = full_pass(model, draw_batch())
+    assert torch.equal(model.action_head(features)[0], preds)
+    assert torch.equal(model.value_head(features), values)
 
 
 @torch.no_grad()
@@ -77,14 +82,14 @@ def test_who_an_agent_is_matters() -> None:
 @torch.no_grad()
 def test_an_untrained_agent_heeds_its_state_far_more_than_who_it_is_and_what_was_done() -> None:
     model, batch = build(), draw_batch()
-    hidden = full_pass(model, batch)[2]
+    features = full_pass(model, batch)[2]
 
     def change(**changes: Tensor) -> float:
-        return float((full_pass(model, batch, **changes)[2] - hidden)[LENGTHS > 0].abs().mean())
+        return float((full_pass(model, batch, **changes)[2] - features)[LENGTHS > 0].abs().mean())
 
-    of_state = change(states=-batch.states.unflatten(0, (2, AGENTS)))
+    of_state = change(states=-batch["observation"].unflatten(0, (2, AGENTS)))
     assert change(agent_ids=IDS.flip(1)) < 0.1 * of_state
-    assert change(actions=1 - batch.actions.unflatten(0, (2, AGENTS))) < 0.1 * of_state
+    assert change(actions=1 - batch["action"].unflatten(0, (2, AGENTS))) < 0.1 * of_state
 
 
 @pytest.mark.parametrize(
@@ -110,73 +115,157 @@ def test_no_agents_at_all_are_refused() -> None:
         MultiAgentTransformer(3, 2, 16, 2, 2, 32, 12, True, 0)
 
 
-@pytest.mark.parametrize(
-    ("rows", "agents", "message"),
-    [
-        (7, 3, "num_rows: expected a multiple of 3 agents an environment, got 7"),
-        (10, 5, "num_agents: expected from 1 to max_num_agents = 4, got 5"),
-        (3, 0, "num_agents: expected from 1 to max_num_agents = 4, got 0"),
-    ],
-)
-def test_rows_that_are_not_environments_of_agents_are_refused(rows: int, agents: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build().new_state(rows, agents)
+def test_rows_that_are_not_environments_of_agents_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_rows: expected a multiple of 3 agents an environment, got 7"):
+        build(num_agents=3).begin(7)
+
+
+@pytest.mark.parametrize("agents", [0, 5])
+def test_more_agents_than_there_may_be_are_refused(agents: int) -> None:
+    with pytest.raises(ValueError, match=f"max_num_agents: expected at least the {agents} agents there are, got 4"):
+        build(num_agents=agents)
 
 
 def test_as_many_agents_play_as_there_may_be_unless_told_otherwise() -> None:
-    assert build().new_state(8).group == 4
-    assert build().new_state(8, 2).agent_ids.tolist() == [0, 1] * 4
+    assert build().begin(8).group == 4
+    assert build(num_agents=2).begin(8).agent_ids.tolist() == [0, 1] * 4
+    assert build(num_agents=2).begin(8).cache.valid.shape[0] == 4
+
+
+def test_apart_every_agent_has_a_row_of_the_cache_to_itself() -> None:
+    memory = build(num_agents=2, attend_between_agents=False).begin(8)
+    assert (memory.group, memory.agent_ids.tolist(), memory.cache.valid.shape[0]) == (1, [0, 1] * 4, 8)
 
 
 @pytest.mark.parametrize("attends", [True, False])
 @torch.no_grad()
 def test_losses_of_choices_compare_labels_and_known_returns(attends: bool) -> None:
-    model, batch = build(attend_between_agents=attends), draw_batch()
-    terms, preds = model.losses(batch, torch.Generator())
-    expected, values = (each.flatten(0, 1) for each in full_pass(model, batch)[:2])
-    chosen = preds.log_softmax(-1).gather(-1, batch.labels[..., None])[..., 0]
-    assert torch.equal(preds, expected)
-    assert terms.keys() == {"action", "value"}
+    model, batch = build(attend_between_agents=attends, value_weight=0.25), draw_batch()
+    losses = model.losses(batch, torch.Generator())
+    preds, values = (each.flatten(0, 1) for each in full_pass(model, batch)[:2])
+    chosen = preds.log_softmax(-1).gather(-1, batch["label"][..., None])[..., 0]
+    action, value = -chosen[batch.mask].mean(), (values - batch["return_to_go"])[batch.value_mask].square().mean()
+    assert torch.equal(losses.predictions, preds)
+    assert losses.terms.keys() == {"action", "value"}
     assert int(batch.mask.sum()) == 6 + 2 + 1 + 4 + 6
-    torch.testing.assert_close(terms["action"], -chosen[batch.mask].mean())
-    torch.testing.assert_close(terms["value"], (values - batch.returns_to_go)[batch.value_mask].square().mean())
+    torch.testing.assert_close(losses.terms["action"].mean, action)
+    torch.testing.assert_close(losses.terms["value"].mean, value)
+    assert torch.equal(losses.terms["action"].mask, batch.mask)
+    assert torch.equal(losses.terms["value"].mask, batch.value_mask)
+    torch.testing.assert_close(losses.objective(), action + 0.25 * value)
 
 
 @torch.no_grad()
 def test_losses_of_action_vectors_are_those_of_a_gaussian() -> None:
     model, batch = build(False), draw_batch(False)
     mean, log_std = model.action_head(full_pass(model, batch)[2].flatten(0, 1))
-    squares = ((batch.labels - mean) / log_std.exp()).square()
+    squares = ((batch["label"] - mean) / log_std.exp()).square()
     densities = (-0.5 * squares - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
-    terms, _ = model.losses(batch, torch.Generator())
-    torch.testing.assert_close(terms["action"], -densities[batch.mask].mean())
+    action = model.losses(batch, torch.Generator()).terms["action"].mean
+    torch.testing.assert_close(action, -densities[batch.mask].mean())
 
 
 def test_absent_agents_give_no_gradient() -> None:
     model, batch = build(), draw_batch()
-    batch = replace(batch, states=batch.states.requires_grad_())
-    sum(model.losses(batch, torch.Generator())[0].values()).backward()
-    assert torch.equal((batch.states.grad != 0).any(-1), batch.mask)
+    states = batch["observation"].requires_grad_()
+    model.losses(batch, torch.Generator()).objective().backward()
+    assert torch.equal((states.grad != 0).any(-1), batch.mask)
 
 
 @torch.no_grad()
-def test_where_every_action_is_hidden_none_matters() -> None:
+def test_where_every_action_is_dropped_none_matters() -> None:
     model, batch = build(action_dropout=1.0).train(), draw_batch()
-    other = replace(batch, actions=1 - batch.actions)
-    hidden = model.losses(batch, torch.Generator())[1]
-    assert torch.equal(hidden, model.losses(other, torch.Generator())[1])
-    assert not torch.equal(hidden, model.eval().losses(batch, torch.Generator())[1])
+    other = with_columns(batch, action=1 - batch["action"])
+    dropped = model.losses(batch, torch.Generator()).predictions
+    assert torch.equal(dropped, model.losses(other, torch.Generator()).predictions)
+    assert not torch.equal(dropped, model.eval().losses(batch, torch.Generator()).predictions)
+
+
+# Deciding in turn
+
+
+def first_step(states: Tensor, actions: Tensor) -> Step:
+    """The first step of rows (B * N)."""
+    return next(steps_of(states.flatten(0, 1), actions.flatten(0, 1)))
+
+
+@pytest.mark.parametrize("absent", [None, 0, 1, 2])
+@torch.no_grad()
+def test_an_agent_sees_what_those_before_it_have_decided_and_no_more(absent: int | None) -> None:
+    """Another action of the first agent changes what those after it predict, but not where it is absent."""
+    model, (states, actions) = build(False, num_agents=3), draw_rows(False)
+    plain, predictions = model.action_head, []
+    for decided in (-0.5, 0.5):
+        memory, agent = model.begin(6), iter(range(3))
+        if absent is not None:
+            memory.tensors["absent"].view(2, 3)[:, absent] = True
+
+        def head(features: Tensor, agent=agent, decided=decided) -> tuple[Tensor, Tensor | None]:
+            mean, log_std = plain(features)
+            return (torch.full_like(mean, decided) if next(agent) == 0 else mean), log_std
+
+        model.action_head = Moved(head, plain)
+        predictions.append(model.act(memory, first_step(states, actions)).predictions.view(2, 3, 2))
+    differs = (predictions[0] != predictions[1]).any(-1)
+    assert differs.tolist() == [[True, absent != 0, absent != 0]] * 2
+
+
+class Moved(torch.nn.Module):
+    """In place of an action head: `head` says what is predicted."""
+
+    def __init__(self, head, plain: ActionHead) -> None:
+        super().__init__()
+        self.head, self.choose = head, plain.choose
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.head(features)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.no_grad()
+def test_what_is_decided_is_what_the_next_agent_sees(discrete: bool, drawn: bool) -> None:
+    """So the full pass over the decisions of a step predicts what they were chosen from, and no other decisions do."""
+    model, (states, actions) = build(discrete, num_agents=3), draw_rows(discrete)
+    generator = torch.Generator().manual_seed(3) if drawn else None
+    decision = model.act(model.begin(6), first_step(states, actions), generator)
+    preds, lengths, there = (
+        decision.predictions.view(2, 3, 2),
+        torch.ones(2, 3, dtype=torch.int64),
+        torch.ones(2, 3) > 0,
+    )
+    decided = decision.actions.unflatten(0, (2, 3))[:, :, None]
+    decided = decided if discrete else decided.clamp(-1, 1)  # as they will be executed
+    expected = model(states[:, :, :1], IDS, decided, lengths, there)[0][:, :, 0]
+    torch.testing.assert_close(preds, expected, atol=1e-5, rtol=0)
+    other = model(states[:, :, :1], IDS, 1 - decided, lengths, there)[0][:, :, 0]
+    assert torch.equal(other[:, 0], expected[:, 0])
+    assert (other[:, 1:] != expected[:, 1:]).any(-1).all()
+    likeliest = preds.argmax(-1) if discrete else preds
+    assert torch.equal(decision.actions.unflatten(0, (2, 3)), likeliest) != drawn
 
 
 @torch.no_grad()
-def test_the_next_agent_sees_what_was_chosen() -> None:
-    model, (states, _) = build(False), draw_rows(False)
-    seen = [
-        model.step(model.new_state(6, 3), states[:, :, 0].flatten(0, 1), lambda mean, _, add=add: mean + add)[0]
-        for add in (0.0, 1.0)
-    ]
-    differs = (seen[0] != seen[1]).any(-1).view(2, 3)
-    assert differs.tolist() == [[False, True, True]] * 2
+def test_decisions_come_back_row_by_row_in_the_order_of_the_agents() -> None:
+    """The order of agents is one that can be told: agent i of environment b wants action (b + i) % 2."""
+    model = build(num_agents=3)
+    wanted, decided = torch.tensor([[0, 1, 0], [1, 0, 1]]), iter(range(3))
+    wants = Moved(lambda _: (torch.nn.functional.one_hot(wanted[:, next(decided)], 2).float(), None), model.action_head)
+    model.action_head = wants
+    decision = model.act(model.begin(6), first_step(*draw_rows()))
+    assert decision.actions.tolist() == [0, 1, 0, 1, 0, 1]
+    assert torch.equal(decision.predictions.argmax(-1), decision.actions)
+    assert decision.options is None
+
+
+@torch.no_grad()
+def test_apart_agents_decide_as_if_each_were_on_its_own() -> None:
+    model, (states, actions) = build(attend_between_agents=False, num_agents=3), draw_rows()
+    together = model.act(model.begin(6), first_step(states, actions)).predictions.view(2, 3, 2)
+    changed = states.clone()
+    changed[:, 0] += 1.0
+    others = model.act(model.begin(6), first_step(changed, actions)).predictions.view(2, 3, 2)
+    assert (together != others).any(-1).tolist() == [[True, False, False]] * 2
 
 
 def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
@@ -195,17 +284,14 @@ def test_tokens_of_maps_are_named_by_kind_and_agent() -> None:
 def test_training_and_playing_stay_on_the_models_device_and_wait_for_nothing(discrete: bool) -> None:
     meta = torch.device("meta")  # where to mix devices is an error, and so is to read a value
     model = build(discrete, action_dropout=0.5).train().to(meta)
-    tensors = {
-        name: values.to(meta) for name, values in vars(draw_batch(discrete)).items() if isinstance(values, Tensor)
-    }
-    terms, _ = model.losses(Batch(**tensors, num_agents=AGENTS), torch.Generator())
-    sum(terms.values()).backward()
+    batch = draw_batch(discrete).to(meta)
+    model.losses(batch, torch.Generator()).objective().backward()
     assert all(weights.grad.device == meta for weights in model.parameters())
     with torch.inference_mode():
         with meta:
-            state, states = model.new_state(6, 3), torch.zeros(6, 3)
-        on_cpu = torch.zeros(2, dtype=torch.int64) if discrete else torch.zeros(2, 2)
-        for _ in range(2):
-            preds, _ = model.step(state, states, lambda *_: on_cpu)
-            model.acted(state, preds.argmax(-1) if discrete else preds)
-        assert preds.device == meta
+            memory = model.begin(8)
+        for step in steps_of(
+            torch.zeros(8, 2, 3), torch.zeros(8, 2, dtype=torch.int64) if discrete else torch.zeros(8, 2, 2)
+        ):
+            decision = model.act(memory, Step(*(each.to(meta) for each in vars(step).values())))
+        assert decision.actions.device == decision.predictions.device == meta

@@ -1,7 +1,6 @@
-"""Attention against torch's scaled_dot_product_attention, with rotary positions as a product of complex numbers.
+"""Attention against torch's scaled_dot_product_attention, with rotary positions as 2 x 2 matrices.
 
-Rotary positions (RoFormer, equation 15) turn the pair (x_i, x_{i + K/2}) by step * 10000^(-2i/K): read as the complex
-number x_i + j x_{i + K/2}, it is multiplied by exp(j * angle).
+Rotary positions (RoFormer, equation 15) turn the neighbours (x_2i, x_2i+1) by the angle step * 10000^(-2i/K).
 """
 
 import math
@@ -19,11 +18,11 @@ from understudy.nn.attention import (
     rotary_angles,
     rotary_frequencies,
     rotate,
-    visible,
+    visible_mask,
     window_bands,
     window_mask,
 )
-from understudy.nn.cache import LayerCache
+from understudy.nn.cache import LayerKVCache
 
 T, F = True, False
 
@@ -113,11 +112,11 @@ def attend_as_torch_does(layer: WindowedAttention, x: Tensor, steps: Tensor, all
     width, heads = x.shape[-1], layer.num_heads
     projected = [
         functional.linear(x, weight).unflatten(-1, (heads, width // heads)).transpose(1, 2)
-        for weight in layer.qkv.weight.split(width)
+        for weight in layer.qkv_proj.weight.split(width)
     ]
     query, key, value = rotate_by_matrices(projected[0], steps), rotate_by_matrices(projected[1], steps), projected[2]
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-    return functional.linear(mixed.transpose(1, 2).flatten(2), layer.out.weight)
+    return functional.linear(mixed.transpose(1, 2).flatten(2), layer.output_proj.weight)
 
 
 @pytest.mark.parametrize("window", [1, 2, 5])
@@ -132,15 +131,17 @@ def test_attention_is_masked_scaled_dot_product_attention(window: int) -> None:
 
 
 @torch.no_grad()
-def test_attention_stays_in_float32_where_layers_multiply_in_bfloat16() -> None:
+def test_attention_stays_in_float32_where_layers_set_compute_dtype_bfloat16() -> None:
     torch.manual_seed(8)
     layer, x, steps = WindowedAttention(16, 2), torch.randn(3, 10, 16), torch.arange(5).repeat_interleave(2)
     with torch.autocast("cpu", torch.bfloat16):
         out = layer(x, rotary_angles(steps, layer.frequencies()), window_bands(steps, 5, 2))
-    heads = functional.linear(x.bfloat16(), layer.qkv.weight.bfloat16()).float().unflatten(-1, (6, 8)).transpose(1, 2)
+    heads = (
+        functional.linear(x.bfloat16(), layer.qkv_proj.weight.bfloat16()).float().unflatten(-1, (6, 8)).transpose(1, 2)
+    )
     query, key = rotate_by_matrices(heads[:, :2], steps), rotate_by_matrices(heads[:, 2:4], steps)
     mixed = functional.scaled_dot_product_attention(query, key, heads[:, 4:], attn_mask=window_mask(steps, 5))
-    expected = functional.linear(mixed.transpose(1, 2).flatten(2).bfloat16(), layer.out.weight.bfloat16())
+    expected = functional.linear(mixed.transpose(1, 2).flatten(2).bfloat16(), layer.output_proj.weight.bfloat16())
     assert (out != expected).float().mean() < 0.05  # where two float32 sums straddle a rounding to bfloat16
 
 
@@ -180,15 +181,15 @@ def test_a_token_that_sees_only_itself_gets_its_own_value() -> None:
     torch.manual_seed(3)
     layer, x = WindowedAttention(8, 2), torch.randn(1, 4, 8)
     out = layer(x, rotary_angles(torch.arange(4), layer.frequencies()), [whole(torch.eye(4, dtype=torch.bool))])
-    value = functional.linear(x, layer.qkv.weight[16:])
-    torch.testing.assert_close(out, functional.linear(value, layer.out.weight), atol=1e-6, rtol=0)
+    value = functional.linear(x, layer.qkv_proj.weight[16:])
+    torch.testing.assert_close(out, functional.linear(value, layer.output_proj.weight), atol=1e-6, rtol=0)
 
 
 @torch.no_grad()
 def test_a_token_attends_over_the_cache_that_it_joins() -> None:
     torch.manual_seed(4)
     layer, x = WindowedAttention(8, 2), torch.randn(2, 3, 8)
-    cache = LayerCache(torch.zeros(2, 2, 2, 3, 4), slice(0, 2))
+    cache = LayerKVCache(torch.zeros(2, 2, 2, 3, 4), slice(0, 2))
     allowed = torch.tensor([[T, F, F], [T, T, F], [T, T, T]])
     layer(x[:, :2], rotary_angles(torch.arange(2), layer.frequencies()), [whole(allowed[:2])], cache)
     cache.slots = slice(2, 3)
@@ -204,7 +205,7 @@ def test_a_width_that_the_heads_cannot_share_in_pairs_is_refused() -> None:
 
 def test_tokens_that_do_not_exist_are_seen_by_themselves_alone() -> None:
     real = torch.tensor([[T, T, T], [F, T, F]])
-    assert visible(torch.tensor([0, 0, 1]), 2, real)[:, 0].tolist() == [
+    assert visible_mask(torch.tensor([0, 0, 1]), 2, real)[:, 0].tolist() == [
         [[T, F, F], [T, T, F], [T, T, T]],
         [[T, F, F], [F, T, F], [F, T, T]],
     ]
@@ -232,8 +233,8 @@ def test_weights_are_what_the_values_are_mixed_by() -> None:
     weights = layer.weights(x, rotation, as_bias(allowed))
     assert ((weights > 0) == allowed).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 10))
-    value = functional.linear(x, layer.qkv.weight[32:]).unflatten(-1, (2, 8)).transpose(1, 2)
-    mixed = functional.linear((weights @ value).transpose(1, 2).flatten(2), layer.out.weight)
+    value = functional.linear(x, layer.qkv_proj.weight[32:]).unflatten(-1, (2, 8)).transpose(1, 2)
+    mixed = functional.linear((weights @ value).transpose(1, 2).flatten(2), layer.output_proj.weight)
     torch.testing.assert_close(layer(x, rotation, window_bands(steps, 3, 2)), mixed, atol=1e-6, rtol=0)
 
 
@@ -242,12 +243,12 @@ def test_weights_are_what_the_values_are_mixed_by() -> None:
 def test_shared_keys_and_values_are_those_of_full_attention_repeated(num_kv_heads: int) -> None:
     torch.manual_seed(6)
     shared, full, x = WindowedAttention(16, 4, num_kv_heads), WindowedAttention(16, 4), torch.randn(2, 9, 16)
-    queries, keys, values = shared.qkv.weight.split([16, 4 * num_kv_heads, 4 * num_kv_heads])
+    queries, keys, values = shared.qkv_proj.weight.split([16, 4 * num_kv_heads, 4 * num_kv_heads])
     repeated = [
         part.unflatten(0, (-1, 4)).repeat_interleave(4 // num_kv_heads, dim=0).flatten(0, 1) for part in (keys, values)
     ]
-    full.qkv.weight.copy_(torch.cat([queries, *repeated]))
-    full.out.weight.copy_(shared.out.weight)
+    full.qkv_proj.weight.copy_(torch.cat([queries, *repeated]))
+    full.output_proj.weight.copy_(shared.output_proj.weight)
     steps = torch.arange(9)
     bands, bias = window_bands(steps, 3, 1), as_bias(window_mask(steps, 3))
     one, other = rotary_angles(steps, shared.frequencies()), rotary_angles(steps, full.frequencies())

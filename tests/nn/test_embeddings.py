@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionRange
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
 
 
 def test_the_step_before_the_first_is_the_first() -> None:
@@ -58,40 +57,35 @@ def test_an_action_vector_is_projected() -> None:
 
 
 @torch.no_grad()
-def test_an_action_vector_is_seen_within_its_range() -> None:
-    embed = ActionEmbedding(2, 2, discrete_actions=False, action_range=ActionRange(2, ([0.0, -10.0], [8.0, 10.0])))
-    embed.embed.weight.copy_(torch.eye(2))
-    embed.embed.bias.zero_()
-    assert embed(torch.tensor([6.0, -10.0])).tolist() == [0.5, -1.0]
-
-
-@torch.no_grad()
-def test_a_hidden_action_gets_the_learned_token_instead() -> None:
+def test_a_dropped_action_gets_the_learned_token_instead() -> None:
     embed = ActionEmbedding(2, 2, discrete_actions=True)
     embed.embed.weight.copy_(torch.tensor([[1.0, 1.0], [2.0, 2.0]]))
-    embed.hidden.copy_(torch.tensor([-1.0, -2.0]))
+    embed.dropped_token.copy_(torch.tensor([-1.0, -2.0]))
     tokens = embed(torch.tensor([[0, 1, 1]]), torch.tensor([[False, True, False]]))
     assert tokens.tolist() == [[[1, 1], [-1, -2], [2, 2]]]
 
 
-def test_nothing_is_drawn_where_nothing_may_be_hidden() -> None:
+def test_nothing_is_drawn_where_nothing_may_be_dropped() -> None:
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
-    assert draw_hidden(torch.Size([2, 3]), 0.0, generator) is None
+    assert draw_action_dropout(torch.Size([2, 3]), 0.0, generator) is None
     assert torch.equal(generator.get_state(), before)
 
 
-def test_a_chance_of_one_hides_every_action() -> None:
-    assert draw_hidden(torch.Size([4, 50]), 1.0, torch.Generator().manual_seed(0)).all()
+def test_a_chance_of_one_drops_every_action() -> None:
+    assert draw_action_dropout(torch.Size([4, 50]), 1.0, torch.Generator().manual_seed(0)).all()
 
 
 @pytest.mark.parametrize("chance", [0.1, 0.7])
-def test_the_share_of_hidden_actions_is_the_chance(chance: float) -> None:
-    hidden = draw_hidden(torch.Size([100, 200]), chance, torch.Generator().manual_seed(0))
-    assert hidden.float().mean().item() == pytest.approx(chance, abs=0.02)  # five standard errors
+def test_the_share_of_dropped_actions_is_the_chance(chance: float) -> None:
+    dropped = draw_action_dropout(torch.Size([100, 200]), chance, torch.Generator().manual_seed(0))
+    assert dropped.float().mean().item() == pytest.approx(chance, abs=0.02)  # five standard errors
 
 
-def test_hidden_actions_are_a_function_of_the_generator() -> None:
-    draws = [draw_hidden(torch.Size([5, 40]), 0.5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+def test_dropped_actions_are_a_function_of_the_generator() -> None:
+    with torch.device("meta"):  # where a draw that names no device would be
+        draws = [
+            draw_action_dropout(torch.Size([5, 40]), 0.5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        ]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

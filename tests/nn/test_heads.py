@@ -5,9 +5,7 @@ import math
 import pytest
 import torch
 
-from understudy.nn.heads import ActionHead, ActionRange, ValueHead, multilayer_perceptron
-
-RANGE = ([-1.0, 10.0], [3.0, 30.0])
+from understudy.nn.heads import ActionHead, ValueHead, choose_actions, greedy_actions, multilayer_perceptron
 
 
 @pytest.mark.parametrize(("name", "activation"), [("relu", torch.relu), ("tanh", torch.tanh)])
@@ -17,8 +15,8 @@ def test_a_perceptron_activates_between_layers_and_not_after_the_last(name: str,
     network, x = multilayer_perceptron([3, 5, 4, 2], name), torch.randn(6, 3)
     linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
     assert [tuple(layer.weight.shape) for layer in linear] == [(5, 3), (4, 5), (2, 4)]
-    hidden = activation(activation(x @ linear[0].weight.T + linear[0].bias) @ linear[1].weight.T + linear[1].bias)
-    torch.testing.assert_close(network(x), hidden @ linear[2].weight.T + linear[2].bias)
+    features = activation(activation(x @ linear[0].weight.T + linear[0].bias) @ linear[1].weight.T + linear[1].bias)
+    torch.testing.assert_close(network(x), features @ linear[2].weight.T + linear[2].bias)
 
 
 def test_a_perceptron_without_hidden_layers_is_linear() -> None:
@@ -33,11 +31,11 @@ def test_an_unknown_activation_is_refused() -> None:
 @torch.no_grad()
 def test_logits_of_choices_are_one_linear_layer() -> None:
     torch.manual_seed(1)
-    head, hidden = ActionHead(4, 3, discrete_actions=True), torch.randn(2, 5, 4)
-    logits, log_std = head(hidden)
+    head, features = ActionHead(4, 3, discrete_actions=True), torch.randn(2, 5, 4)
+    logits, log_std = head(features)
     assert log_std is None
     assert logits.shape == (2, 5, 3)
-    torch.testing.assert_close(logits, hidden @ head.predict.weight.T + head.predict.bias)
+    torch.testing.assert_close(logits, features @ head.predict.weight.T + head.predict.bias)
 
 
 @torch.no_grad()
@@ -64,40 +62,80 @@ def test_logits_are_not_clamped() -> None:
 
 @torch.no_grad()
 def test_means_by_squared_error_have_no_deviation_of_their_own() -> None:
-    head, hidden = ActionHead(4, 3, discrete_actions=False, continuous_loss="mse"), torch.randn(2, 5, 4)
-    mean, log_std = head(hidden)
+    head, features = ActionHead(4, 3, discrete_actions=False, continuous_loss="mse"), torch.randn(2, 5, 4)
+    mean, log_std = head(features)
     assert head.predict.weight.shape == (3, 4)
-    torch.testing.assert_close(mean, hidden @ head.predict.weight.T + head.predict.bias)
-    assert log_std.exp().tolist() == torch.zeros(2, 5, 3).tolist()
+    torch.testing.assert_close(mean, features @ head.predict.weight.T + head.predict.bias)
+    assert log_std is None
 
 
-def test_a_range_is_from_minus_one_to_one_inside_a_model() -> None:
-    actions = torch.tensor([[-1.0, 30.0], [3.0, 10.0], [1.0, 15.0]])
-    assert ActionRange(2, RANGE).inside(actions).tolist() == [[-1.0, 1.0], [1.0, -1.0], [0.0, -0.5]]
+# Choosing
+
+LOGITS = torch.tensor([[0.0, math.log(3)], [50.0, 0.0], [0.0, 50.0]])
+MEANS = torch.tensor([[0.5, -0.25], [3.0, 0.0]])
+LOG_STD = torch.tensor([[0.0, math.log(0.1)], [math.log(2.0), -30.0]])
 
 
-def test_a_mean_and_its_deviation_have_the_environments_units_outside_a_model() -> None:
-    mean, log_std = ActionRange(2, RANGE).outside(torch.tensor([0.0, 0.5]), torch.tensor([0.0, -1.0]))
-    assert mean.tolist() == [1.0, 25.0]
-    torch.testing.assert_close(log_std.exp(), torch.tensor([2.0, 10 / math.e]))
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("gaussian", [True, False])
-def test_a_head_stretches_what_it_predicts_to_the_range(gaussian: bool) -> None:
-    head = ActionHead(1, 2, False, "nll" if gaussian else "mse", ActionRange(2, RANGE))
-    mean, log_std = head.split(torch.tensor([0.0, 0.5, -9.0, 9.0] if gaussian else [0.0, 0.5]))
-    assert mean.tolist() == [1.0, 25.0]
-    expected = [-5 + math.log(2), 2 + math.log(10)] if gaussian else [-math.inf] * 2
-    assert log_std.tolist() == pytest.approx(expected)
+def test_the_likeliest_choice_is_that_of_the_largest_logit_and_the_likeliest_vector_the_mean() -> None:
+    assert greedy_actions(LOGITS, discrete_actions=True).tolist() == [1, 0, 1]
+    assert greedy_actions(LOGITS[None], discrete_actions=True).tolist() == [[1, 0, 1]]
+    assert greedy_actions(MEANS, discrete_actions=False) is MEANS
 
 
-def test_a_range_is_no_weight() -> None:
-    assert ActionRange(2, RANGE).state_dict() == {}
+def test_without_a_generator_the_likeliest_actions_are_chosen() -> None:
+    assert choose_actions(LOGITS, None, True, None).tolist() == [1, 0, 1]
+    assert torch.equal(choose_actions(MEANS, LOG_STD, False, None), MEANS)
 
 
-def test_bounds_of_every_entry_are_asked_for() -> None:
-    with pytest.raises(ValueError, match="action_bounds: expected 2 numbers each, got 2 and 1"):
-        ActionRange(2, ([-1.0, 0.0], [1.0]))
+def test_drawn_choices_are_as_frequent_as_the_softmax_says() -> None:
+    drawn = choose_actions(LOGITS[:1].expand(10_000, 2), None, True, seeded())
+    assert drawn.shape == (10_000,) and drawn.dtype == torch.int64
+    assert drawn.float().mean().item() == pytest.approx(0.75, abs=0.02)  # five standard errors
+    assert choose_actions(LOGITS[1:], None, True, seeded()).tolist() == [0, 1]
+
+
+def test_drawn_vectors_lie_about_the_mean_as_far_as_the_deviation_says() -> None:
+    drawn = choose_actions(MEANS[:, None].expand(2, 10_000, 2), LOG_STD[:, None].expand(2, 10_000, 2), False, seeded())
+    torch.testing.assert_close(drawn.mean(1), MEANS, atol=0.1, rtol=0)  # five standard errors of the widest
+    torch.testing.assert_close(drawn.std(1), LOG_STD.exp(), atol=1e-6, rtol=0.05)
+
+
+@pytest.mark.parametrize(("preds", "log_std"), [(LOGITS.expand(9, 3, 2).flatten(0, 1), None), (MEANS, LOG_STD)])
+def test_draws_are_a_function_of_the_generator_alone(preds: torch.Tensor, log_std: torch.Tensor | None) -> None:
+    before = torch.get_rng_state()
+    one, same, other = (choose_actions(preds, log_std, log_std is None, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_where_nothing_says_how_far_vectors_may_lie_nothing_is_drawn() -> None:
+    generator = seeded(3)
+    assert torch.equal(choose_actions(MEANS, None, False, generator), MEANS)
+    assert torch.equal(generator.get_state(), seeded(3).get_state())
+
+
+@pytest.mark.parametrize(("preds", "log_std"), [(LOGITS, None), (MEANS, LOG_STD)])
+def test_actions_are_drawn_on_the_cpu_whatever_the_default_device(
+    preds: torch.Tensor, log_std: torch.Tensor | None
+) -> None:
+    expected = choose_actions(preds, log_std, log_std is None, seeded())
+    with torch.device("meta"):
+        assert torch.equal(choose_actions(preds, log_std, log_std is None, seeded()), expected)
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_a_head_chooses_among_its_own_kind_of_actions(discrete: bool) -> None:
+    torch.manual_seed(2)
+    head, features = ActionHead(4, 3, discrete), torch.randn(50, 4)
+    preds, log_std = head(features)
+    for generator in (lambda: None, seeded):
+        expected = choose_actions(preds, log_std, discrete, generator())
+        assert torch.equal(head.choose(preds, log_std, generator()), expected)
 
 
 @torch.no_grad()

@@ -3,17 +3,10 @@
 import pytest
 import torch
 
-from understudy.nn.cache import PlayState
-from understudy.nn.heads import ActionRange
-from understudy.nn.rows import (
-    advance_to_state,
-    check_bounds,
-    check_rows,
-    check_sizes,
-    last_states,
-    no_actions,
-)
+from understudy.nn.cache import RowMemory
+from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state, swap_last_states
 from understudy.nn.trunk import Trunk
+from understudy.step import Step
 
 STATES, CHOICES = torch.zeros(2, 4, 3), torch.zeros(2, 4, dtype=torch.int64)
 
@@ -44,10 +37,30 @@ def test_rows_that_do_not_belong_together_are_refused(actions, seq_lens, max_seq
         check_rows(STATES, actions, torch.tensor(seq_lens), max_seq_len)
 
 
-def test_no_action_is_a_zero_of_the_actions_kind() -> None:
-    assert no_actions(2, 3, discrete_actions=True).tolist() == [0, 0]
-    assert no_actions(2, 3, discrete_actions=True).dtype == torch.int64
-    assert no_actions(2, 3, discrete_actions=False).tolist() == [[0.0] * 3] * 2
+VECTORS = torch.zeros(2, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("states", "actions", "message"),
+    [
+        (STATES[..., :2], CHOICES, r"states: expected 3 entries a step, got \(2, 4, 2\)"),
+        (STATES[..., 0], CHOICES, r"states: expected 3 entries a step, got \(2, 4\)"),
+        (STATES, VECTORS, r"actions: expected one choice a step, got \(2, 4, 5\)"),
+        (STATES, CHOICES.float(), "actions: expected whole numbers, got torch.float32"),
+        (STATES, CHOICES + 5, "actions: expected from 0 to 4, got 5 to 5"),
+        (STATES, CHOICES - 1, "actions: expected from 0 to 4, got -1 to -1"),
+    ],
+)
+def test_entries_that_the_model_was_not_made_for_are_refused(states, actions, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_entries(states, actions, state_dim=3, action_dim=5, discrete_actions=True)
+
+
+def test_vectors_are_held_to_their_entries_alone() -> None:
+    check_entries(STATES, VECTORS + 7.5, state_dim=3, action_dim=5, discrete_actions=False)
+    for actions in (VECTORS[..., :4], CHOICES):
+        with pytest.raises(ValueError, match="actions: expected 5 entries a step, got"):
+            check_entries(STATES, actions, state_dim=3, action_dim=5, discrete_actions=False)
 
 
 def small_trunk(context: int) -> Trunk:
@@ -55,21 +68,24 @@ def small_trunk(context: int) -> Trunk:
     return Trunk(embed_dim=16, num_layers=2, num_heads=2, hidden_dim=32, context=context)
 
 
+def seen(states: list[list[float]], is_first: list[bool]) -> Step:
+    rows = len(states)
+    zeros = torch.zeros(rows)
+    return Step(torch.tensor(states), zeros.long(), zeros, torch.tensor(is_first))
+
+
 def test_the_state_a_step_ago_is_the_present_one_at_an_episodes_start() -> None:
-    state = PlayState(2, {"state": torch.zeros(2, 1)}, small_trunk(2).new_cache(2, 2))
-    assert last_states(state, torch.tensor([[1.0], [2.0]])).tolist() == [[1.0], [2.0]]
-    state.cache.end_step()
-    assert last_states(state, torch.tensor([[3.0], [4.0]])).tolist() == [[1.0], [2.0]]
-    state.cache.end_step()
-    state.cache.reset(torch.tensor([1]))
-    assert last_states(state, torch.tensor([[5.0], [6.0]])).tolist() == [[3.0], [6.0]]
+    memory = RowMemory(2, {"state": torch.full((2, 1), 9.0)})
+    assert swap_last_states(memory, seen([[1.0], [2.0]], [True, True])).tolist() == [[1.0], [2.0]]
+    assert swap_last_states(memory, seen([[3.0], [4.0]], [False, False])).tolist() == [[1.0], [2.0]]
+    assert swap_last_states(memory, seen([[5.0], [6.0]], [False, True])).tolist() == [[3.0], [6.0]]
 
 
-def test_where_no_state_is_remembered_the_present_one_comes_back() -> None:
-    state = PlayState(1, {}, small_trunk(2).new_cache(1, 2))
-    state.cache.end_step()
-    assert last_states(state, torch.tensor([[7.0]])).tolist() == [[7.0]]
-    assert state.memory == {}
+def test_the_state_that_is_remembered_is_not_the_callers() -> None:
+    memory, step = RowMemory(1, {"state": torch.zeros(1, 1)}), seen([[1.0]], [True])
+    swap_last_states(memory, step)
+    step.observation.fill_(7.0)
+    assert memory.tensors["state"].tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize("context", [1, 3])
@@ -77,29 +93,19 @@ def test_where_no_state_is_remembered_the_present_one_comes_back() -> None:
 def test_last_action_and_present_state_as_one_pass_give_the_full_pass(context: int) -> None:
     trunk = small_trunk(context)
     state_tokens, action_tokens = torch.randn(2, 1, 7, 16)
-    state = PlayState(1, {}, trunk.new_cache(1, tokens_per_step=2))
+    memory = RowMemory(1, {}, trunk.new_cache(1, tokens_per_step=2))
     before_the_first = torch.full((1, 1, 16), 1e3)
     earlier = torch.cat([before_the_first, action_tokens[:, :-1]], dim=1)
-    hidden = []
+    features = []
     for t in range(7):
-        hidden.append(advance_to_state(trunk, state, earlier[:, t], state_tokens[:, t]))
-        state.cache.end_step()
+        features.append(decode_state(trunk, memory, earlier[:, t], state_tokens[:, t]))
+        memory.cache.end_step()
     stream = torch.stack([state_tokens, action_tokens], dim=2).flatten(1, 2)
     expected = trunk(stream, torch.arange(7).repeat_interleave(2), 2)[:, 0::2]
-    torch.testing.assert_close(torch.stack(hidden, dim=1), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.stack(features, dim=1), expected, atol=1e-5, rtol=0)
 
 
 def test_sizes_of_nothing_are_refused_by_name() -> None:
     check_sizes(state_dim=1, action_dim=32_000)
     with pytest.raises(ValueError, match="action_dim: expected at least 1, got 0"):
         check_sizes(state_dim=1, action_dim=0)
-
-
-@pytest.mark.parametrize("value", [2.6, -0.1, float("nan")])
-def test_an_action_outside_its_bounds_is_refused_where_it_counts(value: float) -> None:
-    bounds, actions = ActionRange(2, ([-1.0, 0.0], [1.0, 2.5])), torch.zeros(1, 3, 2)
-    actions[0, 0], actions[0, 2, 1] = torch.tensor([-1.0, 2.5]), value
-    check_bounds(actions, torch.tensor([[True, True, False]]), bounds)
-    check_bounds(actions, torch.ones(1, 3, dtype=torch.bool), None)
-    with pytest.raises(ValueError, match=f"actions: expected entry 1 from 0 to 2.5, got {value:g}"):
-        check_bounds(actions, torch.ones(1, 3, dtype=torch.bool), bounds)

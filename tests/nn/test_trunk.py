@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.nn.attention import rotary_angles, window_bands
-from understudy.nn.cache import Cache
+from understudy.nn.cache import KVCache
 from understudy.nn.trunk import Block, Trunk
 
 
@@ -18,13 +18,13 @@ def small_trunk(num_layers: int, context: int, num_kv_heads: int | None = None) 
     return Trunk(16, num_layers, num_heads=2, hidden_dim=32, context=context, num_kv_heads=num_kv_heads)
 
 
-def token_by_token(trunk: Trunk, tokens: Tensor, cache: Cache) -> Tensor:
-    """Hidden states (B, T, D) of tokens (B, T, D), one a step."""
-    hidden = []
+def token_by_token(trunk: Trunk, tokens: Tensor, cache: KVCache) -> Tensor:
+    """Features (B, T, D) of tokens (B, T, D), one a step."""
+    features = []
     for t in range(tokens.shape[1]):
-        hidden.append(trunk.advance(tokens[:, [t]], (0,), cache))
+        features.append(trunk.decode_step(tokens[:, [t]], (0,), cache))
         cache.end_step()
-    return torch.stack(hidden, dim=1)
+    return torch.stack(features, dim=1)
 
 
 def test_a_trunk_without_layers_is_refused() -> None:
@@ -38,14 +38,14 @@ def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     block, x = Block(16, 2, 32), torch.randn(2, 5, 16)
     rotation, bands = rotary_angles(torch.arange(5), block.attention.frequencies()), window_bands(torch.arange(5), 3, 1)
     attended = x + block.attention(functional.layer_norm(x, (16,)), rotation, bands)
-    widened = functional.gelu(functional.layer_norm(attended, (16,)) @ block.widen.weight.T + block.widen.bias)
-    expected = attended + widened @ block.narrow.weight.T + block.narrow.bias
+    widened = functional.gelu(functional.layer_norm(attended, (16,)) @ block.up_proj.weight.T + block.up_proj.bias)
+    expected = attended + widened @ block.down_proj.weight.T + block.down_proj.bias
     torch.testing.assert_close(block(x, rotation, bands), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("context", "num_kv_heads"), [(1, 2), (2, 1), (4, 2), (4, 1), (20, 1)])
 @torch.no_grad()
-def test_advancing_token_by_token_gives_the_full_pass(context: int, num_kv_heads: int) -> None:
+def test_decoding_token_by_token_gives_the_full_pass(context: int, num_kv_heads: int) -> None:
     trunk, tokens = small_trunk(3, context, num_kv_heads), torch.randn(2, 11, 16)
     cache = trunk.new_cache(2, tokens_per_step=1)
     torch.testing.assert_close(
@@ -67,17 +67,17 @@ def test_a_row_plays_the_same_whenever_its_episode_begins() -> None:
 def test_matrices_in_bfloat16_give_nearly_the_same_and_keep_a_cache_of_that_kind() -> None:
     trunk, tokens = small_trunk(num_layers=3, context=4), torch.randn(2, 11, 16)
     exact = trunk(tokens, torch.arange(11), 1)
-    trunk.multiply_in(torch.bfloat16)
+    trunk.set_compute_dtype(torch.bfloat16)
     cache = trunk.new_cache(2, tokens_per_step=1)
     assert {layer.ring.dtype for layer in cache.layers} == {torch.bfloat16}
-    advanced = token_by_token(trunk, tokens, cache)
-    assert advanced.dtype == torch.float32
-    torch.testing.assert_close(advanced, exact, atol=0.06, rtol=0)
-    torch.testing.assert_close(advanced, trunk(tokens, torch.arange(11), 1), atol=0.03, rtol=0)
+    decoded = token_by_token(trunk, tokens, cache)
+    assert decoded.dtype == torch.float32
+    torch.testing.assert_close(decoded, exact, atol=0.06, rtol=0)
+    torch.testing.assert_close(decoded, trunk(tokens, torch.arange(11), 1), atol=0.03, rtol=0)
 
 
 @torch.no_grad()
-def test_hidden_states_do_not_depend_on_where_the_steps_begin() -> None:
+def test_features_do_not_depend_on_where_the_steps_begin() -> None:
     trunk, tokens = small_trunk(num_layers=2, context=3), torch.randn(1, 8, 16)
     torch.testing.assert_close(
         trunk(tokens, torch.arange(8) + 300, 1), trunk(tokens, torch.arange(8), 1), atol=1e-4, rtol=0
@@ -107,9 +107,9 @@ def test_tokens_that_do_not_exist_change_nothing_for_the_others() -> None:
     real = torch.ones(2, 11, dtype=torch.bool)
     assert torch.equal(trunk(tokens, steps, 1, real), trunk(tokens, steps, 1))
     real[0, [2, 5]] = False
-    hidden, others = trunk(tokens, steps, 1, real), torch.where(real[..., None], tokens, -3 * tokens)
-    assert torch.equal(trunk(others, steps, 1, real)[real], hidden[real])
-    assert not torch.equal(hidden[0], trunk(tokens, steps, 1)[0])
+    features, others = trunk(tokens, steps, 1, real), torch.where(real[..., None], tokens, -3 * tokens)
+    assert torch.equal(trunk(others, steps, 1, real)[real], features[real])
+    assert not torch.equal(features[0], trunk(tokens, steps, 1)[0])
 
 
 @pytest.mark.parametrize("tokens_per_step", [1, 2, 3])
@@ -122,10 +122,10 @@ def test_asking_for_one_token_a_step_gives_that_part_of_the_full_pass(tokens_per
     for token in range(tokens_per_step):
         gradients = []
         for asked in (token, None):
-            hidden = trunk(tokens, steps, tokens_per_step, real, token=asked)
-            hidden = hidden if asked is not None else hidden[:, token::tokens_per_step]
-            assert hidden.shape == (2, 70, 16)
-            gradients.append([hidden, *torch.autograd.grad(hidden.square().sum(), list(trunk.parameters()))])
+            features = trunk(tokens, steps, tokens_per_step, real, token=asked)
+            features = features if asked is not None else features[:, token::tokens_per_step]
+            assert features.shape == (2, 70, 16)
+            gradients.append([features, *torch.autograd.grad(features.square().sum(), list(trunk.parameters()))])
         torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-4)
 
 
@@ -138,9 +138,9 @@ def test_recomputed_activations_give_the_same_gradients_and_are_not_kept() -> No
         with torch.autograd.graph.saved_tensors_hooks(
             lambda saved, sizes=sizes: sizes.append(saved.numel()) or saved, lambda saved: saved
         ):
-            hidden = trunk(tokens, steps, 1)
-        hidden.square().sum().backward()
+            features = trunk(tokens, steps, 1)
+        features.square().sum().backward()
         kept.append(sum(sizes))
-        gradients.append([hidden, *(weights.grad for weights in trunk.parameters())])
+        gradients.append([features, *(weights.grad for weights in trunk.parameters())])
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
     assert kept[1] < 0.2 * kept[0]

@@ -40,8 +40,14 @@ class HierarchicalTransformer(nn.Module):
     """Chooses options, ends them, and acts under them.
 
     Args:
-        state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions: the sizes that every
-            transformer family has, documented in ActionTransformer.
+        state_dim: S.
+        action_dim: choices, or A.
+        embed_dim: D, of a token.
+        num_layers: of the trunk.
+        num_heads: of its attention.
+        hidden_dim: width of its feed-forward layers.
+        max_seq_len: the longest row that `forward` takes, in steps.
+        discrete_actions: whether actions are choices; vectors have entries between -1 and 1.
         num_options: O.
         options: fields of TransformerOptions.
 

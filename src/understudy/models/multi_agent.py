@@ -37,8 +37,14 @@ class MultiAgentTransformer(nn.Module):
     """Predicts the action and the return to come of every agent at every step.
 
     Args:
-        state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions: the sizes that every
-            transformer family has, documented in ActionTransformer; states and actions are those of one agent.
+        state_dim: S, of one agent.
+        action_dim: choices, or A, of one agent.
+        embed_dim: D, of a token.
+        num_layers: of the trunk.
+        num_heads: of its attention.
+        hidden_dim: width of its feed-forward layers.
+        max_seq_len: the longest row that `forward` takes, in steps.
+        discrete_actions: whether actions are choices; vectors have entries between -1 and 1.
         max_num_agents: how many agents there may be; they are told apart by ids from 0 to max_num_agents - 1.
         num_agents: N at play time, whose ids are 0, 1, ... N - 1; None for max_num_agents.
         attend_between_agents: without, an agent's tokens see its own alone, as if it were on its own.
@@ -195,7 +201,10 @@ class MultiAgentTransformer(nn.Module):
             all_preds.append(preds)
             all_actions.append(actions)
             decided = present[:, agent]
-            before = torch.where(decided if actions.ndim == 1 else decided[:, None], actions, before)
+            if self.discrete_actions:
+                before = torch.where(decided, actions, before)
+            else:  # as it will be executed, within the bounds
+                before = torch.where(decided[:, None], actions.clamp(-1.0, 1.0), before)
             none_before = none_before & ~decided
         cache.end_step()
         actions, preds = (torch.stack(each, dim=1).flatten(0, 1) for each in (all_actions, all_preds))

@@ -71,4 +71,4 @@ def draw_action_dropout(shape: torch.Size, chance: float, generator: torch.Gener
 
     Drawn on the CPU, so that a seed drops the same ones on any device.
     """
-    return torch.rand(shape, generator=generator) < chance if chance > 0 else None
+    return torch.rand(shape, generator=generator, device="cpu") < chance if chance > 0 else None

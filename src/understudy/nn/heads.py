@@ -46,7 +46,7 @@ def choose_actions(
     elif log_std is None:
         return preds
     else:
-        noise = torch.randn(preds.shape, generator=generator)
+        noise = torch.randn(preds.shape, generator=generator, device="cpu")
         drawn = preds.cpu() + log_std.cpu().exp() * noise
     return drawn.to(preds.device)
 
