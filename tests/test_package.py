@@ -32,7 +32,7 @@ def test_the_package_imports_without_its_dependencies():
 
 def test_load_policy_comes_when_it_is_asked_for():
     program = "import sys, understudy; print(understudy.load_policy.__module__, 'torch' in sys.modules)"
-    assert printed_by(program) == "understudy.policy True\n"
+    assert printed_by(program) == "understudy.policies.predict True\n"
 
 
 def test_the_version_is_the_installed_one_and_costs_nothing_until_asked_for():

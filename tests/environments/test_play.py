@@ -203,6 +203,77 @@ def test_an_observation_array_that_the_environment_uses_again_is_copied():
     assert episode.observations.tolist() == [[9, 0], [9, 1], [9, 2]]
 
 
+# What an actor is told
+
+
+def of_seed(actor: CountingActor, seed: int) -> list[tuple]:
+    """What the row that played `seed` was told: observation, previous action, previous reward, is_first, pass by pass."""
+    told = []
+    for step in actor.steps:
+        for row in np.flatnonzero(step.observation[:, 0] == seed):
+            told.append(tuple(value[row].tolist() for value in vars(step).values()))
+    return told
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+def test_a_step_tells_what_was_executed_and_paid_before(rows):
+    """Rows begin anew with the next seed, and leave, while others go on; the reward is the step's number, the action too."""
+    actor = CountingActor()
+    play(actor, environments(rows), SEEDS)
+    for seed, length in zip(SEEDS, LENGTHS, strict=True):
+        expected = [([seed, 0], 0, 0, True), *(([seed, step], step - 1, step, False) for step in range(1, length))]
+        # A row without work is told the same again until it leaves: its last observation is of a step that none acts at.
+        assert [each for each in of_seed(actor, seed) if each[0][1] < length] == expected
+
+
+def test_an_actor_is_told_of_the_action_that_noise_has_exchanged():
+    actor = CountingActor()
+    [episode] = play(actor, environments(1, length=lambda seed: 200), [4], noise=0.5)
+    assert (episode.actions != episode.demonstrated_actions).mean() > 0.3
+    assert [told[1] for told in of_seed(actor, 4)] == [0, *episode.actions[:-1].tolist()]
+
+
+def test_the_demonstrator_is_told_what_the_actor_did():
+    demonstrator = CountingActor()
+    play(ConstantActor(3), environments(2), SEEDS, demonstrator=demonstrator)
+    for seed, length in zip(SEEDS, LENGTHS, strict=True):
+        previous = [told[1] for told in of_seed(demonstrator, seed) if told[0][1] < length]
+        assert previous == [0] + [3] * (length - 1)
+
+
+def test_vectors_are_told_as_they_were_executed():
+    class Noting(ConstantActor):
+        def act(self, step):
+            told.append(step)
+            return super().act(step)
+
+    told = []
+    play(Noting([0.5, -1.0]), environments(1, vector=True), [8])  # two steps
+    assert [step.previous_action.tolist() for step in told] == [[[0.0, 0.0]], [[0.5, -1.0]]]
+    kinds = {name: str(value.dtype) for name, value in vars(told[1]).items()}
+    assert kinds == {
+        "observation": "float32",
+        "previous_action": "float32",
+        "previous_reward": "float32",
+        "is_first": "bool",
+    }
+
+
+def test_what_an_actor_was_told_stays_as_it_was():
+    """Whoever keeps a step must not find the next one in it."""
+
+    class Keeping(CountingActor):
+        def act(self, step):
+            kept.append((step, {name: value.copy() for name, value in vars(step).items()}))
+            return super().act(step)
+
+    kept = []
+    play(Keeping(), environments(3), SEEDS)
+    for step, then in kept:
+        for name, value in vars(step).items():
+            np.testing.assert_array_equal(value, then[name], err_msg=name)
+
+
 def lander(count: int) -> list[gymnasium.Env]:
     return [make_environment("LunarLander-v3", {}) for _ in range(count)]
 

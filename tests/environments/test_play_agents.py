@@ -84,3 +84,23 @@ def test_noise_meets_each_agent_with_its_chance():
         tuple(each) for environment in environments for each in environment.environment.actions
     )
     assert np.corrcoef((actions != 2).T.astype(float))[np.triu_indices(3, 1)].max() < 0.1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_agent_is_told_of_its_own_action_and_reward(count):
+    """The agents are paid 1, 2 and 3 times the step's number; noise exchanges each one's action by itself."""
+    actor = CountingActor()
+    episodes = play(actor, counting_agents(count), SEEDS, noise=0.5)
+    for seed, episode in zip(SEEDS, episodes, strict=True):
+        for agent in range(3):
+            told = [
+                tuple(np.asarray(value[row]).tolist() for value in vars(step).values())
+                for step in actor.steps
+                for row in np.flatnonzero((step.observation[:, [0, 2]] == [seed, agent]).all(axis=1))
+                if step.observation[row, 1] < episode.length
+            ]
+            executed = episode.actions[:, agent].tolist()
+            expected = [([seed, 0, agent], 0, 0, True)]
+            for step in range(1, episode.length):
+                expected.append(([seed, step, agent], executed[step - 1], step * (agent + 1), False))
+            assert told == expected

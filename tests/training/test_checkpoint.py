@@ -23,24 +23,25 @@ def new_model(training):
     )
 
 
-def assert_resumed_is_the_same(make_model, params, looks, folder, monkeypatch):
-    """Train without a break, and with one after so many looks: both give the same, which is returned."""
+def assert_resumed_is_the_same(make_model, params, validations, folder, monkeypatch):
+    """Train without a break, and with one after so many validations: both give the same, which is returned."""
     undisturbed = make_model()
-    expected = train(undisturbed, TRAINING, HELD_OUT, params, "test")
+    given = {"seed": 3, "name": "test"}
+    expected = train(undisturbed, TRAINING, HELD_OUT, params, **given)
     real, saves = loop.save, []
 
     def save_and_end(run, path):
         real(run, path)
         saves.append(run.step)
-        if len(saves) == looks:
+        if len(saves) == validations:
             raise Interrupted
 
     monkeypatch.setattr(loop, "save", save_and_end)
     with pytest.raises(Interrupted):
-        train(make_model(), TRAINING, HELD_OUT, params, "test", folder / "run")
+        train(make_model(), TRAINING, HELD_OUT, params, **given, checkpoint=folder / "run")
     monkeypatch.setattr(loop, "save", real)
     resumed = make_model()
-    outcome = train(resumed, TRAINING, HELD_OUT, params, "test", folder / "run")
+    outcome = train(resumed, TRAINING, HELD_OUT, params, **given, checkpoint=folder / "run")
     assert outcome == expected
     for name, weights in undisturbed.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], weights), name
@@ -48,13 +49,13 @@ def assert_resumed_is_the_same(make_model, params, looks, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("patience", [100, None])
-@pytest.mark.parametrize("looks", [1, 3])
-def test_resumed_training_is_the_same_to_the_bit(tmp_path, monkeypatch, looks, patience):
+@pytest.mark.parametrize("validations", [1, 3])
+def test_resumed_training_is_the_same_to_the_bit(tmp_path, monkeypatch, validations, patience):
     params = parameters(steps=40, evaluate_every=7, patience=patience)
-    assert_resumed_is_the_same(lambda: new_model(TRAINING), params, looks, tmp_path, monkeypatch)
+    assert_resumed_is_the_same(lambda: new_model(TRAINING), params, validations, tmp_path, monkeypatch)
 
 
-def test_resumed_after_its_best_look_training_keeps_the_weights_of_then(tmp_path, monkeypatch):
+def test_resumed_after_its_best_validation_training_selects_the_weights_of_then(tmp_path, monkeypatch):
     params = parameters(steps=12, evaluate_every=1, learning_rate=0.1, batch_size=100)
     outcome = assert_resumed_is_the_same(lambda: Climber(0.35), params, 8, tmp_path, monkeypatch)
-    assert outcome.kept_step < 8
+    assert outcome.selected_step < 8

@@ -15,10 +15,11 @@ from tests.builders import CHOICES, parameters_text, random_episodes, refused, w
 from tests.imports import ROOT
 from tests.training import train_families
 from understudy.errors import DataError, ParameterError
+from understudy.models.family import Losses, LossTerm
 from understudy.training import distributed
 
 VARIABLES = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
-TRAIN_DECODER = [str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder"]
+TRAIN_DECODER = [str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder", "--seed", "0"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 SMALL = {
     "training.threads": "1",
@@ -28,9 +29,9 @@ SMALL = {
     "training.evaluate_every": "10",
     "training.batch_size": "5",
     "training.chunk_length": "16",
-    "policies.decoder.embed_dim": "16",
-    "policies.decoder.num_heads": "2",
-    "policies.decoder.action_dropout": "0.5",
+    "policies.decoder.model.embed_dim": "16",
+    "policies.decoder.model.num_heads": "2",
+    "policies.decoder.model.action_dropout": "0.5",
     "compute.device": "cpu",
 }
 
@@ -77,7 +78,9 @@ def test_the_program_writes_once_what_one_process_would(project):
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("20/20") == 1  # of the progress bar
         assert not list((project / ".checkpoints").iterdir())
-        curves.append(np.loadtxt(project / "models" / "decoder" / "learning_curve.csv", delimiter=",", skiprows=1))
+        curves.append(
+            np.loadtxt(project / "models" / "decoder" / "seed_0" / "learning_curve.csv", delimiter=",", skiprows=1)
+        )
     assert len(curves[0]) == 2
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
 
@@ -93,7 +96,7 @@ def test_of_several_processes_the_first_one_tells_what_is_wrong(tmp_path):
 
 def test_interrupted_and_started_again_both_go_on_where_they_were(project):
     (project / "params.yaml").write_text(parameters_text(SMALL | {"training.steps": "200"}))
-    program, output = [*TORCHRUN, *TRAIN_DECODER], project / "models" / "decoder"
+    program, output = [*TORCHRUN, *TRAIN_DECODER], project / "models" / "decoder" / "seed_0"
     with (project / "log").open("w") as log:
         heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits that it is ignored
         command = [sys.executable, *program]
@@ -107,7 +110,7 @@ def test_interrupted_and_started_again_both_go_on_where_they_were(project):
     assert not output.exists()
     found = []
     for checkpoint_is_there in (True, False):
-        assert (project / ".checkpoints" / "train_policy@decoder").exists() == checkpoint_is_there
+        assert (project / ".checkpoints" / "train_policy@decoder-0").exists() == checkpoint_is_there
         assert started(project, *program).returncode == 0
         found.append({file.name: file.read_bytes() for file in output.iterdir()})
     assert found[0] == found[1]
@@ -120,7 +123,7 @@ def test_one_process_joins_no_group():
     with distributed.process_group("cpu") as device:
         assert not torch.distributed.is_initialized()
         assert device == torch.device("cpu")
-        assert (distributed.rank(), distributed.count(), distributed.own_rows(7)) == (0, 1, slice(0, 7))
+        assert (distributed.rank(), distributed.count(), distributed.shard(7)) == (0, 1, slice(0, 7))
 
 
 @pytest.mark.parametrize(
@@ -132,9 +135,42 @@ def test_rows_are_dealt_out_once_and_evenly(number, processes, expected, monkeyp
     taken = []
     for rank in range(processes):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        taken.append(list(range(number))[distributed.own_rows(number)])
+        taken.append(list(range(number))[distributed.shard(number)])
     assert [len(rows) for rows in taken] == expected
     assert [row for rows in taken for row in rows] == list(range(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "together", "expected"), [(12, 3, [6, 6]), (9, 3, [3, 6]), (3, 3, [0, 3]), (0, 3, [0, 0])]
+)
+def test_agents_of_an_episode_stay_in_one_process(number, together, expected, monkeypatch):
+    monkeypatch.setattr(distributed, "count", lambda: 2)
+    taken = []
+    for rank in range(2):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        taken.append(list(range(number))[distributed.shard(number, together)])
+    assert [len(rows) for rows in taken] == expected
+    assert [row for rows in taken for row in rows] == list(range(number))
+
+
+def some_losses() -> Losses:
+    """Means of 2 over three steps, of 5 over one, and of 0 over none."""
+    masks = [torch.arange(4).view(2, 2) < count for count in (3, 1, 0)]
+    means = [torch.tensor(mean) for mean in (2.0, 5.0, 0.0)]
+    return Losses({name: LossTerm(mean, mask, 0.5) for name, mean, mask in zip("abc", means, masks, strict=True)})
+
+
+def test_alone_a_process_has_the_whole_of_each_mean():
+    parts = distributed.parts_of_batch(some_losses())
+    assert {name: part.item() for name, part in parts.items()} == {"a": 2.0, "b": 5.0, "c": 0.0}
+
+
+def test_a_process_has_the_part_of_a_mean_that_its_steps_are_of_all_steps(monkeypatch):
+    """The other has five, three and no steps: shares of 3 of 8, 1 of 4, and nothing of nothing. Weights come later."""
+    monkeypatch.setattr(distributed, "count", lambda: 2)
+    monkeypatch.setattr(distributed, "all_reduce_sum", lambda steps: steps + torch.tensor([5, 3, 0]))
+    parts = distributed.parts_of_batch(some_losses())
+    assert {name: part.item() for name, part in parts.items()} == {"a": 0.75, "b": 1.25, "c": 0.0}
 
 
 # Groups that cannot be

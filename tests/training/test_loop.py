@@ -1,30 +1,31 @@
 """The training loop, on sequences made by hand and on models whose losses are known beforehand.
 
 The toy rule to imitate: action 1 where x > y, else 0. `Climber` has one weight that training drives up without end,
-while the held-out episodes are best explained at a certain value: the best look comes before the last.
+while the held-out episodes are best explained at a certain value: the best validation comes before the last.
 """
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
-from tests.builders import by_hand
-from understudy.errors import DataError
+from tests.builders import by_hand, refused
+from tests.toys import tiny_policy
+from understudy.errors import DataError, ParameterError
 from understudy.losses.masking import masked_mean
 from understudy.models.action_transformer import ActionTransformer
+from understudy.models.family import Losses, LossTerm
 from understudy.models.mlp import MultilayerPerceptron
-from understudy.params import TrainingParams
+from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
-from understudy.training.loop import judge, train
-from understudy.training.run import CURVE_COLUMNS, Outcome
+from understudy.training.loop import train, validate
+from understudy.training.run import Outcome
 
+OBSERVATION = frozenset({"observation"})
 SPEC = EnvironmentSpec("Toy-v0", {}, ("x", "y"), 2, None, None, None)
 VECTOR_SPEC = EnvironmentSpec("Toy-v0", {}, ("x", "y"), None, (-1.0, 0.0), (1.0, 10.0), None)
 
@@ -37,14 +38,16 @@ def number_of_threads_is_restored():
 
 
 def parameters(**changes) -> TrainingParams:
-    fields = {"seed": 0, "threads": 1, "precision": "float32", "steps": 10, "batch_size": 8, "chunk_length": 8}
+    fields = {"seeds": [0], "threads": 1, "precision": "float32", "steps": 10, "batch_size": 8, "chunk_length": 8}
     fields |= {"learning_rate": 0.01, "warmup_steps": 0, "weight_decay": 0.0, "max_grad_norm": 1.0}
-    fields |= {"value_weight": 0.1, "evaluate_every": 5, "patience": 100}
+    fields |= {"evaluate_every": 5, "patience": 100}
     return TrainingParams(**(fields | changes))
 
 
-def sequences(states: np.ndarray, actions: np.ndarray, lengths: list[int], spec: EnvironmentSpec = SPEC) -> Sequences:
-    return by_hand(spec, states, actions, lengths, returns_to_go=states.sum(axis=1))
+def sequences(
+    states: np.ndarray, actions: np.ndarray, lengths: list[int], spec: EnvironmentSpec = SPEC, truncated: tuple = ()
+) -> Sequences:
+    return by_hand(spec, states, actions, lengths, returns_to_go=states.sum(axis=1), truncated=truncated)
 
 
 def toy_episodes(seed: int, lengths: list[int]) -> Sequences:
@@ -55,32 +58,39 @@ def toy_episodes(seed: int, lengths: list[int]) -> Sequences:
 TRAINING, HELD_OUT = toy_episodes(0, [60, 7, 133, 1, 200]), toy_episodes(1, [30, 5, 40])
 
 
-def train_mlp(params: TrainingParams, training: Sequences = TRAINING) -> tuple[MultilayerPerceptron, Outcome]:
+def train_mlp(
+    params: TrainingParams, training: Sequences = TRAINING, seed: int = 0, **options
+) -> tuple[MultilayerPerceptron, Outcome]:
     torch.manual_seed(5)
-    model = MultilayerPerceptron(2, 2, 16, 1, True)
-    return model, train(model, training, HELD_OUT, params, "toy")
+    model = MultilayerPerceptron(2, 2, 16, 1, True, **options)
+    return model, train(model, training, HELD_OUT, params, seed=seed, name="toy")
 
 
-def train_transformer(params: TrainingParams) -> tuple[ActionTransformer, Outcome]:
+def train_transformer(params: TrainingParams, seed: int = 0) -> tuple[ActionTransformer, Outcome]:
     torch.manual_seed(5)
     model = ActionTransformer(2, 2, 16, 1, 2, 32, 8, True, context=4, action_dropout=0.3)
     torch.seed()  # what the global generator holds must not matter
-    return model, train(model, TRAINING, HELD_OUT, params, "toy")
+    return model, train(model, TRAINING, HELD_OUT, params, seed=seed, name="toy")
+
+
+def column(outcome: Outcome, name: str) -> list[float]:
+    """A column of the learning curve."""
+    return [row[name] for row in outcome.curve]
 
 
 def test_a_perceptron_learns_a_simple_rule() -> None:
     model, outcome = train_mlp(parameters(steps=100, learning_rate=0.05, evaluate_every=20))
-    assert outcome.kept.accuracy > 0.95
+    assert outcome.selected.accuracy > 0.95
     states = torch.tensor(HELD_OUT.states)
     assert ((model(states)[0].argmax(-1) == 1) == (states[:, 0] > states[:, 1])).float().mean() > 0.95
-    assert outcome.curve[-1][1] < 0.5 * outcome.curve[0][1]
+    assert column(outcome, "train_loss")[-1] < 0.5 * column(outcome, "train_loss")[0]
 
 
 @pytest.mark.parametrize("train_model", [train_mlp, train_transformer])
 def test_weights_are_a_function_of_the_seed(train_model) -> None:
     weights = []
     for seed in (3, 3, 4):
-        model, _ = train_model(parameters(seed=seed))
+        model, _ = train_model(parameters(), seed=seed)
         weights.append(nn.utils.parameters_to_vector(model.parameters()))
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
@@ -91,86 +101,134 @@ def test_losses_agree_in_half_and_full_precision(train_model) -> None:
     curves = []
     for precision in ("float32", "bfloat16"):
         _, outcome = train_model(parameters(precision=precision, steps=40))
-        curves.append(torch.tensor(outcome.curve))
-    assert curves[0][-1, 1] < 0.7 * curves[0][0, 1]
+        losses = [name for name in outcome.curve[0] if name.endswith(("_loss", "_action", "_value"))]
+        curves.append(torch.tensor([column(outcome, name) for name in losses]))
+    assert curves[0][0, -1] < 0.7 * curves[0][0, 0]
     # bfloat16 keeps 8 bits, 0.4 % a product; over 40 steps the losses stay within 0.01 of each other.
-    torch.testing.assert_close(curves[1][:, 1:5], curves[0][:, 1:5], atol=0.01, rtol=0)
+    torch.testing.assert_close(curves[1][:4], curves[0][:4], atol=0.01, rtol=0)
     assert not torch.equal(*curves)
 
 
-# What is kept, and when training stops
+# What is selected, and when training stops
 
 
 class Climber(nn.Module):
-    """Notes its weight at each update and each look at the held-out episodes, all states, and its generators' seeds."""
+    """Notes its weight at each update and each validation, all states and masks, and its generators' seeds."""
+
+    reads, max_seq_len = OBSERVATION, None
 
     def __init__(self, best: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
         self.best = best
-        self.at_updates, self.at_looks, self.batches, self.seeds = [], [], [], []
+        self.at_updates, self.at_validations, self.after_updates = [], [], []
+        self.batches, self.validated, self.seeds = [], [], []
 
-    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        (self.at_updates if self.training else self.at_looks).append(self.weight.item())
-        self.batches.append(batch.states)
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        (self.at_updates if self.training else self.at_validations).append(self.weight.item())
+        (self.batches if self.training else self.validated).append(batch)
         self.seeds.append(generator.initial_seed())
-        nll = -self.weight.sum() if self.training else (self.weight - self.best).square().sum()
-        return {"action": nll, "value": torch.zeros(())}, torch.zeros(*batch.mask.shape, 2)
+        loss = -self.weight.sum() if self.training else (self.weight - self.best).square().sum()
+        return Losses({"climb": LossTerm(loss, batch.mask)})
+
+    def after_update(self) -> None:
+        self.after_updates.append(self.weight.item())
 
 
-def train_climber(best: float, **changes) -> tuple[Climber, Outcome]:
+def train_climber(best: float, seed: int = 0, **changes) -> tuple[Climber, Outcome]:
     model = Climber(best)
-    params = parameters(learning_rate=0.1, batch_size=100, **changes)
-    return model, train(model, TRAINING, HELD_OUT, params, "climber")
+    params = parameters(**({"learning_rate": 0.1, "batch_size": 100} | changes))
+    return model, train(model, TRAINING, HELD_OUT, params, seed=seed, name="climber")
 
 
-def test_without_patience_training_takes_all_its_steps_and_keeps_the_last_weights() -> None:
+def test_without_patience_training_takes_all_its_steps_and_selects_the_last_weights() -> None:
     model, outcome = train_climber(0.35, steps=11, evaluate_every=2, patience=None)
-    losses = [row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve]
-    assert [row[0] for row in outcome.curve] == [2, 4, 6, 8, 10, 11]
-    assert model.weight.item() == model.at_looks[-1]
-    assert outcome.kept_step == 11
-    assert outcome.kept.loss == losses[-1] > min(losses)
+    losses = column(outcome, "validation_loss")
+    assert column(outcome, "step") == [2, 4, 6, 8, 10, 11]
+    assert model.weight.item() == model.at_validations[-1]
+    assert outcome.selected_step == 11
+    assert outcome.selected.loss == losses[-1] > min(losses)
 
 
-def test_with_patience_the_best_weights_are_kept_and_not_the_last() -> None:
+def test_with_patience_the_best_weights_are_selected_and_not_the_last() -> None:
     model, outcome = train_climber(0.35, steps=12, evaluate_every=1)
-    distances = [abs(weight - 0.35) for weight in model.at_looks]
-    assert outcome.kept_step == 1 + distances.index(min(distances))
-    assert 1 < outcome.kept_step < 12
-    assert model.weight.item() == model.at_looks[outcome.kept_step - 1]
-    assert outcome.kept.loss == min(row[CURVE_COLUMNS.index("validation_loss")] for row in outcome.curve)
+    distances = [abs(weight - 0.35) for weight in model.at_validations]
+    assert outcome.selected_step == 1 + distances.index(min(distances))
+    assert 1 < outcome.selected_step < 12
+    assert model.weight.item() == model.at_validations[outcome.selected_step - 1]
+    assert outcome.selected.loss == min(column(outcome, "validation_loss"))
 
 
-def test_training_stops_after_so_many_looks_that_were_no_better() -> None:
+def test_training_stops_after_so_many_validations_that_were_no_better() -> None:
     _, outcome = train_climber(0.0, steps=100, evaluate_every=3, patience=2)
-    assert [row[0] for row in outcome.curve] == [3, 6, 9]
-    assert outcome.kept_step == 3
+    assert column(outcome, "step") == [3, 6, 9]
+    assert outcome.selected_step == 3
 
 
-def test_looks_that_are_better_keep_training_going() -> None:
+def test_validations_that_are_better_keep_training_going() -> None:
     model, outcome = train_climber(100.0, steps=14, evaluate_every=3, patience=1)
-    assert [row[0] for row in outcome.curve] == [3, 6, 9, 12, 14]
-    assert outcome.kept_step == 14
-    assert model.weight.item() == model.at_looks[-1]
+    assert column(outcome, "step") == [3, 6, 9, 12, 14]
+    assert outcome.selected_step == 14
+    assert model.weight.item() == model.at_validations[-1]
 
 
-def test_the_curve_tells_the_mean_loss_since_the_look_before() -> None:
+def test_the_curve_tells_the_mean_loss_since_the_validation_before() -> None:
     model, outcome = train_climber(0.0, steps=4, evaluate_every=2)
     expected = [-sum(model.at_updates[:2]) / 2, -sum(model.at_updates[2:4]) / 2]
-    assert [row[1] for row in outcome.curve] == pytest.approx(expected)
-    assert [row[3] for row in outcome.curve] == pytest.approx([weight**2 for weight in model.at_looks])
+    assert column(outcome, "train_loss") == column(outcome, "train_climb") == pytest.approx(expected)
+    validated = [weight**2 for weight in model.at_validations]
+    assert column(outcome, "validation_loss") == column(outcome, "validation_climb") == pytest.approx(validated)
+
+
+def test_the_curve_has_a_column_for_each_term_and_for_accuracy_where_actions_are_predicted() -> None:
+    names = ["step", "train_loss", "validation_loss"]
+    _, outcome = train_climber(0.0, steps=1)
+    assert list(outcome.curve[0]) == [*names, "train_climb", "validation_climb"]
+    assert outcome.selected.accuracy is None
+    _, outcome = train_mlp(parameters(steps=1))
+    terms = [f"{split}_{term}" for term in ("action", "value") for split in ("train", "validation")]
+    assert list(outcome.curve[0]) == [*names, *terms, "validation_accuracy"]
+
+
+def test_a_model_is_told_after_each_update() -> None:
+    model, _ = train_climber(0.0, steps=4, evaluate_every=2)
+    assert model.after_updates == [*model.at_updates[1:], model.at_validations[-1]]
+    assert len(set(model.after_updates)) == 4
+
+
+def test_steps_are_validated_with_half_a_chunk_of_context_and_trained_on_with_one_step() -> None:
+    """Else a model with a memory is validated at steps of which it has seen no past."""
+    model, _ = train_climber(0.0, steps=1, chunk_length=9)
+    for batches, burn_in in ((model.validated, 4), (model.batches, 1)):
+        firsts = [int(torch.nonzero(mask)[0]) for batch in batches for mask in batch.mask]
+        assert set(firsts) == {0, burn_in}
+        assert max(batch.mask.shape[1] for batch in batches) == 9
+
+
+def test_only_the_columns_that_a_model_reads_are_in_its_batches() -> None:
+    model, _ = train_climber(0.0, steps=1)
+    assert {name for batch in (*model.batches, *model.validated) for name in batch.columns} == {"observation"}
 
 
 def test_every_epoch_takes_the_steps_in_another_order() -> None:
     model, _ = train_climber(0.0, steps=3, chunk_length=200)  # a batch of all episodes is an epoch
-    assert not torch.equal(model.batches[0], model.batches[1])
-    assert not torch.equal(model.batches[1], model.batches[2])
+    first, second, third = (batch["observation"] for batch in model.batches)
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
 
 
 def test_a_model_draws_from_a_generator_of_the_seed() -> None:
+    """One of its own: another of `training.seeds` gives other draws and another order of the data."""
     model, _ = train_climber(0.0, steps=2, seed=7)
     assert model.seeds[:2] == [7, 7]
+    other, _ = train_climber(0.0, steps=2, seed=8)
+    assert not torch.equal(model.batches[0]["observation"], other.batches[0]["observation"])
+
+
+def test_a_further_training_seed_leaves_the_weights_of_the_first_as_they_are() -> None:
+    alone, beside = (train_transformer(parameters(seeds=seeds), seed=3)[0] for seeds in ([3], [3, 4]))
+    for one, other in zip(alone.parameters(), beside.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_learning_rate_warms_up() -> None:
@@ -185,18 +243,21 @@ def test_the_learning_rate_warms_up() -> None:
 class Unmoved(nn.Module):
     """A matrix and a vector whose gradients are zero."""
 
+    reads, max_seq_len = OBSERVATION, None
+
     def __init__(self) -> None:
         super().__init__()
         self.matrix, self.vector = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
 
-    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        nothing = 0 * (self.matrix.sum() + self.vector.sum())
-        return {"action": nothing, "value": nothing}, torch.zeros(*batch.mask.shape, 2)
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        return Losses({"nothing": LossTerm(0 * (self.matrix.sum() + self.vector.sum()), batch.mask)})
+
+    def after_update(self) -> None: ...
 
 
 def test_matrices_decay_and_vectors_do_not() -> None:
-    model = Unmoved()
-    train(model, TRAINING, HELD_OUT, parameters(steps=1, learning_rate=0.1, weight_decay=0.5), "unmoved")
+    model, params = Unmoved(), parameters(steps=1, learning_rate=0.1, weight_decay=0.5)
+    train(model, TRAINING, HELD_OUT, params, seed=0, name="unmoved")
     torch.testing.assert_close(model.matrix.detach(), torch.full((2, 2), 0.95))
     assert model.vector.tolist() == [1.0, 1.0]
 
@@ -210,11 +271,42 @@ def test_gradients_are_clipped() -> None:
 @pytest.mark.parametrize(("value_weight", "moves"), [(0.0, False), (0.5, True)])
 def test_the_value_head_learns_by_its_weight_in_the_loss(value_weight: float, moves: bool) -> None:
     start, _ = train_mlp(parameters(steps=1, learning_rate=1e-30))
-    model, _ = train_mlp(parameters(steps=2, value_weight=value_weight))
+    model, _ = train_mlp(parameters(steps=2), value_weight=value_weight)
     assert torch.equal(model.value_head.predict.weight, start.value_head.predict.weight) != moves
 
 
-# Judging
+class Torn(nn.Module):
+    """Two terms that pull its weight, from one on, to both sides: -w with weight 1, and 3 w with the weight given."""
+
+    reads, max_seq_len = OBSERVATION, None
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.ones(()))
+        self.weight = weight
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        up, down = LossTerm(-self.place, batch.mask), LossTerm(3 * self.place, batch.value_mask, self.weight)
+        return Losses({"up": up, "down": down})
+
+    def after_update(self) -> None: ...
+
+
+@pytest.mark.parametrize(("weight", "end"), [(0.1, 1.1), (1.0, 0.9), (0.0, 1.1)])
+def test_the_objective_weighs_its_terms(weight: float, end: float) -> None:
+    """Adam's first step is the learning rate, whichever side the gradient, 3 * weight - 1, points to."""
+    model = Torn(weight)
+    params = parameters(steps=1, learning_rate=0.1)
+    outcome = train(model, TRAINING, HELD_OUT, params, seed=0, name="torn")
+    assert model.place.item() == pytest.approx(end)
+    [row] = outcome.curve
+    assert (row["train_up"], row["train_down"], row["train_loss"]) == pytest.approx((-1, 3, 3 * weight - 1))
+    expected = (-end, 3 * end, (3 * weight - 1) * end)
+    assert (row["validation_up"], row["validation_down"], row["validation_loss"]) == pytest.approx(expected)
+    assert outcome.selected.loss == row["validation_loss"]
+
+
+# Validation
 
 
 class Known(nn.Module):
@@ -225,43 +317,75 @@ class Known(nn.Module):
         self.discrete = discrete
         self.weight = nn.Parameter(torch.zeros(()))  # says on which device the model is
 
-    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         assert not self.training
-        x, y = batch.states.unbind(-1)
+        x, y = batch["observation"].unbind(-1)
         preds = functional.one_hot(y.long(), 2) if self.discrete else torch.stack([y, 0 * y], dim=-1)
-        return {
-            "action": masked_mean(0.75 * x, batch.mask),
-            "option": masked_mean(0.25 * x, batch.mask),
-            "value": masked_mean(10 * x, batch.value_mask),
-        }, preds
+        terms = {
+            "action": LossTerm(masked_mean(0.75 * x, batch.mask), batch.mask),
+            "option": LossTerm(masked_mean(0.25 * x, batch.mask), batch.mask, 2.0),
+            "value": LossTerm(masked_mean(10 * x, batch.value_mask), batch.value_mask, 0.5),
+        }
+        return Losses(terms, preds)
 
 
-def known_steps() -> Sequences:
+def known_steps(truncated: tuple[int, ...] = ()) -> Sequences:
     """28 steps with x = 0 ... 27; the actions are ones, of which y foretells all but every seventh."""
     x = np.arange(28)
-    return sequences(np.stack([x, x % 7 != 0], axis=1), np.ones(28), [1, 9, 4, 14])
+    return sequences(np.stack([x, x % 7 != 0], axis=1), np.ones(28), [1, 9, 4, 14], truncated=truncated)
 
 
-@pytest.mark.parametrize(("chunk_length", "lead", "batch_size"), [(4, 2, 3), (4, 1, 1), (8, 4, 2), (99, 1, 99)])
-def test_judging_counts_each_step_once(chunk_length: int, lead: int, batch_size: int) -> None:
-    held = judge(Known(), SequenceDataset(known_steps(), chunk_length, batch_size, lead=lead))
-    assert held.loss == pytest.approx(13.5)
-    assert held.value == pytest.approx(135.0)
-    assert held.accuracy == pytest.approx(24 / 28)
+def dataset(held_out: Sequences, chunk_length: int, batch_size: int, burn_in: int = 1) -> SequenceDataset:
+    return SequenceDataset(held_out, chunk_length, batch_size, frozenset({"observation", "label"}), burn_in)
 
 
-def test_judging_values_counts_each_step_whose_return_is_known_once() -> None:
-    held_out = replace(known_steps(), truncated=np.arange(4) == 1)  # the episode of steps 1 to 9
-    held = judge(Known(), SequenceDataset(held_out, 4, 3, lead=2))
-    assert held.loss == pytest.approx(13.5)
-    assert held.value == pytest.approx(10 * (378 - 45) / 19)
+@pytest.mark.parametrize(("chunk_length", "burn_in", "batch_size"), [(4, 2, 3), (4, 1, 1), (8, 4, 2), (99, 1, 99)])
+def test_validation_counts_each_step_once(chunk_length: int, burn_in: int, batch_size: int) -> None:
+    metrics = validate(Known(), dataset(known_steps(), chunk_length, batch_size, burn_in))
+    assert metrics.terms == pytest.approx({"action": 0.75 * 13.5, "option": 0.25 * 13.5, "value": 135.0})
+    assert metrics.loss == pytest.approx((0.75 + 2 * 0.25) * 13.5 + 0.5 * 135.0)
+    assert metrics.accuracy == pytest.approx(24 / 28)
+
+
+def test_validating_values_counts_each_step_whose_return_is_known_once() -> None:
+    """The episode of the steps 1 to 9 ends by the clock."""
+    metrics = validate(Known(), dataset(known_steps(truncated=(1,)), 4, 3, 2))
+    assert metrics.terms["action"] == pytest.approx(0.75 * 13.5)
+    assert metrics.terms["value"] == pytest.approx(10 * (378 - 45) / 19)
+
+
+def test_where_no_return_is_known_the_value_costs_nothing() -> None:
+    assert validate(Known(), dataset(known_steps(truncated=(0, 1, 2, 3)), 4, 3)).terms["value"] == 0.0
+
+
+def test_a_model_goes_on_training_after_a_validation() -> None:
+    model = Known().train()
+    validate(model, dataset(known_steps(), 4, 3))
+    assert model.training
 
 
 def test_action_vectors_are_right_within_a_tenth_of_the_range() -> None:
+    """A model's vectors are -1 and 1 at the bounds: predicted are (0, 5), (0.25, 5), (0.5, 5) and (0.5, 5), ranges 2 and 10."""
     states = np.stack([np.zeros(4), [0.0, 0.25, 0.5, 0.5]], axis=1)
-    actions = np.array([[0.15, 0.9], [0.0, 0.0], [0.5, 1.1], [0.75, 0.0]])
-    held_out = sequences(states, actions, [4], VECTOR_SPEC)  # ranges 2 and 10
-    assert judge(Known(discrete=False), SequenceDataset(held_out, 4, 3)).accuracy == 0.25
+    actions = np.array([[0.15, 5.9], [0.0, 5.0], [0.5, 6.1], [0.75, 5.0]])
+    held_out = sequences(states, actions, [4], VECTOR_SPEC)
+    assert validate(Known(discrete=False), dataset(held_out, 4, 3)).accuracy == 0.25
+
+
+# What does not fit
+
+
+def test_chunks_longer_than_the_model_takes_are_refused() -> None:
+    model = ActionTransformer(2, 2, 16, 1, 2, 32, 8, True, context=4)
+    with refused(ParameterError, "training.chunk_length: expected at most max_seq_len = 8, got 9"):
+        train(model, TRAINING, HELD_OUT, parameters(chunk_length=9), seed=0, name="toy")
+
+
+def test_columns_that_the_sequences_do_not_have_are_refused() -> None:
+    model = tiny_policy("hierarchical", SPEC).model
+    sentence = "policies.toy.family: expected sequences with a column 'option', which it reads, got none"
+    with refused(ParameterError, sentence):
+        train(model, TRAINING, HELD_OUT, parameters(), seed=0, name="toy")
 
 
 # Numbers that are not finite
@@ -285,5 +409,6 @@ def test_held_out_states_that_are_not_numbers_end_training() -> None:
             TRAINING,
             with_states_that_are_not_numbers(HELD_OUT),
             parameters(),
-            "",
+            seed=0,
+            name="",
         )

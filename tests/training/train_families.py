@@ -14,7 +14,7 @@ import torch
 from tests.builders import CHOICES
 from tests.toys import tiny_policy
 from tests.training.test_device import CASES as FAMILY_CASES
-from tests.training.test_device import toy_sequences
+from tests.training.test_device import toy_sequences, with_dropout
 from tests.training.test_loop import parameters
 from understudy.training import distributed
 from understudy.training.loop import train
@@ -25,16 +25,16 @@ CASES = [(family, spec, 7) for family, spec in FAMILY_CASES] + [("hierarchical",
 
 def main(folder: Path) -> None:
     # Some gradients are longer than what is allowed and some are not: neither Adam nor clipping hides one of a wrong length.
-    params = parameters(steps=12, evaluate_every=4, chunk_length=16, max_grad_norm=2.0, value_weight=0.5)
+    params = parameters(steps=12, evaluate_every=4, chunk_length=16, max_grad_norm=2.0)
     results = {}
     with distributed.process_group("cpu"):
         for family, spec, batch_size in CASES:
-            model = tiny_policy(family, spec).model.train()
-            model.action_dropout = 0.5  # the perceptron has no use for it
+            model = with_dropout(tiny_policy(family, spec).model.train())
             training, held_out = toy_sequences(spec, 0), toy_sequences(spec, 1)
-            outcome = train(model, training, held_out, params.model_copy(update={"batch_size": batch_size}), "toy")
+            sized = params.model_copy(update={"batch_size": batch_size})
+            outcome = train(model, training, held_out, sized, seed=0, name="toy")
             case = f"{family} {spec.environment_id} {batch_size}"
-            results[f"{case} curve"] = np.asarray(outcome.curve)
+            results[f"{case} curve"] = np.asarray([list(row.values()) for row in outcome.curve])
             results[f"{case} weights"] = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
         np.savez(folder / f"{distributed.rank()}.npz", **results)
 

@@ -43,6 +43,8 @@ class Accuracy:
 def held_out_accuracy(model: Family, held_out: Sequences) -> Accuracy:
     """Whether the likeliest action is the demonstrated one, while those that were recorded are executed.
 
+    Agents that decide one after the other see, as at play, what those before them have decided at the same step.
+
     A model with options follows those that it chooses itself. The data's would tell it too much: they were labelled in hindsight,
     from the very actions that are to be predicted.
     """

@@ -14,6 +14,7 @@ All processes gather the same batches, so that each knows what the losses of the
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, distributed, nn
@@ -119,15 +120,25 @@ def averaged_over_processes(model: Family) -> Callable[[Batch, torch.Generator],
     if count() == 1:
         return model.losses
     # The graph is the same at every step: weights that no loss reaches, such as a token never used, are known after the first.
-    return DistributedDataParallel(_Losses(model), static_graph=True, forward_sync_buffers=False)
+    parallel = DistributedDataParallel(_Losses(model), static_graph=True, forward_sync_buffers=False)
+
+    def losses(batch: Batch, generator: torch.Generator) -> Losses:
+        means, told = parallel(batch, generator)
+        return replace(told, terms={name: replace(term, mean=means[name]) for name, term in told.terms.items()})
+
+    return losses
 
 
 class _Losses(nn.Module):
-    """A model whose forward pass is its losses: DistributedDataParallel follows forward passes alone."""
+    """A model whose forward pass is its losses: DistributedDataParallel follows forward passes alone.
+
+    Of what comes out it follows tensors in tuples and dictionaries, and leaves the rest as it is: hence the means by themselves.
+    """
 
     def __init__(self, model: Family) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
-        return self.model.losses(batch, generator)
+    def forward(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Losses]:
+        losses = self.model.losses(batch, generator)
+        return {name: term.mean for name, term in losses.terms.items()}, losses
