@@ -56,6 +56,29 @@ def test_how_options_are_used_is_told_of_those_who_have_some():
     assert summary["student"]["option_dwell"] == 2.0
 
 
+def test_how_options_are_used_is_told_of_nobody_else():
+    """Who has no options may have some recorded, and who has some may have played without them now and then."""
+    some = recording(GOOD, options=[-1, *[1] * 15])
+    without = Judged(recording(GOOD, options=[1] * 16))
+    summary = summarise(judged(without=without, sometimes=Judged(some, num_options=4)), BOOTSTRAP)
+    assert set(summary["without"]) == set(summary["sometimes"]) == POLICY_KEYS
+
+
+def test_an_option_is_held_by_an_agent():
+    """Three agents in rows side by side: two hold one option each, the third changes at every step of four."""
+    three = replace(CHOICES, num_agents=3)
+    recordings = {name: recording(values[:6], three) for name, values in (("expert", EXPERT), ("random", RANDOM))}
+    recordings["student"] = recording(GOOD[:6], three, options=[0, 1, 2, 0, 1, 3, 0, 1, 2, 0, 1, 3])
+    for each in recordings.values():
+        each.steps["step"][:] = np.repeat(np.arange(4), 3)
+    entries = {name: Judged(each, num_options=4) for name, each in recordings.items()}
+    entry = summarise(entries, BOOTSTRAP)["student"]
+    assert entry["option_usage"] == [0.333333, 0.333333, 0.166667, 0.166667]
+    assert entry["option_dwell"] == 1.0  # the median of 4, 4, 1, 1, 1, 1
+    recordings["student"].steps["option"][:] = [0, 1, 2] * 4
+    assert summarise(entries, BOOTSTRAP)["student"]["option_dwell"] == 4.0
+
+
 def test_the_references_score_one_and_zero_without_doubt():
     summary = summarise(judged(), BOOTSTRAP)
     for name, score in (("expert", 1.0), ("random", 0.0)):

@@ -34,7 +34,6 @@ class Bootstrap:
             n_resamples=self.resamples,
             confidence_level=self.confidence,
             paired=True,
-            vectorized=True,
             method="percentile",
             batch=1000,
             rng=np.random.default_rng(self.seed),
