@@ -84,3 +84,15 @@ def test_noise_meets_each_agent_with_its_chance():
         tuple(each) for environment in environments for each in environment.environment.actions
     )
     assert np.corrcoef((actions != 2).T.astype(float))[np.triu_indices(3, 1)].max() < 0.1
+
+
+def test_two_agents_are_several():
+    [episode] = play(CountingActor(), counting_agents(1, agents=2), [8])
+    assert episode.observations.tolist() == [[[8, 0, 0], [8, 0, 1]], [[8, 1, 0], [8, 1, 1]]]
+    assert episode.actions.tolist() == [[0, 0], [1, 1]]
+
+
+def test_choices_reach_the_environment_as_plain_integers():
+    [environment] = counting_agents(1)
+    play(CountingActor(), [environment], [8])
+    assert {type(action) for actions in environment.environment.actions for action in actions} == {int}
