@@ -6,7 +6,7 @@ INSTALLER ?= uv
 TORCH_BACKEND ?= cpu
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro studies stale test fuzz verify bench lint lock clean
+.PHONY: repro studies stale test fuzz verify mutants bench lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -31,6 +31,10 @@ fuzz: .venv/installed
 # A small pipeline twice, the second time by force and with another number of workers; prints each artefact's two hashes.
 verify: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.contracts.verify
+
+# Hundreds of mistakes in the numerical core, one at a time; the tests must notice. `make mutants MUTANTS="--count 0"` tries all.
+mutants: .venv/installed
+	PATH="$(BIN):$$PATH" python -m tests.mutation.run $(MUTANTS)
 
 # Ours against the peers on the finished pipeline's outputs, an hour on a quiet machine; `make bench BENCH=--quick` shows that it runs.
 bench: .venv/installed benchmarks/.venv/installed

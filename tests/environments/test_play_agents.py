@@ -104,3 +104,15 @@ def test_each_agent_is_told_of_its_own_action_and_reward(count):
             for step in range(1, episode.length):
                 expected.append(([seed, step, agent], executed[step - 1], step * (agent + 1), False))
             assert told == expected
+
+
+def test_two_agents_are_several():
+    [episode] = play(CountingActor(), counting_agents(1, agents=2), [8])
+    assert episode.observations.tolist() == [[[8, 0, 0], [8, 0, 1]], [[8, 1, 0], [8, 1, 1]]]
+    assert episode.actions.tolist() == [[0, 0], [1, 1]]
+
+
+def test_choices_reach_the_environment_as_plain_integers():
+    [environment] = counting_agents(1)
+    play(CountingActor(), [environment], [8])
+    assert {type(action) for actions in environment.environment.actions for action in actions} == {int}

@@ -62,6 +62,24 @@ def test_interval_of_a_mean_is_that_of_the_normal_distribution(confidence, quant
     assert interval.high == pytest.approx(values.mean() + half, abs=0.05 * half + 0.005)
 
 
+def test_an_interval_lies_between_percentiles_of_as_many_resamples_as_asked_for():
+    """Of skewed values, for which bootstraps with a correction give other bounds."""
+    values, generator = np.exp(draw(12)), np.random.default_rng(3)
+    means = generator.choice(values, (50_000, 12)).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    interval = Bootstrap(50_000, 0.95, 0).interval(np.mean, values)
+    assert interval.low == pytest.approx(low, rel=0.02)
+    assert interval.high == pytest.approx(high, rel=0.02)
+    sizes = []
+
+    def counted(sample: np.ndarray, axis: int = -1) -> np.ndarray:
+        sizes.append(sample.shape[0] if sample.ndim == 2 else 0)
+        return sample.mean(axis=axis)
+
+    Bootstrap(37, 0.95, 0).interval(counted, values)
+    assert sum(sizes) == 37
+
+
 def test_the_seed_decides_the_interval():
     values = draw(30)
     assert BOOTSTRAP.interval(np.mean, values[None]) == Bootstrap(1000, 0.95, 0).interval(np.mean, values[None])

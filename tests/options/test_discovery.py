@@ -1,5 +1,7 @@
 """Options are found where they are known, the same in every fit, and in odd demonstrations too."""
 
+import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from tests.builders import (
     with_columns,
 )
 from understudy.errors import DataError
+from understudy.options import discovery
 from understudy.options.discovery import find_options, step_features
 from understudy.params import OptionParams
 
@@ -165,3 +168,22 @@ def test_episodes_of_one_step_are_labelled():
 def test_fewer_steps_than_options_are_refused():
     with refused(DataError, "options: expected at least 2 steps, one an option, got 1"):
         find_options(in_random_states(CHOICES, [0], [1]), PARAMS)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_as_many_steps_as_options_are_enough_and_nothing_is_said(spec, caplog):
+    labels = np.arange(2) if spec == CHOICES else np.arange(4).reshape(2, 2) / 8
+    sequences = in_random_states(spec, labels, [2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_labels_every_step(find_options(sequences, PARAMS), sequences)
+        find_options(two_rules(spec, seed=0)[0], PARAMS.model_copy(update={"count": 4}))
+    assert caplog.records == []
+
+
+def test_sums_are_taken_in_one_thread(monkeypatch):
+    threads = []
+    monkeypatch.setattr(discovery, "threadpool_limits", lambda count: threads.append(count) or nullcontext())
+    sequences = two_rules(CHOICES, seed=0)[0]
+    find_options(sequences, PARAMS).label(sequences)
+    assert threads == [1, 1, 1]  # two fits, and the labels

@@ -43,6 +43,12 @@ def test_labels_come_back(store, labels, split):
     np.testing.assert_array_equal(labelled.states, open_sequences(store, split).states)
 
 
+def test_labels_of_wider_types_are_stored_in_their_own(tmp_path, store, labels):
+    wider = {split: (options.astype(np.int64), ends.astype(int)) for split, (options, ends) in LABELS.items()}
+    folder = written_labels(tmp_path / "wider", open_sequences(store, "train").sha256, wider)
+    assert (folder / "train.arrow").read_bytes() == (labels / "train.arrow").read_bytes()
+
+
 def test_the_same_labels_give_the_same_bytes(tmp_path, labels):
     content = json.loads((labels / "options.json").read_text())
     again = written_labels(tmp_path / "again", content["sequences"])

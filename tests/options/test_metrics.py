@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from tests.builders import CHOICES, VECTORS, in_other_units, in_random_states, with_columns
+from tests.builders import CHOICES, VECTORS, by_hand, in_other_units, in_random_states, with_columns
 from understudy.options.metrics import information_about_actions
 
 STEPS = 600
@@ -42,6 +43,67 @@ def test_an_option_that_decides_a_choice_is_worth_a_bit():
 def test_an_option_that_decides_a_vector_is_worth_the_ratio_of_deviations():
     # Two entries of log(0.5025 / 0.05) = 2.3 nats; trees of finite size reach most of it.
     assert 3.0 < information_about_actions(deciding_vectors(0), deciding_vectors(1)) < 6.0
+
+
+def flat(spec, labels, options):
+    """Steps whose states tell nothing, so that a tree has the option alone to go by."""
+    sequences = by_hand(spec, np.zeros((len(labels), 3)), labels, [len(labels)])
+    return replace(sequences, options=np.asarray(options), num_options=2)
+
+
+def test_a_vectors_information_is_by_the_variance_of_the_training_residuals():
+    """50 rounds that each take a tenth of what is left come to 1 - 0.9^50 of the way to the mean of each option."""
+    generator, options = drawn(0)
+    parts = [
+        (generator.normal([0.02, 0.0], [0.04, 0.1], (600, 2)) + np.outer(options, [0.25, 0.0])).clip(-1, 0.5),
+        generator.normal(0.1, 0.2, (600, 2)).clip(-1, 0.5),
+    ]
+    trained, judged = (flat(VECTORS, labels, options) for labels in parts)
+    targets, expected = (each.spec.inside_range(each.labels).astype(np.float64) for each in (trained, judged))
+
+    def nll(predicted: np.ndarray) -> float:
+        return (
+            sum(
+                norm.logpdf(
+                    expected[:, entry], predicted[:, entry], np.sqrt(np.var(targets - predicted, axis=0)[entry] + 1e-6)
+                ).mean()
+                for entry in range(2)
+            )
+            * -1.0
+        )
+
+    alone = np.broadcast_to(targets.mean(axis=0), (600, 2))
+    means = np.stack([targets[options == option].mean(axis=0) for option in range(2)])[options]
+    gained = nll(alone) - nll(alone + (1 - 0.9**50) * (means - alone))
+    assert abs(gained) > 0.5
+    assert information_about_actions(trained, judged) == pytest.approx(gained, rel=1e-4)
+
+
+def test_a_vector_that_never_varies_tells_nothing():
+    still = flat(VECTORS, np.zeros((600, 2)), drawn(0)[1])
+    assert information_about_actions(still, still) == 0.0
+
+
+def test_choices_are_learned_in_training_and_judged_where_they_were_held_out():
+    """One of nine to one in training, at random on held-out steps: -(log 0.9 + log 0.1) / 2 = 1.204 without the option."""
+    options = np.arange(600) % 10 == 0
+    even = np.arange(600) % 2
+    trained, judged = flat(CHOICES, options, options.astype(int)), flat(CHOICES, even, even)
+    assert information_about_actions(trained, judged) == pytest.approx(1.204, abs=0.05)
+
+
+@pytest.mark.parametrize(("count", "least", "most"), [(19, 0.0, 0.0), (20, 0.05, 0.3)])
+def test_an_action_counts_from_twenty_steps_on(count, least, most):
+    rare = (np.arange(600) < count).astype(int)
+    part = flat(CHOICES, rare, rare)
+    assert least <= information_about_actions(part, part) <= most
+
+
+def test_what_a_tree_takes_for_impossible_counts_as_next_to_impossible():
+    """Where an option never failed in 9000 steps the other action's probability is below what the float holds."""
+    rare = (np.arange(9000) < 20).astype(int)
+    judged = flat(CHOICES, np.zeros(600), np.ones(600, int))
+    assert information_about_actions(flat(CHOICES, rare, rare), judged) == pytest.approx(np.log(1e-9), abs=0.01)
 
 
 @pytest.mark.parametrize("deciding", [deciding_choices, deciding_vectors])

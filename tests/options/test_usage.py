@@ -27,6 +27,12 @@ def test_another_option_at_the_start_of_an_episode_is_no_switch():
     assert got["entropy"] == pytest.approx(0.6931471805599453)
 
 
+def test_shares_are_rounded_and_all_are_plain_numbers():
+    got = describe_usage(np.array([0, 1, 0], np.int16), np.array([1, 0, 0], bool), 2)
+    assert got["usage"] == [0.666667, 0.333333]
+    assert {type(each) for each in (*got.pop("usage"), *got.values())} == {float}
+
+
 def test_usage_leaves_its_arguments_alone():
     starts = np.array([1, 0, 0], bool)
     describe_usage(np.array([0, 1, 0], np.int16), starts, 2)

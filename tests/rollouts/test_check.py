@@ -58,6 +58,7 @@ STEPS = {
     "a gap": ({"step": {2: 3, 3: 4}}, "column step, row 2: expected steps 0, 1, ... of each episode in order"),
     "steps that do not begin at zero": ({"step": {7: 1, 8: 2}}, "column step, row 7: expected steps 0, 1, ..."),
     "another agent": ({"agent": {6: 1}}, "column agent, row 6: expected agent 0, the only one, got 1"),
+    "an option below none": ({"option": {1: -2}}, "column option, row 1: expected an option or -1 for none, got -2"),
     "a null reward": ({"reward": {6: None}}, "column reward, row 6: expected a value, got null"),
     "a null observation": ({"observation": {3: None}}, "column observation, row 3: expected a value, got null"),
     "a null in an observation": ({"observation": {3: [0.0, None, 0.0]}}, "column observation"),
@@ -135,6 +136,35 @@ def test_a_return_may_differ_by_rounding_and_no_more(tmp_path, scale, rounding, 
     change(folder / "episodes.parquet", **{"return": {2: totals[2] + sign * mistake}})
     with refused(DataError, "episodes.parquet: column return, row 2: expected the sum of the episode's rewards"):
         read_recording(folder)
+
+
+@pytest.mark.parametrize(("total", "wrong"), [(0.0, 0.5), (0.0, -2e-3), (1e4, 1e4 + 1.0)])
+def test_a_return_may_not_differ_by_more(tmp_path, total, wrong):
+    folder = recorded(tmp_path)
+    change(folder / "steps.parquet", reward={0: total, 1: 0.0, 2: 0.0, 3: 0.0})
+    change(folder / "episodes.parquet", **{"return": {0: wrong}})
+    with refused(DataError, "column return, row 0: expected the sum of the episode's rewards"):
+        read_recording(folder)
+
+
+def test_rewards_are_summed_in_double_precision(tmp_path):
+    """In float32 one is lost beside 2^26, and the sum of these were zero."""
+    folder = recorded(tmp_path)
+    change(folder / "steps.parquet", reward={0: 2.0**26, 1: 1.0, 2: -(2.0**26), 3: 0.0})
+    change(folder / "episodes.parquet", **{"return": {0: 1.0}})
+    assert read_recording(folder).episodes["return"][0] == 1.0
+
+
+def test_episodes_of_one_step_are_episodes(tmp_path):
+    folder = written_recording(tmp_path / "raw", CHOICES, random_episodes(CHOICES, [1, 2, 1]))
+    assert read_recording(folder).episodes["length"].tolist() == [1, 2, 1]
+
+
+def test_a_return_may_differ_by_rounding(tmp_path):
+    folder = recorded(tmp_path)
+    total = read_recording(folder).episodes["return"][0]
+    change(folder / "episodes.parquet", **{"return": {0: total + 1e-4}})
+    assert read_recording(folder).episodes["return"][0] == total + 1e-4
 
 
 def test_a_wide_row_is_shown_in_one_line(tmp_path):

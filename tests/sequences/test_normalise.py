@@ -1,5 +1,7 @@
 """Scales against NumPy's own mean and deviation in double precision, and against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +52,26 @@ def test_episodes_of_one_step_have_no_change():
 def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
     assert scales.state_std[1] == 1.0
     assert Task(CHOICES, (), scales).normalize_states(STATES)[:, 1].tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("value", [0.1, 1e3 / 3])
+@pytest.mark.parametrize("pieces", [(1, 2, 3, 5, 7, 11), (10, 3), (1000, 999, 7)])
+def test_a_component_that_is_constant_but_for_rounding_has_a_deviation_of_one(value, pieces):
+    """A mean of many 0.1 is another number in its last digits, and the mean of some pieces a third."""
+    sums = ScaleSums(2)
+    for count in pieces:
+        constant = np.full(count, value, np.float32)
+        sums.add(np.stack([constant, np.arange(count)], axis=1), constant, np.arange(count) == 0)
+    assert 0 < np.sqrt(sums.squares[[0, 2]] / sums.steps).max() < 1e-6 or sums.squares[0] == 0
+    got = sums.scales(replace(CHOICES, components=("x", "y")))
+    assert (got.state_std[0], got.return_std) == (1.0, 1.0)
+    assert got.difference_std[0] == 1.0
+    task = Task(replace(CHOICES, components=("x", "y")), (), got)
+    np.testing.assert_allclose(task.normalize_states(np.full((3, 2), value, np.float32))[:, 0], 0.0, atol=1e-6)
+
+
+def test_a_mean_of_one_piece_is_not_rounded_on_the_way():
+    assert measured(np.ones((1, 1)), np.array([0.1]), np.ones(1, bool)).return_mean == 0.1
 
 
 def test_a_return_that_never_changes_has_a_deviation_of_one():

@@ -31,6 +31,7 @@ def test_lengths_outside_the_row_are_refused(seq_lens: list[int], found: str) ->
 
 
 def test_causal_mask_sees_itself_and_what_came_before() -> None:
+    assert create_causal_mask(3).dtype == torch.bool
     assert create_causal_mask(3).tolist() == [[T, F, F], [T, T, F], [T, T, T]]
 
 

@@ -56,7 +56,7 @@ class LearningCurve(BaseCallback):
     num_environments: int
     bar: "tqdm[NoReturn]"
     save: Callable[[dict[str, Any]], None]
-    rows: list[tuple[int, int, float, float]] = field(default_factory=list)
+    rows: list[tuple[float, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -63,7 +63,6 @@ class Bootstrap:
             n_resamples=self.resamples,
             confidence_level=self.confidence,
             paired=True,
-            vectorized=True,
             method="percentile",
             batch=RESAMPLES_AT_ONCE,
             rng=np.random.default_rng(self.seed),

@@ -34,6 +34,7 @@ PRIOR_STEPS = 100.0
 SMALLEST_VARIANCE = 0.05
 SMALLEST_WEIGHT = 1e-4
 STAYS_AT_FIRST = 0.9
+ENOUGH_GAIN = 1.0  # a round that adds less to the log-likelihood is the last
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class OptionModel:
         """Options (N,) int16, and terminations (N,) bool: where another option begins than before, or an episode."""
         with threadpool_limits(1):
             options = self.hmm.predict(step_features(sequences), np.diff(sequences.offsets)).astype(np.int16)
-        terminations = np.concatenate([[True], options[1:] != options[:-1]])
+        terminations = np.diff(options, prepend=options[:1]) != 0
         terminations[sequences.offsets[:-1]] = True
         return options, terminations
 
@@ -91,16 +92,13 @@ class OptionHMM(BaseHMM):  # type: ignore[misc]
     """hmmlearn's extension point: a hidden Markov model with the emissions of this module."""
 
     def __init__(self, spec: EnvironmentSpec, params: OptionParams, seed: int, tendencies: np.ndarray) -> None:
-        stay = np.eye(params.count, dtype=bool)
-        self.transitions = np.where(stay, 1 - 1 / params.dwell, 1 / params.dwell / (params.count - 1))
+        self.transitions = np.where(np.eye(params.count), 1 - 1 / params.dwell, 1 / params.dwell / (params.count - 1))
         super().__init__(
             params.count,
             transmat_prior=1 + PRIOR_STEPS * self.transitions,
             n_iter=params.iterations,
-            tol=1.0,
+            tol=ENOUGH_GAIN,
             random_state=seed,
-            params="ste",
-            init_params="s",
         )
         self.state_weight = params.state_weight
         self.tendencies = tendencies
@@ -117,10 +115,8 @@ class OptionHMM(BaseHMM):  # type: ignore[misc]
         first[np.arange(len(X)), clusters] += STAYS_AT_FIRST
         self._fit_emissions(X, first)
 
-    def _get_n_fit_scalars_per_param(self) -> dict[str, int]:
-        """Free parameters, by which hmmlearn warns of too little data."""
-        count = self.n_components
-        return {"s": count - 1, "t": count * (count - 1), "e": 0}
+    def _get_n_fit_scalars_per_param(self) -> None:
+        """Nothing by which hmmlearn would warn of too little data: the priors make up for it."""
 
     def _fit_emissions(self, X: np.ndarray, posteriors: np.ndarray) -> None:
         states, actions = X[:, : -self.action_entries], X[:, -self.action_entries :]
@@ -163,7 +159,7 @@ class _LinearPolicy:
         if self.discrete_actions:
             self.always = actions[0, 0] if (actions == actions[0]).all() else None
             if self.always is None:
-                self.model.fit(states, actions[:, 0].astype(np.int64), sample_weight=weights)
+                self.model.fit(states, actions[:, 0], sample_weight=weights)
             return
         self.model.fit(states, actions, sample_weight=weights)
         squared = np.square(actions - self.model.predict(states).reshape(actions.shape))

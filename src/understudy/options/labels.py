@@ -23,8 +23,7 @@ def write_labels(
 ) -> None:
     """Write options (N,) and terminations (N,) of each split to an existing folder, and which sequences they label."""
     for split, (options, terminations) in labels.items():
-        arrays = [pa.array(options.astype(np.int16)), pa.array(terminations.astype(bool))]
-        write_arrow(folder / f"{split}.arrow", SCHEMA, arrays)
+        write_arrow(folder / f"{split}.arrow", SCHEMA, [pa.array(options), pa.array(terminations)])
     files = {f"{split}.arrow": sha256(folder / f"{split}.arrow") for split in labels}
     content: dict[str, Any] = {"num_options": num_options, "sequences": sequences_sha256, "files": files}
     write_json(folder / "options.json", content)
