@@ -7,7 +7,7 @@ TORCH_BACKEND ?= cpu
 REF ?= HEAD~1
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro studies test fuzz verify bench bench-against lint lock clean
+.PHONY: repro studies stale test fuzz verify bench bench-against lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -17,9 +17,13 @@ test: .venv/installed
 	PATH="$(BIN):$$PATH" mypy
 	PATH="$(BIN):$$PATH" python -m pytest -q
 
-# Each folder of studies/ is a pipeline of its own, with the same programs; see its README for how long it takes.
+# Each folder of studies/ is a DVC project of its own, with the same programs; see its README for how long it takes.
 studies: .venv/installed
-	PATH="$(BIN):$$PATH" dvc repro $(wildcard studies/*/dvc.yaml studies/*/*/dvc.yaml)
+	for study in $(wildcard studies/*/dvc.yaml); do (cd "$$(dirname $$study)" && PATH="$(BIN):$$PATH" dvc repro) || exit; done
+
+# A table: which module makes which stages stale.
+stale: .venv/installed
+	"$(BIN)/python" pipeline/run.py code --table
 
 # Thousands of bad inputs: none may end in another library's traceback or in a wrong result without a word.
 fuzz: .venv/installed

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from torch import nn
-
 from understudy.environments.view import ObservationView
+
 from understudy.models.action_transformer import TOKENS_PER_STEP, ActionTransformer
 from understudy.params import TrainingParams
 from understudy.sequences.dataset import SequenceDataset

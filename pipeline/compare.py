@@ -1,11 +1,15 @@
-"""Stage compare: the verdict. Writes metrics/summary.json, the plots' data and figures, and prints the table."""
+"""Stage compare: scores with intervals. Writes metrics/summary.json, the plots' data and figures, and prints the table."""
 
 from pathlib import Path
 
-from understudy.errors import DataError
-from understudy.evaluation.score import EXPERT, RANDOM, Judged, differences, summarise
+from understudy.episode import NO_OPTION
+from understudy.errors import DataError, ParameterError
+from understudy.evaluation.score import EXPERT, RANDOM, Evaluated, differences, summarise
 from understudy.evaluation.statistics import Bootstrap
-from understudy.params import Params
+from understudy.params.comparison import ComparisonParams
+from understudy.params.options import OptionParams
+from understudy.params.policies import PoliciesParams
+from understudy.params.training import TrainingParams
 from understudy.report.figures import write_figures
 from understudy.report.plots import EXPERT_COLUMNS, STUDENT_COLUMNS, read_curve, write_plots
 from understudy.report.table import describe_differences, describe_options, format_table
@@ -17,34 +21,60 @@ from understudy.utils.jsonfile import read_json, write_json
 EVALUATION, MODELS, METRICS = Path("data/evaluation"), Path("models"), Path("metrics")
 
 
-def work(params: Params) -> None:
-    judged = {name: Judged(read_recording(EVALUATION / name)) for name in (EXPERT, RANDOM)}
-    for name, policy in params.policies.items():
-        path = MODELS / name / "held_out.json"
-        held_out = read_json(path)
-        for key in ("action_accuracy", "change_accuracy"):
-            if key not in held_out:
-                raise DataError(f"{path}: expected a {key}, got none")
-        shuffled = EVALUATION / name / "shuffled"
-        judged[name] = Judged(
-            read_recording(EVALUATION / name),
-            held_out["action_accuracy"],
-            held_out["change_accuracy"],
-            read_recording(shuffled) if shuffled.exists() else None,
-            policy.model_extra.get("num_options"),
-        )
-    comparison = params.comparison
+def work(
+    comparison: ComparisonParams, options: OptionParams, policies: PoliciesParams, training: TrainingParams
+) -> None:
+    try:
+        comparison.check_policies(policies.names)
+    except ValueError as error:
+        raise ParameterError(f"params.yaml: {error}") from None
+    evaluated = {name: Evaluated([read_recording(EVALUATION / name)]) for name in (EXPERT, RANDOM)}
+    evaluated |= {name: read_evaluation(name, training.seeds, options.count) for name in policies.names}
     bootstrap = Bootstrap(comparison.resamples, comparison.confidence, comparison.seed)
-    summary, between = summarise(judged, bootstrap), differences(judged, comparison.differences, bootstrap)
-    recordings = {name: each.recording for name, each in judged.items()}
-    curves = {name: read_curve(MODELS / name / "learning_curve.csv", STUDENT_COLUMNS) for name in params.policies}
+    summary = summarise(evaluated, bootstrap, comparison.baseline)
+    between = differences(evaluated, comparison.differences, bootstrap)
+    recordings = {name: each.recordings[0] for name, each in evaluated.items()}
+    first = f"seed_{training.seeds[0]}"
+    curves = {
+        name: read_curve(MODELS / name / first / "learning_curve.csv", STUDENT_COLUMNS) for name in policies.names
+    }
     expert_curve = read_curve(MODELS / EXPERT / "learning_curve.csv", EXPERT_COLUMNS)
     with replace_folder(METRICS / "plots") as folder:
         write_plots(folder, recordings, curves)
     with replace_folder(METRICS / "figures") as folder:
         write_figures(folder, summary, recordings, curves, expert_curve)
     write_json(METRICS / "summary.json", summary | ({"differences": between} if between else {}))
-    print("\n".join([format_table(summary), *describe_options(summary), *describe_differences(between)]))
+    lines = [format_table(summary, comparison.baseline), *describe_options(summary), *describe_differences(between)]
+    print("\n".join(lines))
+
+
+def read_evaluation(name: str, seeds: list[int], num_options: int) -> Evaluated:
+    """What the stages of a policy have left, a training seed after the other."""
+    held_out = [_held_out(MODELS / name / f"seed_{seed}" / "held_out.json") for seed in seeds]
+    folders = [EVALUATION / name / f"seed_{seed}" for seed in seeds]
+    variants = sorted(folder.name for folder in folders[0].iterdir() if folder.is_dir())
+    recordings = [read_recording(folder) for folder in folders]
+    follows_options = (recordings[0].steps["option"] != NO_OPTION).any()
+    return Evaluated(
+        recordings,
+        _mean([each["action_accuracy"] for each in held_out]),
+        _mean([each["change_accuracy"] for each in held_out]),
+        {variant: [read_recording(folder / variant) for folder in folders] for variant in variants},
+        num_options if follows_options else None,
+    )
+
+
+def _held_out(path: Path) -> dict[str, float | None]:
+    content = read_json(path)
+    for key in ("action_accuracy", "change_accuracy"):
+        if key not in content:
+            raise DataError(f"{path}: expected a {key}, got none")
+    return content
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 if __name__ == "__main__":

@@ -1,60 +1,71 @@
-"""Stage evaluate_policy@NAME: a student plays on seeds that no other stage has used. Writes data/evaluation/NAME.
+"""Stage evaluate_policy@NAME-SEED: a student plays on seeds that no other stage has used. Writes data/evaluation/NAME/seed_SEED.
 
-The expert says at each step what it would have done. A student that chooses options plays once more with them shuffled.
+The expert says at each step what it would have done. A student whose family has variants of playing plays them as well, each into
+a folder below.
 """
 
 from functools import partial
 from pathlib import Path
 
-from understudy.environments.make import check_environment
-from understudy.params import Params
-from understudy.policy import load_policy, policy_hashes
-from understudy.policy_actor import load_actor, playing_device
+from understudy.environments.make import check_environment, read_spec
+from understudy.models.registry import POLICY
+from understudy.params.compute import ComputeParams
+from understudy.params.environment import EnvironmentParams
+from understudy.params.evaluation import EvaluationParams
+from understudy.params.policies import PoliciesParams
+from understudy.policies.actor import load_actor, playing_device
+from understudy.policies.build import check_play
+from understudy.policies.files import load_trained, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
-from understudy.stage import run_policy_stage
+from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_origin
 
-EXPERT = Path("models/expert")
-SOURCES = {
-    "sequences": Path("data/processed/sequences/store.json"),
-    "options": Path("data/processed/options/options.json"),
-}
+LOADS = ("expert", "scripted", POLICY)
+EXPERT, COLUMNS = Path("models/expert"), Path("data/columns")
 
 
-def work(params: Params, name: str) -> None:
-    params.policy(name)
-    student, evaluation = Path("models") / name, params.evaluation
-    policy, expert = load_policy(student), load_policy(EXPERT)
-    spec, device = expert.spec, playing_device(policy, params.compute.device)
+def work(
+    policy: str,
+    seed: int,
+    environment: EnvironmentParams,
+    policies: PoliciesParams,
+    evaluation: EvaluationParams,
+    compute: ComputeParams,
+) -> None:
+    name, block = f"{policy}/seed_{seed}", policies.named(policy)
+    check_play(block.family, block.play, f"policies.{policy}")
+    folder = Path("models") / name
+    student, expert, spec = load_trained(folder), load_trained(EXPERT), read_spec(environment.id, environment.kwargs)
+    device = playing_device(student, compute.device)
     # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
     precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)
-    check_environment(EXPERT, spec, params.environment)
-    check_environment(student, policy.spec, params.environment)
-    check_origin(student, policy.provenance, SOURCES)
-    inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(student)}
-    checkpoint = checkpoint_folder(f"evaluate_policy@{name}", [evaluation.model_dump(), precision, device.type], inputs)
-    with replace_folder(Path("data/evaluation") / name) as folder:
-        for shuffle, title, target in ((False, name, folder), (True, f"{name}, options shuffled", folder / "shuffled")):
-            if shuffle and not hasattr(policy.model, "num_options"):
-                continue
-            actor = partial(load_actor, student, shuffle_options=shuffle, precision=precision, device=device.type)
-            plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=partial(load_actor, EXPERT))
-            episodes = record(
-                plan,
+    check_environment(EXPERT, expert.task.environment, spec)
+    check_environment(folder, student.task.environment, spec)
+    check_origin(folder, student.provenance, COLUMNS / f"{policy}.json")
+    stage = f"evaluate_policy@{policy}-{seed}"
+    inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(folder)}
+    checkpoint = checkpoint_folder(stage, [evaluation.model_dump(), block.play, precision, device.type], inputs)
+    plays = {"": block.play} | {variant: block.play | dict(how) for variant, how in student.model.variants.items()}
+    with replace_folder(Path("data/evaluation") / name) as target:
+        for variant, play in plays.items():
+            actor = partial(load_actor, folder, play, precision=precision, device=device.type)
+            recording = record(
+                Plan(spec, actor, demonstrator=partial(load_actor, EXPERT)),
                 evaluation.seeds,
                 block_size=evaluation.block_size,
-                workers=params.compute.workers,
-                title=title,
-                blocks_folder=checkpoint / ("shuffled" if shuffle else "plain"),
+                workers=compute.workers,
+                title=f"{policy} {variant}".strip(),
+                blocks_folder=checkpoint / (variant or "plain"),
             )
-            target.mkdir(exist_ok=True)
-            write_recording(target, spec, name, episodes)
-    remove_checkpoints(f"evaluate_policy@{name}")
+            (target / variant).mkdir(exist_ok=True)
+            with recording as episodes:
+                write_recording(target / variant, spec, policy, episodes)
+    remove_checkpoints(stage)
 
 
 if __name__ == "__main__":
-    run_policy_stage(work, __doc__)
+    run_stage(work, __doc__)

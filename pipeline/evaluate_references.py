@@ -4,38 +4,41 @@ from functools import partial
 from pathlib import Path
 
 from understudy.demonstrators.random import RandomActor
-from understudy.environments.make import check_environment
-from understudy.params import Params
-from understudy.policy import load_policy, policy_hashes
-from understudy.policy_actor import load_actor
+from understudy.environments.make import check_environment, read_spec
+from understudy.params.compute import ComputeParams
+from understudy.params.environment import EnvironmentParams
+from understudy.params.evaluation import EvaluationParams
+from understudy.policies.actor import load_actor
+from understudy.policies.files import load_trained, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
+LOADS = ("expert", "scripted")
 EXPERT = Path("models/expert")
 
 
-def work(params: Params) -> None:
-    evaluation, spec = params.evaluation, load_policy(EXPERT).spec
-    check_environment(EXPERT, spec, params.environment)
+def work(environment: EnvironmentParams, evaluation: EvaluationParams, compute: ComputeParams) -> None:
+    spec = read_spec(environment.id, environment.kwargs)
+    check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
     expert = partial(load_actor, EXPERT)
     plans = {
-        "expert": Plan(spec.environment_id, spec.kwargs, expert),
-        "random": Plan(spec.environment_id, spec.kwargs, partial(RandomActor, spec), demonstrator=expert),
+        "expert": Plan(spec, expert),
+        "random": Plan(spec, partial(RandomActor, spec), demonstrator=expert),
     }
     checkpoint = checkpoint_folder("evaluate_references", evaluation.model_dump(), policy_hashes(EXPERT))
     for name, plan in plans.items():
-        episodes = record(
+        recording = record(
             plan,
             evaluation.seeds,
             block_size=evaluation.block_size,
-            workers=params.compute.workers,
+            workers=compute.workers,
             title=name,
             blocks_folder=checkpoint / name,
         )
-        with replace_folder(Path("data/evaluation") / name) as folder:
+        with replace_folder(Path("data/evaluation") / name) as folder, recording as episodes:
             write_recording(folder, spec, name, episodes)
     remove_checkpoints("evaluate_references")
 

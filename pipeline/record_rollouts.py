@@ -3,39 +3,38 @@
 from functools import partial
 from pathlib import Path
 
-from understudy.environments.make import check_environment
-from understudy.params import Params
-from understudy.policy import load_policy, policy_hashes
-from understudy.policy_actor import load_actor
+from understudy.environments.make import check_environment, read_spec
+from understudy.params.compute import ComputeParams
+from understudy.params.environment import EnvironmentParams
+from understudy.params.rollouts import RolloutParams
+from understudy.policies.actor import load_actor
+from understudy.policies.files import load_trained, policy_hashes
 from understudy.rollouts.parquet import write_recording
-from understudy.rollouts.record import Plan, drop_low_returns, record
+from understudy.rollouts.record import Plan, ReturnFilter, record
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
+LOADS = ("expert", "scripted")
 EXPERT = Path("models/expert")
 
 
-def work(params: Params) -> None:
-    rollouts = params.rollouts
-    spec = load_policy(EXPERT).spec
-    check_environment(EXPERT, spec, params.environment)
-    plan = Plan(spec.environment_id, spec.kwargs, partial(load_actor, EXPERT), noise=rollouts.noise)
-    episodes = record(
-        plan,
+def work(environment: EnvironmentParams, rollouts: RolloutParams, compute: ComputeParams) -> None:
+    enough, spec = ReturnFilter(rollouts.minimum_return), read_spec(environment.id, environment.kwargs)
+    check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
+    recording = record(
+        Plan(spec, partial(load_actor, EXPERT), noise=rollouts.noise),
         rollouts.seeds,
         block_size=rollouts.block_size,
-        workers=params.compute.workers,
+        workers=compute.workers,
         title="demonstrations",
         blocks_folder=checkpoint_folder("record_rollouts", rollouts.model_dump(), policy_hashes(EXPERT)),
     )
-    kept = drop_low_returns(episodes, rollouts.minimum_return)
+    with replace_folder(Path("data/raw")) as folder, recording as episodes:
+        write_recording(folder, spec, "expert", enough.keep(episodes))
     if rollouts.minimum_return is not None:
-        print(
-            f"dropped {len(episodes) - len(kept)} of {len(episodes)} episodes that returned less than {rollouts.minimum_return}"
-        )
-    with replace_folder(Path("data/raw")) as folder:
-        write_recording(folder, spec, "expert", kept)
+        dropped = enough.seen - enough.kept
+        print(f"dropped {dropped} of {enough.seen} episodes that returned less than {rollouts.minimum_return}")
     remove_checkpoints("record_rollouts")
 
 

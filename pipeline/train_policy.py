@@ -1,56 +1,62 @@
-"""Stage train_policy@NAME: a student learns from the sequences. Writes models/NAME."""
+"""Stage train_policy@NAME-SEED: a student learns from the sequences. Writes models/NAME/seed_SEED."""
 
 from pathlib import Path
 
 import torch
 
+from understudy.models.registry import POLICY, load_family
 from understudy.options.labels import with_labels
-from understudy.params import Params
-from understudy.policy import Policy, build_model, save_policy
+from understudy.params.compute import ComputeParams
+from understudy.params.policies import PoliciesParams
+from understudy.params.training import TrainingParams
+from understudy.policies.build import build_model, check_play
+from understudy.policies.files import TrainedPolicy, save_policy
+from understudy.sequences.columns import LABEL_COLUMNS
 from understudy.sequences.store import open_sequences
-from understudy.stage import run_policy_stage
+from understudy.stage import run_stage
 from understudy.training.accuracy import held_out_accuracy, write_outcome
-from understudy.training.distributed import count, first_goes_first, process_group, rank
+from understudy.training.distributed import count, process_group, rank, rank_zero_first
 from understudy.training.loop import train
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
 from understudy.utils.provenance import check_files
 
+LOADS = (POLICY,)
 SEQUENCES, OPTIONS = Path("data/processed/sequences"), Path("data/processed/options")
 
 
-def work(params: Params, name: str) -> None:
-    with process_group(params.compute.device) as device:
-        train_policy(params, name, device)
+def work(policy: str, seed: int, policies: PoliciesParams, training: TrainingParams, compute: ComputeParams) -> None:
+    with process_group(compute.device) as device:
+        train_policy(policy, seed, policies, training, device)
 
 
-def train_policy(params: Params, name: str, device: torch.device) -> None:
-    policy = params.policy(name)
+def train_policy(name: str, seed: int, policies: PoliciesParams, params: TrainingParams, device: torch.device) -> None:
+    policy, where = policies.named(name), f"policies.{name}"
+    check_play(policy.family, policy.play, where)
     check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
-    provenance, config = {"sequences": training.sha256}, policy.config(bool(training.view.hidden))
-    if policy.learns_from == "options":
+    provenance = {"sequences": training.sha256}
+    if not load_family(policy.family).reads.isdisjoint(LABEL_COLUMNS):
         check_files(OPTIONS / "options.json")
         training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
         provenance["options"] = sha256(OPTIONS / "options.json")
-    torch.manual_seed(params.training.seed)
-    model = build_model(policy.family, config, training.spec, training.normalisation, f"policies.{name}")
-    work_done = [params.training.model_dump(), policy.family, config, device.type, count()]
-    with first_goes_first():  # it deletes the checkpoints of other work
-        checkpoint = checkpoint_folder(f"train_policy@{name}", work_done, provenance)
-    outcome = train(model.to(device), training, held_out, params.training, name, checkpoint / "run.safetensors")
+    torch.manual_seed(seed)
+    model = build_model(policy.family, policy.model, training.interface, where)
+    used = [params.model_dump(exclude={"seeds"}), seed, policy.family, policy.model, device.type, count()]
+    stage = f"train_policy@{name}-{seed}"
+    with rank_zero_first():  # it deletes the checkpoints of other work
+        checkpoint = checkpoint_folder(stage, used, provenance) / "run.safetensors"
+    outcome = train(model.to(device), training, held_out, params, seed=seed, name=name, checkpoint=checkpoint)
     if rank() > 0:
         return
     accuracy = held_out_accuracy(model, held_out)
-    trained = Policy(
-        model.cpu(), policy.family, config, training.spec, training.view, training.normalisation, provenance
-    )
-    with replace_folder(Path("models") / name) as folder:
+    trained = TrainedPolicy(model.cpu(), policy.family, policy.model, training.interface, provenance)
+    with replace_folder(Path("models") / name / f"seed_{seed}") as folder:
         save_policy(trained, folder)
         write_outcome(outcome, accuracy, folder)
-    remove_checkpoints(f"train_policy@{name}")
+    remove_checkpoints(stage)
 
 
 if __name__ == "__main__":
-    run_policy_stage(work, __doc__)
+    run_stage(work, __doc__)

@@ -4,6 +4,7 @@ CHOICES, VECTORS                 -- specs of an environment with three choices, 
 SEVERAL_CHOICES, SEVERAL_VECTORS -- the same for three agents side by side
 random_episodes(spec, lengths)   -- episodes with different numbers everywhere
 written_recording, written_store -- the same on disk
+unscaled(spec)                   -- an interface that leaves states and returns as they are
 by_hand, in_random_states        -- sequences of given numbers
 with_columns(sequences, ...)     -- others in their place
 in_other_units(sequences)        -- the same action vectors, of an environment with larger ones
@@ -31,11 +32,10 @@ import pytest
 from hypothesis import settings
 from ruamel.yaml import YAML
 
-from understudy.environments.view import ObservationView
 from understudy.episode import NO_OPTION, Episode
+from understudy.interface import Interface, Scales, Task, action_scales
 from understudy.rollouts.parquet import open_recording, write_recording
 from understudy.sequences.build import write_sequences
-from understudy.sequences.normalise import Normalisation
 from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
@@ -141,8 +141,15 @@ def written_store(
     store = folder / "sequences"
     store.mkdir()
     splits = {"train": training, "validation": np.asarray(held_out)}
-    write_sequences(store, open_recording(raw), ObservationView(spec.components, hidden), splits)
+    write_sequences(store, open_recording(raw), hidden, splits)
     return store
+
+
+def unscaled(spec: EnvironmentSpec) -> Interface:
+    """An interface of one task whose states and returns keep their units; action vectors have the environment's range."""
+    middle, half_range = action_scales(spec)
+    scales = replace(Scales.identity(spec.state_dim, 0), action_middle=middle, action_half_range=half_range)
+    return Interface((Task(spec, (), scales),))
 
 
 def by_hand(
@@ -152,39 +159,41 @@ def by_hand(
     lengths: Sequence[int],
     *,
     actions: np.ndarray | None = None,
+    rewards: np.ndarray | None = None,
     returns_to_go: np.ndarray | None = None,
     truncated: Sequence[int] = (),
-    **others,
+    finals: np.ndarray | None = None,
+    interface: Interface | None = None,
 ) -> Sequences:
-    """Sequences in a file without a name whose scales change nothing; the actions are the labels; `others` replaces any field."""
+    """Sequences in a file without a name whose states are not scaled; the actions are the labels; what is not given is zero."""
     states, numbers = np.asarray(states), np.arange(len(lengths))
-    executed = np.reshape(labels if actions is None else actions, (len(states), -1))
+    interface = unscaled(spec) if interface is None else interface
+    late = np.isin(numbers, truncated)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "train.arrow"
-        episodes = {"episode": numbers, "seed": numbers, "length": lengths, "truncated": np.isin(numbers, truncated)}
-        SplitWriter(path, spec, states.shape[1], episodes).write(
-            state_action=np.concatenate([states, executed], axis=1),
+        episodes = {
+            "episode": numbers,
+            "seed": numbers,
+            "length": lengths,
+            "terminated": ~late,
+            "truncated": late,
+            "final_observation": np.zeros((len(numbers), states.shape[1])) if finals is None else finals,
+        }
+        SplitWriter(path, interface.task, episodes).write(
+            observation=states,
+            action=labels if actions is None else actions,
             label=labels,
+            reward=np.zeros(len(states)) if rewards is None else rewards,
             return_to_go=np.zeros(len(states)) if returns_to_go is None else returns_to_go,
         )
-        steps = map_split(path, spec, states.shape[1])
-    fields_of_sequences = {
-        "spec": spec,
-        "view": ObservationView(spec.components, ()),
-        "normalisation": Normalisation.none(states.shape[1]),
-        "steps": steps,
-        "offsets": steps.offsets,
-        "truncated": steps.truncated,
-        "seeds": steps.seeds,
-        "sha256": "0" * 64,
-    }
-    return Sequences(**fields_of_sequences | others)
+        steps = map_split(path, interface.task)
+    return Sequences(interface, steps, "0" * 64)
 
 
 def with_columns(sequences: Sequences, **columns: np.ndarray) -> Sequences:
-    """The same sequences with other states, labels, actions or returns_to_go."""
-    kept = {name: getattr(sequences, name) for name in ("states", "labels", "actions", "returns_to_go")}
-    other = by_hand(sequences.spec, lengths=np.diff(sequences.offsets), **kept | columns)
+    """The same sequences with other states, labels, actions, rewards or returns_to_go."""
+    kept = {name: getattr(sequences, name) for name in ("states", "labels", "actions", "rewards", "returns_to_go")}
+    other = by_hand(sequences.spec, lengths=np.diff(sequences.offsets), interface=sequences.interface, **kept | columns)
     return replace(sequences, steps=other.steps)
 
 
@@ -193,8 +202,9 @@ def in_other_units(sequences: Sequences, unit: float = 2.0**-12) -> Sequences:
     low, high = (
         tuple(bound / unit for bound in bounds) for bounds in (sequences.spec.action_low, sequences.spec.action_high)
     )
-    stretched = replace(sequences, spec=replace(sequences.spec, action_low=low, action_high=high))
-    return with_columns(stretched, labels=sequences.labels / unit, actions=sequences.actions / unit)
+    stretched = unscaled(replace(sequences.spec, action_low=low, action_high=high))
+    scaled = replace(sequences, interface=stretched)
+    return with_columns(scaled, labels=sequences.labels / unit, actions=sequences.actions / unit)
 
 
 def in_random_states(spec: EnvironmentSpec, labels: np.ndarray, lengths: Sequence[int], seed: int = 0) -> Sequences:

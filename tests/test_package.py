@@ -10,7 +10,7 @@ import understudy
 from tests.builders import printed_by
 from tests.toys import ROOT
 
-WITHOUT_TORCH = ["build_sequences", "label_options", "compare"]
+WITHOUT_TORCH = ["code", "build_sequences", "label_options", "compare", "select_columns"]
 WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy"]
 
 IMPORT = """
@@ -78,4 +78,4 @@ def test_only_the_training_of_the_expert_imports_stable_baselines3():
 
 def test_every_stage_program_is_looked_at():
     programs = {path.stem for path in (ROOT / "pipeline").glob("*.py")}
-    assert programs == {*WITHOUT_TORCH, *WITH_TORCH, "train_expert"}
+    assert programs == {*WITHOUT_TORCH, *WITH_TORCH, "train_expert", "run"}

@@ -40,10 +40,6 @@ def test_vectors_agree_within_a_tenth_of_the_range_in_every_entry():
     assert VECTORS.agree(actions, others).tolist() == [True, True, False, False, True]
 
 
-def test_vectors_are_from_minus_one_to_one_inside_their_range():
-    assert VECTORS.inside_range(np.array([[-1.0, 0.5], [0.5, -0.75]])).tolist() == [[-1.0, 1.0], [0.5, 0.0]]
-
-
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_spec_survives_json(spec):
     assert EnvironmentSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec

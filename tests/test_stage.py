@@ -9,8 +9,9 @@ import pytest
 
 from tests.toys import ROOT
 from understudy.errors import DataError, ParameterError
-from understudy.params import Params
-from understudy.stage import run_policy_stage, run_stage
+from understudy.params.compute import ComputeParams
+from understudy.params.training import TrainingParams
+from understudy.stage import run_stage
 
 PROGRAM = """
 import errno, os, signal, time
@@ -39,7 +40,7 @@ WORK = {
     "bug": lambda: fail(ValueError("a bug")),
     "interrupted": interrupted,
 }
-run_stage(lambda params: WORK[os.environ["WORK"]](), "A toy.")
+run_stage(lambda: WORK[os.environ["WORK"]](), "A toy.")
 """
 
 
@@ -118,7 +119,7 @@ def leave(capsys, monkeypatch, tmp_path):
     return run
 
 
-def never(params: Params) -> None:
+def never(compute: ComputeParams) -> None:
     raise AssertionError("work began with parameters that are wrong")
 
 
@@ -132,29 +133,68 @@ def test_wrong_parameters_are_told_before_the_work(leave):
     assert leave(never, "[environment, expert]") == (2, line)
 
 
+def test_a_section_that_the_work_needs_is_validated(leave):
+    line = "stage: params.yaml: compute.workers: expected greater than or equal to 1, got 0\n"
+    assert leave(never, "compute: {device: cpu, workers: 0}") == (2, line)
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(ParameterError("no"), 2), (DataError("no"), 1), (KeyboardInterrupt(), 130)]
 )
 def test_every_kind_of_failure_has_its_code(leave, error, code):
-    def fail(params: Params) -> None:
+    def fail(compute: ComputeParams) -> None:
         raise error
 
     assert leave(fail, (ROOT / "params.yaml").read_text())[0] == code
 
 
-def test_the_work_gets_the_parameters_and_the_policy_of_the_command_line(monkeypatch):
+def test_of_processes_that_train_together_the_first_one_speaks(leave, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert leave(never, "[]") == (2, "")
+
+
+def test_the_work_gets_what_its_arguments_name(monkeypatch, tmp_path):
+    """Sections by their names, the policy and the seed from the command line; sections that it does not name may be anything."""
     received = []
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["train_policy.py", "--policy", "mlp"])
-    run_policy_stage(lambda *arguments: received.extend(arguments), "Train a policy.")
-    assert isinstance(received[0], Params)
-    assert received[1] == "mlp"
+
+    def work(policy: str, compute: ComputeParams, seed: int) -> None:
+        received.extend([policy, compute, seed])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train_policy.py", "--seed", "3", "--policy", "mlp"])
+    Path("params.yaml").write_text("compute: {device: cpu, workers: 4}\ntraining: nonsense\n")
+    run_stage(work, "Train a policy.")
+    assert received == ["mlp", ComputeParams(device="cpu", workers=4), 3]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--policy"], ["mlp"], ["--policy", "mlp", "more"], ["--colour", "red"]])
+def of_a_policy(policy: str, seed: int, training: TrainingParams) -> None:
+    raise AssertionError("work began on a command line that is wrong")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--policy", "mlp"],
+        ["--seed", "0"],
+        ["--policy", "--seed", "0"],
+        ["mlp", "0"],
+        ["--policy", "mlp", "--seed", "first"],
+        ["--policy", "mlp", "--seed", "0", "more"],
+        ["--policy", "mlp", "--seed", "0", "--colour", "red"],
+    ],
+)
 def test_another_command_line_is_a_parameter_error(monkeypatch, capsys, arguments):
     monkeypatch.setattr(sys, "argv", ["train_policy.py", *arguments])
     with pytest.raises(SystemExit) as left:
-        run_policy_stage(lambda params, name: None, "Train a policy.")
+        run_stage(of_a_policy, "Train a policy.")
     assert left.value.code == 2
     assert "train_policy.py: error: " in capsys.readouterr().err
+
+
+def test_a_stage_without_a_policy_takes_none(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--policy", "mlp"])
+    with pytest.raises(SystemExit) as left:
+        run_stage(never, "Compare.")
+    assert left.value.code == 2
+    assert "compare.py: error: " in capsys.readouterr().err

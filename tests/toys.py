@@ -17,12 +17,13 @@ import torch
 from gymnasium import spaces
 
 from understudy.environments.parallel import ParallelEnvironment
-from understudy.environments.view import ObservationView
+from understudy.interface import Interface, Scales, Task, action_scales
 from understudy.models.hierarchical import HierarchicalTransformer
-from understudy.policy import Policy, build_model
+from understudy.policies.build import build_model
+from understudy.policies.files import TrainedPolicy
 from understudy.rollouts.parquet import Recording
-from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
+from understudy.step import Decision, Step
 
 ROOT = Path(__file__).parents[1]
 NUM_ACTIONS = 5
@@ -64,7 +65,7 @@ class CountingAgents:
     """Agents of PettingZoo's parallel API, who observe [seed, steps taken, own number] and are paid step * (number + 1).
 
     An episode has 2 + seed % 4 steps. `leaving` is one who goes after the first of them, None for nobody; `kinds` are the
-    agents' observation sizes. `actions` notes what was asked.
+    agents' observation sizes. `actions` notes what was asked, `closed` whether it was closed.
     """
 
     def __init__(self, agents: int = 3, *, leaving: int | None = None, kinds: Sequence[int] = (3, 3, 3)) -> None:
@@ -73,6 +74,10 @@ class CountingAgents:
         self.sizes, self.leaving = kinds, leaving
         self.spaces = {agent: spaces.Discrete(NUM_ACTIONS) for agent in self.possible_agents}
         self.actions: list[list[int]] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def observation_space(self, agent: str) -> spaces.Box:
         return spaces.Box(-np.inf, np.inf, (self.sizes[self.numbers[agent]],), np.float32)
@@ -106,11 +111,12 @@ def counting_agents(count: int, agents: int = 3, **options) -> list[ParallelEnvi
 class CountingActor:
     """Acts by the number of steps since a row's reset, modulo 5; its option is the row's seed.
 
-    `batches` notes the number of rows of each call.
+    `batches` notes the number of rows of each call, `steps` what they were told.
     """
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.steps: list[Step] = []
 
     def start(self, num_rows: int) -> None:
         self.counts = np.full(num_rows, -1000)
@@ -122,14 +128,12 @@ class CountingActor:
     def keep(self, rows: np.ndarray) -> None:
         self.counts, self.seeds = self.counts[rows], self.seeds[rows]
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        self.batches.append(len(observations))
+    def act(self, step: Step[np.ndarray]) -> Decision[np.ndarray]:
+        self.batches.append(len(step.observation))
+        self.steps.append(step)
         actions = self.counts % NUM_ACTIONS
         self.counts = self.counts + 1
-        return actions
-
-    def options(self) -> np.ndarray:
-        return self.seeds.astype(np.int16)
+        return Decision(actions, self.seeds.copy())
 
 
 class ConstantActor:
@@ -144,11 +148,8 @@ class ConstantActor:
 
     def keep(self, rows: np.ndarray) -> None: ...
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        return np.stack([self.action] * len(observations))
-
-    def options(self) -> None:
-        return None
+    def act(self, step: Step[np.ndarray]) -> Decision[np.ndarray]:
+        return Decision(np.stack([self.action] * len(step.observation)))
 
 
 CHOICES = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 4, None, None, 100.0)
@@ -203,23 +204,28 @@ TRANSFORMER = {
 CONFIGS = {
     "mlp": {"hidden_dim": 16, "num_layers": 2},
     "action_transformer": TRANSFORMER,
-    "hierarchical": TRANSFORMER | {"num_options": 3},
+    "hierarchical": TRANSFORMER,
     "multi_agent": TRANSFORMER | {"max_num_agents": 4},
     "expert": {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False},
 }
 
 
-def tiny_policy(family: str, spec: EnvironmentSpec, hidden: tuple[str, ...] = (), seed: int = 0) -> Policy:
+def tiny_interface(spec: EnvironmentSpec, hidden: tuple[str, ...] = (), num_options: int | None = None) -> Interface:
+    """Scales that change every number; action vectors have the environment's range."""
+    count, (middle, half_range) = len(spec.components) - len(hidden), action_scales(spec)
+    scales = Scales((0.25,) * count, (0.5,) * count, (2.0,) * count, middle, half_range, 3.0, 4.0)
+    return Interface((Task(spec, hidden, scales, num_options),))
+
+
+def tiny_policy(family: str, spec: EnvironmentSpec, hidden: tuple[str, ...] = (), seed: int = 0) -> TrainedPolicy:
     """An untrained policy with weights large enough that its actions depend on the observation and on the past."""
-    view = ObservationView(spec.components, hidden)
-    count = len(view.visible)
-    normalisation = Normalisation((0.25,) * count, (0.5,) * count, (2.0,) * count, 3.0, 4.0)
+    interface = tiny_interface(spec, hidden, num_options=3 if family == "hierarchical" else None)
     torch.manual_seed(seed)
-    model = build_model(family, CONFIGS[family], spec, normalisation, family)
+    model = build_model(family, CONFIGS[family], interface, family)
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim > 1:
                 weights.add_(torch.randn_like(weights), alpha=0.4)
         if isinstance(model, HierarchicalTransformer):
             model.termination_head.bias.fill_(-2.0)
-    return Policy(model.eval(), family, CONFIGS[family], spec, view, normalisation, {"sequences": "0" * 64})
+    return TrainedPolicy(model.eval(), family, CONFIGS[family], interface, {"sequences": "0" * 64})

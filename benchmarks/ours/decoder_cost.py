@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from understudy.policy import Policy, build_model, load_policy, save_policy
+from understudy.policy_actor import load_actor
 
 from benchmarks.formats import native_formats
 from benchmarks.ours.decoder_playing import work_per_step
-from understudy.policy import Policy, build_model, load_policy, save_policy
-from understudy.policy_actor import load_actor
 
 WARM_UP = 10
 PRECISION = native_formats()[-1]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from understudy.policy_actor import PolicyActor, load_actor
 
 from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.episode import Episode
-from understudy.policy_actor import PolicyActor, load_actor
 
 FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from understudy.policy import build_model
 
 from understudy.params import load_params
-from understudy.policy import build_model
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import open_sequences

@@ -7,13 +7,13 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from understudy.environments.view import ObservationView
+from understudy.policy import Policy, build_model
+from understudy.policy_actor import PolicyActor
 
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
-from understudy.environments.view import ObservationView
 from understudy.params import load_params
-from understudy.policy import Policy, build_model
-from understudy.policy_actor import PolicyActor
 from understudy.sequences.normalise import Normalisation
 from understudy.spec import EnvironmentSpec
 

@@ -10,9 +10,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks.formats import native_formats
 from understudy.policy import load_policy
 from understudy.policy_actor import load_actor
+
+from benchmarks.formats import native_formats
 from understudy.rollouts.record import Plan, record
 
 DECODER, EXPERT, FIRST_SEED = Path("models/decoder"), Path("models/expert"), 3_200_000
@@ -28,10 +29,10 @@ def main() -> None:
     given = parser.parse_args()
     spec = load_policy(DECODER).spec
     actor, expert = partial(load_actor, DECODER, precision=PRECISION), partial(load_actor, EXPERT)
-    plan = Plan(spec.environment_id, spec.kwargs, actor, demonstrator=expert if given.work == "evaluating" else None)
+    plan = Plan(spec, actor, demonstrator=expert if given.work == "evaluating" else None)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        episodes = record(
+        recording = record(
             plan,
             range(FIRST_SEED, FIRST_SEED + given.episodes),
             block_size=given.block_size,
@@ -39,8 +40,10 @@ def main() -> None:
             title=f"{given.workers} workers",
             blocks_folder=Path(folder),
         )
+        with recording as episodes:
+            steps = sum(episode.length for episode in episodes)
         seconds = time.perf_counter() - begun
-    print(json.dumps({"steps_per_second": sum(episode.length for episode in episodes) / seconds}))
+    print(json.dumps({"steps_per_second": steps / seconds}))
 
 
 if __name__ == "__main__":

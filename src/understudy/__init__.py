@@ -14,7 +14,7 @@ __all__ = ["__version__", "load_policy"]
 def __getattr__(name: str) -> object:
     """Load a public name when it is first asked for, so that stages which need no torch never import it."""
     if name == "load_policy":
-        return importlib.import_module("understudy.policy").load_policy
+        return importlib.import_module("understudy.policies.predict").load_policy
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("understudy")
     raise AttributeError(f"module 'understudy' has no attribute {name!r}")

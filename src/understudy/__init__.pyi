@@ -1,4 +1,4 @@
-from understudy.policy import load_policy as load_policy
+from understudy.policies.predict import load_policy as load_policy
 
 __all__ = ["__version__", "load_policy"]
 __version__: str

@@ -91,11 +91,6 @@ class EnvironmentSpec:
         span = np.asarray(self.action_high) - np.asarray(self.action_low)
         return (np.abs(actions - others) <= AGREEMENT * span).all(axis=-1)
 
-    def inside_range(self, actions: np.ndarray) -> np.ndarray:
-        """Action vectors (..., A) with -1 for an entry's lower and 1 for its upper bound, float64."""
-        low, high = np.asarray(self.action_low, np.float64), np.asarray(self.action_high, np.float64)
-        return (actions - (low + high) / 2) / ((high - low) / 2)
-
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values; `num_agents` where there are several, so that files of one agent stay as they were."""
         fields = asdict(self)

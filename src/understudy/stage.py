@@ -1,39 +1,45 @@
-"""What every stage program does around its one call: read params.yaml, and turn failures into one sentence and an exit code."""
+"""What every stage program does around its one call: read its sections of params.yaml, turn failures into a sentence and a code.
+
+run_stage(work, description) -- calls `work`, whose arguments say what it needs
+"""
 
 import argparse
 import errno
+import inspect
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from understudy.errors import DataError, ParameterError
-from understudy.params import Params, load_params
+from understudy.params.load import load_sections
 
 EXIT_DATA, EXIT_PARAMETERS, EXIT_INTERRUPTED = 1, 2, 130
+ARGUMENTS = {
+    "policy": {"type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
+    "seed": {"type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
+}
 
 
-def run_stage(work: Callable[[Params], None], description: str) -> None:
-    """Call `work` with the validated parameters of the current folder, then exit.
+def run_stage(work: Callable[..., None], description: str | None) -> None:
+    """Call `work` with what its arguments name, then exit.
+
+    `policy` and `seed` are taken from the command line; any other argument is the section of that name in the params.yaml of the
+    current folder, validated as its annotation says.
 
     Exit codes: 0 done, 1 bad data or a full disk, 2 bad parameters, 130 interrupted. The message goes to standard error.
     """
-    argparse.ArgumentParser(description=description).parse_args()
-    _run(work)
-
-
-def run_policy_stage(work: Callable[[Params, str], None], description: str) -> None:
-    """As `run_stage`, for a stage that works on one policy: `work` also gets its name, from `--policy NAME`."""
+    sections = dict(inspect.get_annotations(work))
+    sections.pop("return", None)
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--policy", required=True, metavar="NAME", help="a block under `policies:` in params.yaml")
-    name = parser.parse_args().policy
-    _run(lambda params: work(params, name))
-
-
-def _run(work: Callable[[Params], None]) -> None:
+    for name in [name for name in ARGUMENTS if name in sections]:
+        del sections[name]
+        parser.add_argument(f"--{name}", required=True, **ARGUMENTS[name])
+    given = vars(parser.parse_args())
     name = Path(sys.argv[0]).stem
     try:
-        work(load_params(Path("params.yaml")))
+        work(**given, **load_sections(Path("params.yaml"), sections))
     except ParameterError as error:
         _leave(name, str(error), EXIT_PARAMETERS)
     except DataError as error:
@@ -46,7 +52,7 @@ def _run(work: Callable[[Params], None]) -> None:
         _leave(name, "interrupted; run the same command again", EXIT_INTERRUPTED)
 
 
-def _leave(name: str, message: str, code: int) -> None:
+def _leave(name: str, message: str, code: int) -> NoReturn:
     if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts the first one speaks
         print(f"{name}: {message}", file=sys.stderr)
     sys.exit(code)

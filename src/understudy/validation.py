@@ -1,18 +1,16 @@
 """What pydantic complains of, as one sentence.
 
-describe(error, model, open_section) -- `key: expected ..., got ...`
+describe(error, model) -- `key: expected ..., got ...`
 """
 
 import difflib
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 
-def describe(error: ValidationError, model: type[BaseModel], open_section: type[BaseModel]) -> str:
-    """The first complaint of pydantic as `key: expected ..., got ...`; `model` supplies the names of the keys that exist.
-
-    `open_section` is the model of sections under names of the user's own choice.
-    """
+def describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint of pydantic as `key: expected ..., got ...`; `model` supplies the names of the keys that exist."""
     errors = error.errors(include_url=False)
     # A misspelt key is an unknown one and a missing one; the unknown one is what to look at.
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
@@ -20,9 +18,9 @@ def describe(error: ValidationError, model: type[BaseModel], open_section: type[
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     if first["type"] == "extra_forbidden":
-        known = _keys_at(model, first["loc"][:-1], open_section)
+        known = _keys_at(model, first["loc"][:-1])
         close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        return f"{key}: expected one of the keys {', '.join(known)}, got an unknown one" + (
+        return f"{key}: expected one of the keys {', '.join(known) or 'none'}, got an unknown one" + (
             f"; did you mean {close[0]}?" if close else ""
         )
     if first["type"] == "missing":
@@ -43,10 +41,22 @@ def printable(part: object) -> str:
     return str(part) if str(part).isprintable() else repr(part)
 
 
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...], open_section: type[BaseModel]) -> list[str]:
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at a place, whose models lie below the types of the fields on the way there."""
     for part in location:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return sorted(open_section.model_fields)
-        model = annotation
+        if str(part) in model.model_fields:
+            below = _model_in(model.model_fields[str(part)].annotation)
+        else:  # a name of the user's own choice
+            below = _model_in(model.model_fields["root"].annotation) if "root" in model.model_fields else None
+        if below is None:
+            break
+        model = below
     return sorted(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The first pydantic model that a type names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in found if model is not None), None)

@@ -17,7 +17,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from understudy.errors import DataError, ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
@@ -45,10 +45,10 @@ Run = list[dict[str, Any]]
 def read_run(folder: Path) -> Run:
     """One row a policy: what params.yaml says of it and what summary.json does; the expert first, then the students."""
     params, summary = load_params(folder / "params.yaml"), read_json(folder / "metrics" / "summary.json")
-    missing = [name for name in ("expert", *params.policies) if name not in summary]
+    missing = [name for name in ("expert", *params.policies.names) if name not in summary]
     if missing:
         raise DataError(f"{folder / 'metrics/summary.json'}: expected an entry {missing[0]}, got none")
-    settings = {"expert": {}} | {name: policy.model_extra for name, policy in params.policies.items()}
+    settings = {"expert": {}} | {name: policy.model for name, policy in params.policies.items()}
     return [{"name": name} | setting | summary[name] for name, setting in settings.items()]
 
 

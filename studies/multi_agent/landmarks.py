@@ -1,6 +1,6 @@
 """How often each agent has a landmark of its own at the last step: prints a line for each policy that played in this study.
 
-PYTHONPATH=../../src python landmarks.py
+python ../../pipeline/run.py landmarks.py
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import DataError, ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.rollouts.parquet import Recording, read_recording
 
 
@@ -27,8 +27,12 @@ def shared_out(recording: Recording) -> float:
 
 
 def main() -> None:
-    for name in ("expert", *load_params(Path("params.yaml")).policies):
-        print(f"{name:12} {100 * shared_out(read_recording(Path('data/evaluation') / name)):5.1f} %")
+    params = load_params(Path("params.yaml"))
+    for name in (
+        "expert",
+        *(f"{name}/seed_{seed}" for name in params.policies.names for seed in params.training.seeds),
+    ):
+        print(f"{name:20} {100 * shared_out(read_recording(Path('data/evaluation') / name)):5.1f} %")
 
 
 if __name__ == "__main__":

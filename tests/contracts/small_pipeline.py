@@ -32,15 +32,15 @@ SMALL = {
     "training.batch_size": 4,
     "training.chunk_length": 16,
     "training.evaluate_every": 3,
-    "policies.decoder.embed_dim": 16,
-    "policies.decoder.num_layers": 1,
-    "policies.decoder.num_heads": 2,
-    "policies.decoder.hidden_dim": 32,
-    "policies.hierarchical.embed_dim": 16,
-    "policies.hierarchical.num_layers": 1,
-    "policies.hierarchical.num_heads": 2,
-    "policies.hierarchical.hidden_dim": 32,
-    "policies.hierarchical.num_options": 2,
+    "policies.decoder.model.embed_dim": 16,
+    "policies.decoder.model.num_layers": 1,
+    "policies.decoder.model.num_heads": 2,
+    "policies.decoder.model.hidden_dim": 32,
+    "policies.hierarchical.model.embed_dim": 16,
+    "policies.hierarchical.model.num_layers": 1,
+    "policies.hierarchical.model.num_heads": 2,
+    "policies.hierarchical.model.hidden_dim": 32,
+    "policies.hierarchical.model.num_options": 2,
     "evaluation.episodes": 6,
     "evaluation.block_size": 3,
     "comparison.resamples": 100,
@@ -74,6 +74,20 @@ def copy_project(target):
     run(target, "git", "config", "user.email", "test@example.com")
     run(target, "git", "config", "user.name", "test")
     commit(target, "Small project")
+
+
+def copy_study(target, name, policies):
+    """Copy a study into such a project, with the project's own small parameters and these policies of theirs alone; commit it."""
+    source, folder = ROOT / "studies" / name, target / "studies" / name
+    results = shutil.ignore_patterns("data", "models", "metrics", "dvc.lock", "tmp", "cache", ".checkpoints")
+    shutil.copytree(source, folder, ignore=results)
+    shutil.copy(ROOT / "studies" / ".gitignore", target / "studies")
+    yaml = YAML()
+    params = yaml.load(target / "params.yaml")
+    params["policies"] = {name: params["policies"][name] for name in policies}
+    yaml.dump(params, folder / "params.yaml")
+    commit(target, name)
+    return folder
 
 
 def commit(folder, message):

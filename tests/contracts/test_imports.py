@@ -1,45 +1,63 @@
-"""Imports run one way, `__init__` files are docstrings, and dvc.yaml's code dependencies are exactly what each stage imports."""
+"""Imports run one way, `__init__` files are docstrings, nothing is imported behind the back of the `code` stage, and no stage's
+closure holds what another kind of stage alone needs."""
 
 import ast
+import shutil
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.imports import ROOT, SOURCE, closure, direct_imports
+from tests.imports import ROOT, SOURCE
+from understudy.code.closure import BY_NAME, SourceTree, constant, parse
+from understudy.code.stages import describe_stages, loads, stage_names
+from understudy.models.registry import family_names
 
 PACKAGE = SOURCE / "understudy"
-BOTTOM = {"errors", "validation", "params", "spec", "episode", "utils"}
+TREE = SourceTree(SOURCE)
+BOTTOM = {"errors", "validation", "params", "spec", "episode", "step", "interface", "utils"}
 ALLOWED = {
     "errors": set(),
     "spec": set(),
     "episode": set(),
+    "step": set(),
     "validation": set(),
-    "params": {"errors", "validation"},
+    "interface": {"errors", "spec"},
+    "params": {"errors", "models.registry", "validation"},
     "utils": {"errors"},
     "stage": BOTTOM,
+    "code": {"errors", "models.registry", "utils"},
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
-    "sequences": BOTTOM | {"environments", "rollouts"},
-    "nn": {"utils.masking"},
+    "sequences": BOTTOM | {"rollouts"},
+    "nn": {"step", "utils.masking"},
     "losses": set(),
-    "models": {"nn", "losses", "sequences.batch", "spec", "utils"},
-    "policy": BOTTOM | {"environments", "nn", "sequences"},
-    "policy_actor": BOTTOM | {"policy"},
-    "demonstrators": BOTTOM | {"environments", "nn", "sequences", "policy"},
+    "models": {"nn", "losses", "sequences.batch", "step"},
+    "policies": BOTTOM | {"models.registry"},
+    "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},
-    "training": BOTTOM | {"nn.cache", "sequences"},
+    "training": BOTTOM | {"models.family", "nn.heads", "sequences"},
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"rollouts"},
 }
-STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-POLICIES = YAML(typ="safe").load((ROOT / "params.yaml").read_text())["policies"]
-# Stages that load a policy import its family's file by name; the expert's is one of two.
-FAMILIES = {
-    "train_expert": {"expert", "scripted"},
-    "record_rollouts": {"expert", "scripted"},
-    "evaluate_references": {"expert", "scripted"},
-    "train_policy": {"${item.family}"},
-    "evaluate_policy": {"${item.family}", "expert", "scripted"},
+# Functions that import or run a file which no import statement names, and the files that may call them.
+DYNAMIC = {"import_module", "__import__", "exec", "run_path", "run_module", "spec_from_file_location"}
+MAY_IMPORT_BY_NAME = {
+    "pipeline/run.py",  # the stage's program, which heads its own description
+    "src/understudy/__init__.py",  # `understudy.load_policy`, for people; no stage asks for it
+    "src/understudy/models/registry.py",  # families, which LOADS names
+}
+DESCRIBED = describe_stages(ROOT, {family: family for family in family_names()})
+# Modules that one kind of stage alone needs, and the stages that may have them.
+ALONE = {
+    "understudy.code.": set(),
+    "understudy.demonstrators.fast_ppo": {"train_expert"},
+    "understudy.demonstrators.sb3": {"train_expert"},
+    "understudy.environments.play": {"record_rollouts", "evaluate_references", "evaluate_policy"},
+    "understudy.evaluation.": {"compare"},
+    "understudy.options.discovery": {"label_options"},
+    "understudy.report.": {"compare"},
+    "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
+    "understudy.sequences.build": {"build_sequences"},
+    "understudy.training.": {"train_policy"},
 }
 
 
@@ -54,23 +72,23 @@ def modules():
 
 @pytest.mark.parametrize("file", modules(), ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_a_module_imports_only_what_lies_below_it(file):
-    for imported in direct_imports(file):
+    for module in TREE.direct_imports(file).modules:
+        imported = TREE.module_file(module)
         if imported.name == "__init__.py" or part(imported) == part(file):
             continue
-        dotted = ".".join(imported.relative_to(PACKAGE).with_suffix("").parts)
+        dotted = module.removeprefix("understudy.")
         allowed = ALLOWED[part(file)]
         assert part(imported) in allowed or dotted in allowed, f"{file} must not import {dotted}"
 
 
 def test_nothing_imports_the_pipeline():
-    for file in modules():
-        assert "pipeline" not in {node.split(".")[0] for node in imported_names(file)}
+    assert [file for file in modules() if "pipeline" in TREE.direct_imports(file).packages] == []
 
 
 def test_only_the_expert_imports_stable_baselines3():
-    users = [file for file in modules() if any(name.startswith("stable_baselines3") for name in imported_names(file))]
-    assert sorted(users) == [PACKAGE / "demonstrators" / name for name in ("fast_ppo.py", "sb3.py")]
-    [user] = [file for file in modules() if "understudy.demonstrators.fast_ppo" in imported_names(file)]
+    users = [file for file in modules() if "stable_baselines3" in TREE.direct_imports(file).packages]
+    assert sorted(users) == [PACKAGE / "demonstrators" / name for name in ("fast_ppo.py", "ppo_options.py", "sb3.py")]
+    [user] = [f for f in modules() if "understudy.demonstrators.fast_ppo" in TREE.direct_imports(f).modules]
     assert user == PACKAGE / "demonstrators" / "sb3.py"
 
 
@@ -81,50 +99,50 @@ def test_a_package_holds_nothing_but_its_docstring(file):
     assert isinstance(body[0], ast.Expr)
 
 
-def imported_names(file):
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module)
-    return names
+def imports_by_name(root):
+    """Files that import by a name that no walk can read, and say nothing of it."""
+    found = []
+    for file in sorted([*(root / "src").rglob("*.py"), *(root / "pipeline").glob("*.py")]):
+        tree = parse(file)
+        calls = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        name = str(file.relative_to(root))
+        if calls & DYNAMIC and name not in MAY_IMPORT_BY_NAME and constant(tree, BY_NAME) is None:
+            found.append(name)
+    return found
 
 
-def imports_of(name, family):
-    """Files that a stage imports when it works with policies of this family."""
-    found = closure(ROOT / "pipeline" / f"{name}.py")
-    for loaded in FAMILIES.get(name, ()):
-        found |= closure(PACKAGE / "models" / f"{loaded.replace('${item.family}', family)}.py")
-    return {file for file in found if file.name != "__init__.py"}
+def test_nothing_is_imported_by_name_but_what_is_registered():
+    assert imports_by_name(ROOT) == []
 
 
-def code_dependencies(name, family):
-    """The files and the folders of code that dvc.yaml lists for a stage."""
-    stage = STAGES[name].get("do", STAGES[name])
-    paths = [path.replace("${item.family}", family) for path in stage["deps"] if path.startswith(("src/", "pipeline/"))]
-    return {ROOT / path for path in paths if path.endswith(".py")}, {
-        ROOT / path for path in paths if path[-3:] != ".py"
-    }
+@pytest.mark.parametrize("call", ["importlib.import_module(name)", "__import__(name)", "runpy.run_module(name)"])
+def test_a_module_imported_lazily_and_not_registered_is_found(tmp_path, call):
+    for name in ("src", "pipeline"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "src/understudy/training/loop.py").open("a") as module:
+        module.write(f"\n\ndef _plugin(name):\n    return {call}\n")
+    assert imports_by_name(tmp_path) == ["src/understudy/training/loop.py"]
 
 
-def is_covered(file, files, folders):
-    return file in files or any(folder in file.parents for folder in folders)
+@pytest.mark.parametrize("stage", stage_names(ROOT))
+def test_every_program_says_which_families_it_loads(stage):
+    """`loads` refuses a program from which `load_family` can be reached and which does not say it."""
+    families = [*family_names(), "expert", "scripted", "POLICY", "EVERY_POLICY"]
+    assert set(loads(ROOT / "pipeline" / f"{stage}.py", TREE)) <= set(families)
 
 
-@pytest.mark.parametrize("family", sorted({policy["family"] for policy in POLICIES.values()}))
-@pytest.mark.parametrize("name", STAGES)
-def test_dependencies_cover_everything_a_stage_imports(name, family):
-    files, folders = code_dependencies(name, family)
-    uncovered = {file for file in imports_of(name, family) if not is_covered(file, files, folders)}
-    assert not uncovered
+@pytest.mark.parametrize("prefix", ALONE)
+def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
+    holders = {name.partition("/")[0] for name, each in DESCRIBED.items() if any_begins(each["modules"], prefix)}
+    assert holders == ALONE[prefix]
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_every_dependency_is_imported_with_some_family(name):
-    families = {policy["family"] for policy in POLICIES.values()}
-    imported = set().union(*(imports_of(name, family) for family in families))
-    for family in families:
-        files, folders = code_dependencies(name, family)
-        assert files <= imported
-        assert all(any(folder in file.parents for file in imported) for folder in folders)
+@pytest.mark.parametrize("family", family_names())
+def test_a_family_is_in_the_closure_of_its_own_policies_alone(family):
+    holders = {name for name, each in DESCRIBED.items() if f"understudy.models.{family}" in each["modules"]}
+    assert {name for name in holders if "/" in name} == {f"{stage}_policy/{family}" for stage in ("train", "evaluate")}
+    assert holders - {"select_columns"} == {name for name in holders if "/" in name}
+
+
+def any_begins(names, prefix):
+    return any(name.startswith(prefix) for name in names)

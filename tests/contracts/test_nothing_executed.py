@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from understudy.policy import load_policy, save_policy
 
 from tests.builders import printed_by, refused
 from tests.toys import CHOICES, ROOT, tiny_policy
 from understudy.errors import DataError
-from understudy.policy import load_policy, save_policy
 
 FILES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "pipeline").rglob("*.py")])
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "runpy"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from understudy.policy_actor import PolicyActor
 
 from tests.builders import CHOICES, VECTORS, random_actions, refused
 from tests.evaluation.test_score import BOOTSTRAP, EXPERT, WEAK, judged
@@ -26,7 +27,6 @@ from understudy.models.mlp import MultilayerPerceptron
 from understudy.nn import attention
 from understudy.nn.cache import Cache, PlayState
 from understudy.nn.embeddings import ActionEmbedding
-from understudy.policy_actor import PolicyActor
 from understudy.sequences import dataset
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import loop

@@ -108,7 +108,7 @@ def an_episode_has_its_last_step(folder):
     environments = [CountingEnvironment() for _ in range(2)]
     played = play(CountingActor(), environments, [4, 5, 6, 7])
     spec = replace(CHOICES, components=("seed", "step"), num_actions=5)
-    episodes = read_recording(written_recording(folder / "raw", spec, played)).as_episodes()
+    episodes = list(read_recording(written_recording(folder / "raw", spec, played)).as_episodes())
     assert len(episodes) == 4
     for seed, episode in zip([4, 5, 6, 7], episodes, strict=True):
         length = 2 + seed % 4

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from understudy.policy import load_policy
 
 from tests.contracts.small_pipeline import copy_project, run, set_params
-from understudy.policy import load_policy
 from understudy.rollouts.parquet import read_recording
 
 pytestmark = pytest.mark.pipeline

@@ -1,5 +1,7 @@
 """The random actor: uniform within the action space, from the episode's seed alone."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.toys import CHOICES, VECTORS
@@ -40,6 +42,22 @@ def test_a_rows_actions_derive_from_its_seed_alone():
     beside_others = acts(started(CHOICES, [5, 7, 6]), 50)
     np.testing.assert_array_equal(beside_others[:, 1], alone)
     assert len({tuple(column) for column in beside_others.T}) == 3
+
+
+def test_an_agents_actions_derive_from_the_seed_and_its_own_number():
+    """Rows are environment by environment, agent by agent."""
+    actor = started(replace(CHOICES, num_agents=2), [7, 7, 5, 5, 7, 7])
+    actions = acts(actor, 50)
+    np.testing.assert_array_equal(actions[:, :2], actions[:, 4:])
+    assert len({tuple(column) for column in actions.T}) == 4
+
+
+def test_a_seeds_actions_stay_what_they_are():
+    """Others would change what experts are compared with, for the same seeds."""
+    assert acts(started(CHOICES, [7]), 12)[:, 0].tolist() == [1, 1, 0, 1, 1, 3, 2, 2, 3, 0, 0, 1]
+    generator = np.random.default_rng([7, 2, 0])
+    expected = [generator.uniform((-1.0, -2.0), (1.0, 0.5)) for _ in range(5)]
+    np.testing.assert_allclose(acts(started(VECTORS, [7]), 5)[:, 0], expected, rtol=1e-6)
 
 
 def test_a_reset_starts_only_its_rows_anew():

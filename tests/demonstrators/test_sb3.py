@@ -1,5 +1,6 @@
 """Experts: what is exported chooses as stable-baselines3's own `predict` does, on any observation."""
 
+import re
 from dataclasses import dataclass
 
 import gymnasium
@@ -8,12 +9,12 @@ import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.base_class import BaseAlgorithm
+from understudy.policy import Policy, load_policy, save_policy
 
 from tests.toys import ROOT, CountingEnvironment
-from understudy.demonstrators import sb3
+from understudy.demonstrators import fast_ppo, sb3
 from understudy.errors import DataError, ParameterError
 from understudy.params import EnvironmentParams, ExpertParams, load_params
-from understudy.policy import Policy, load_policy, save_policy
 
 SMALL = {
     "ppo": {"num_environments": 2, "n_steps": 32, "batch_size": 32, "n_epochs": 2},
@@ -85,6 +86,7 @@ def train(monkeypatch, expert: ExpertParams, environment_id: str, shake: float =
     monkeypatch.setattr(sb3, "_as_policy", catch)
     policy, curve = sb3.train_expert(EnvironmentParams(id=environment_id, kwargs={}), expert)
     monkeypatch.setattr(sb3, "_as_policy", export)
+    assert not policy.model.training
     return Trained(policy, curve, models[0])
 
 
@@ -134,6 +136,25 @@ def test_parameters_reach_stable_baselines3(monkeypatch):
     assert model.action_noise._sigma.tolist() == [0.3, 0.3]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_it_computes_in_as_many_threads_as_it_is_told(threads, monkeypatch):
+    train(monkeypatch, parameters("a2c", 16, threads=threads), "CartPole-v1")
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("processes", "started"), [(1, 0), (2, 1)])
+def test_a_second_process_is_used_where_there_may_be_one(processes, started, monkeypatch):
+    real, helpers = fast_ppo.HelperProcess.__init__, []
+
+    def note(self, environments) -> None:
+        helpers.append(self)
+        real(self, environments)
+
+    monkeypatch.setattr(fast_ppo.HelperProcess, "__init__", note)
+    sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), parameters("ppo", 64), processes=processes)
+    assert len(helpers) == started
+
+
 @pytest.mark.parametrize("algorithm", ["sac", "td3"])
 def test_an_algorithm_for_vectors_is_refused_for_choices(algorithm):
     expected = rf"^expert\.algorithm: expected ppo or a2c for the choices of CartPole-v1, got {algorithm}$"
@@ -153,9 +174,37 @@ def test_an_algorithm_for_vectors_is_refused_for_choices(algorithm):
 )
 def test_a_diverging_learning_rate_is_told_in_one_line(algorithm, environment_id, rate):
     diverging = parameters(algorithm, learning_rate=rate, schedule="constant")
-    with pytest.raises(DataError, match=r"a smaller learning rate may help$") as caught:
+    expected = (
+        r"^expert: expected training to converge, got (?:numbers|weights) that are not finite after (\d+) steps;"
+        r" a smaller learning rate may help$"
+    )
+    with pytest.raises(DataError, match=expected) as caught:
         sb3.train_expert(EnvironmentParams(id=environment_id, kwargs={}), diverging)
-    assert "\n" not in str(caught.value)
+    assert int(re.match(expected, str(caught.value))[1]) < 300  # and not at the end
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_another_error_in_training_is_not_taken_for_divergence(kind, monkeypatch):
+    def fail(self) -> bool:
+        raise kind("something else")
+
+    monkeypatch.setattr(sb3.LearningCurve, "_on_step", fail)
+    with pytest.raises(kind, match=r"^something else$"):
+        sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), parameters("a2c"))
+
+
+def test_weights_that_are_not_finite_end_the_training_as_what_they_are(monkeypatch):
+    """What the curve has found is not told again as what the library stumbles over."""
+    real = sb3.LearningCurve._on_rollout_start
+
+    def spoil(self) -> None:
+        with torch.no_grad():
+            self.model.policy.value_net.bias[0] = float("nan")
+        real(self)
+
+    monkeypatch.setattr(sb3.LearningCurve, "_on_rollout_start", spoil)
+    with pytest.raises(DataError, match="got weights that are not finite after 4 steps"):
+        sb3.train_expert(EnvironmentParams(id="CartPole-v1", kwargs={}), parameters("ppo"))
 
 
 def test_weights_that_become_nan_in_the_last_update_are_not_exported(monkeypatch):
@@ -203,22 +252,42 @@ def test_the_learning_curve_counts_whole_episodes(monkeypatch):
         assert return_mean == pytest.approx(np.mean([length * (length + 1) / 2 for length in group]))
 
 
+@pytest.mark.parametrize(("algorithm", "steps"), [("ppo", 100), ("a2c", 1000), ("sac", 450)])
+def test_the_bar_ends_where_the_training_does_and_a_hundredth_is_saved_once(algorithm, steps, tmp_path, monkeypatch):
+    """A rollout of ppo has 64 steps and two go beyond the end; one of a2c has 16 steps, one of sac a single step.
+
+    What the first rollout begins with is not saved, nor what comes after the last.
+    """
+    bars, saves = [], []
+    real = sb3.progress_bar
+    monkeypatch.setattr(sb3, "progress_bar", lambda *given: bars.append(real(*given)) or bars[-1])
+    monkeypatch.setattr(sb3, "save_training", lambda path, model, *_: saves.append(model.num_timesteps))
+    environment = EnvironmentParams(id="Pendulum-v1", kwargs={})
+    sb3.train_expert(environment, parameters(algorithm, steps), tmp_path / "training")
+    assert bars[0].n == bars[0].total == steps
+    rollout = {"ppo": 64, "a2c": 16, "sac": 1}[algorithm]
+    begun = range(rollout, steps, rollout)
+    expected = [at for at in begun if at * 100 // steps > (at - rollout) * 100 // steps]
+    assert saves == expected
+
+
 class Interrupted(Exception):
     """Stands for anything that ends a training in the middle."""
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "environment_id", "processes"),
+    ("algorithm", "environment_id", "processes", "saved"),
     [
-        ("ppo", "CartPole-v1", 1),
-        ("ppo", "CartPole-v1", 2),
-        ("a2c", "CartPole-v1", 1),
-        ("sac", "Pendulum-v1", 1),
-        ("td3", "Pendulum-v1", 1),
+        ("ppo", "CartPole-v1", 1, 3),
+        ("ppo", "CartPole-v1", 2, 3),
+        ("a2c", "CartPole-v1", 1, 3),
+        ("a2c", "CartPole-v1", 1, 12),
+        ("sac", "Pendulum-v1", 1, 3),
+        ("td3", "Pendulum-v1", 1, 80),
     ],
 )
 def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
-    algorithm, environment_id, processes, tmp_path, monkeypatch
+    algorithm, environment_id, processes, saved, tmp_path, monkeypatch
 ):
     """The first and the second half in as many processes, the undisturbed training in one."""
     environment, expert = EnvironmentParams(id=environment_id, kwargs={}), parameters(algorithm)
@@ -228,7 +297,7 @@ def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
     def save_and_end(path, *arguments):
         real(path, *arguments)
         saves.append(path)
-        if len(saves) == 3:
+        if len(saves) == saved:
             raise Interrupted
 
     monkeypatch.setattr(sb3, "save_training", save_and_end)

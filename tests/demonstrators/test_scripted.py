@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from understudy.policy import Policy, load_policy, save_policy
+from understudy.policy_actor import PolicyActor
 
 from tests.builders import refused
 from understudy.demonstrators.random import RandomActor
@@ -14,8 +16,6 @@ from understudy.environments.play import play
 from understudy.errors import ParameterError
 from understudy.models.scripted import DOWN, LEFT, RIGHT, STAY, UP, SpreadScript
 from understudy.params import EnvironmentParams, ScriptedParams
-from understudy.policy import Policy, load_policy, save_policy
-from understudy.policy_actor import PolicyActor
 
 SCRIPT = ScriptedParams(stopping_distance=0.5, tolerance=0.1)
 SPREAD = "mpe2.simple_spread_v3"
@@ -91,6 +91,13 @@ def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_pat
     assert chance < -20 < -12 < scripted
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_it_is_the_script_of_params_for_all_agents_of_the_environment(count):
+    model = expert(N=count).model
+    assert (model.num_agents, model.stopping_distance, model.tolerance) == (count, 0.5, 0.1)
+    assert not model.training
+
+
 @pytest.mark.parametrize("continuous", [False, True])
 def test_nothing_that_the_script_does_is_left_to_chance(continuous):
     policy = expert(continuous_actions=continuous)
@@ -100,18 +107,18 @@ def test_nothing_that_the_script_does_is_left_to_chance(continuous):
 
 
 @pytest.mark.parametrize(
-    ("environment_id", "kwargs"),
+    ("environment_id", "kwargs", "told"),
     [
-        ("CartPole-v1", {}),
-        ("mpe2.simple_line_v1", {}),
-        (SPREAD, {"num_agent_neighbors": 1}),
+        ("CartPole-v1", {}, "no kwargs"),
+        ("mpe2.simple_line_v1", {}, "no kwargs"),
+        (SPREAD, {"num_agent_neighbors": 1}, "{'num_agent_neighbors': 1}"),
     ],
 )
-def test_where_there_is_no_script_it_says_so(environment_id, kwargs):
+def test_where_there_is_no_script_it_says_so(environment_id, kwargs, told):
     with refused(
         ParameterError,
         "expert.algorithm: expected mpe2.simple_spread_v3 with all in sight",
-        f"got scripted for {environment_id}",
+        f"got scripted for {environment_id} with {told}",
     ):
         scripted_expert(EnvironmentParams(id=environment_id, kwargs=kwargs), SCRIPT)
 

@@ -1,5 +1,7 @@
 """Environments by id: the specs of known ones are literal, the unsuitable are refused in one sentence."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,9 +9,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from tests.toys import CountingEnvironment
-from understudy.environments.make import check_environment, describe, make_environment
+from understudy.environments.make import check_environment, describe, make_environment, read_spec
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
 LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
@@ -27,15 +28,22 @@ SPECS = {
 
 @pytest.fixture
 def toy(monkeypatch):
-    """Registers a toy environment with the given spaces under the id Toy-v0."""
+    """Registers a toy environment with the given spaces under the id Toy-v0; what it returns tells what became of them."""
 
-    def register(observation_space: spaces.Space, action_space: spaces.Space) -> None:
+    def register(observation_space: spaces.Space, action_space: spaces.Space) -> list[str]:
+        events = []
+
         class Toy(CountingEnvironment):
             def __init__(self, render_mode=None) -> None:
                 super().__init__()
                 self.observation_space, self.action_space = observation_space, action_space
+                events.append("made")
+
+            def close(self) -> None:
+                events.append("closed")
 
         monkeypatch.setitem(gymnasium.registry, "Toy-v0", EnvSpec("Toy-v0", entry_point=Toy))
+        return events
 
     return register
 
@@ -164,13 +172,39 @@ def test_an_unknown_environments_components_are_numbered_and_its_bounds_kept(toy
     assert spec.solved_return is None
 
 
-CART_POLE = describe(make_environment("CartPole-v1", {}))
+def test_an_environment_is_made_to_read_its_spec_and_closed(toy):
+    events = toy(VECTOR, spaces.Discrete(2))
+    spec = read_spec("Toy-v0", {})
+    assert events == ["made", "closed"]
+    assert spec == describe(make_environment("Toy-v0", {}))
+
+
+def test_kwargs_reach_the_environment_whose_spec_is_read():
+    assert read_spec("LunarLander-v3", {"continuous": True}).num_actions is None
+
+
+def test_an_environment_without_a_spec_is_closed(toy):
+    events = toy(spaces.Discrete(2), spaces.Discrete(2))
+    with pytest.raises(ParameterError, match="expected a vector observation"):
+        read_spec("Toy-v0", {})
+    assert events == ["made", "closed"]
+
+
+CART_POLE = SPECS["CartPole-v1"]
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"max_episode_steps": 500}, {"sutton_barto_reward": False}], ids=str)
 def test_a_policy_for_this_environment_passes(tmp_path, kwargs):
     made = describe(make_environment("CartPole-v1", kwargs))
-    check_environment(tmp_path, made, EnvironmentParams(id="CartPole-v1", kwargs=kwargs))
+    check_environment(tmp_path, made, read_spec("CartPole-v1", kwargs))
+
+
+@pytest.mark.parametrize(
+    "other", [{"components": ("a", "b", "c", "d")}, {"num_actions": 3}, {"solved_return": 400.0}], ids=str
+)
+def test_every_part_of_the_spec_counts(tmp_path, other):
+    with pytest.raises(DataError, match=r"expected a policy for CartPole-v1 with .*; train it again"):
+        check_environment(tmp_path, replace(CART_POLE, **other), CART_POLE)
 
 
 @pytest.mark.parametrize(
@@ -180,4 +214,4 @@ def test_a_policy_for_another_environment_is_refused(tmp_path, environment_id, k
     with pytest.raises(
         DataError, match=f"expected a policy for {environment_id} with .*, got one for CartPole-v1 with {{}}"
     ):
-        check_environment(tmp_path, CART_POLE, EnvironmentParams(id=environment_id, kwargs=kwargs))
+        check_environment(tmp_path, CART_POLE, read_spec(environment_id, kwargs))

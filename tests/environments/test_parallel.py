@@ -103,6 +103,13 @@ def test_an_agent_who_leaves_before_the_others_is_refused():
         environment.step([0, 0, 0])
 
 
+def test_closing_closes_what_is_within():
+    [environment] = counting_agents(1)
+    assert not environment.environment.closed
+    environment.close()
+    assert environment.environment.closed
+
+
 def test_agents_stand_in_their_order():
     [environment] = counting_agents(1)
     observations, _ = environment.reset(seed=4)

@@ -15,20 +15,21 @@ from hypothesis import strategies as st
 
 from tests.fuzz.test_fuzz_params import fuzzed, told_at_the_end
 from tests.toys import CHOICES, VECTORS, tiny_policy
-from understudy.policy import Policy
+from understudy.policies.act import Acting
+from understudy.policies.predict import Policy
 
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "11000")) * 5 // 22
 COUNTS = Counter()
 FAMILIES = ("mlp", "action_transformer", "hierarchical")
 POLICIES = {
-    (family, spec): tiny_policy(family, CHOICES if spec == "choices" else VECTORS)
+    (family, spec): Policy(tiny_policy(family, CHOICES if spec == "choices" else VECTORS))
     for family in FAMILIES
     for spec in ("choices", "vectors")
 }
 WHICH = st.sampled_from(list(POLICIES))
 ROWS = st.integers(1, 4)
-ARGUMENTS = ("observation: ", "state: ", "episode_start: ")
+ARGUMENTS = ("observation: ", "state: ", "episode_start: ", "previous_reward: ")
 tally = told_at_the_end("predict", COUNTS)
 
 
@@ -38,7 +39,7 @@ def observations(rows: int, seed: int = 0) -> np.ndarray:
 
 def assert_in_space(policy: Policy, action: np.ndarray, shape: tuple[int, ...]) -> None:
     """Of the shape for `shape` rows, of the space's type, and within it."""
-    spec = policy.spec
+    spec = policy.trained.task.environment
     if spec.discrete_actions:
         assert (action.shape, action.dtype) == (shape, np.int64)
         assert ((action >= 0) & (action < spec.num_actions)).all()
@@ -111,15 +112,15 @@ FOREIGN = ["state", (), [], {}, 0, 1.5, True, b"state", object(), np.zeros(3), t
 
 
 @fuzzed(0.1, EXAMPLES)
-@given(which=WHICH, other=WHICH, rows=ROWS, kind=st.sampled_from([*FOREIGN, "another's", "play"]))
+@given(which=WHICH, other=WHICH, rows=ROWS, kind=st.sampled_from([*FOREIGN, "another's", "acting"]))
 def test_states_that_are_another_s(which, other, rows, kind):
     policy = POLICIES[which]
     state = kind
     if isinstance(kind, str) and kind == "another's":
-        owner = POLICIES[other] if other != which else tiny_policy(which[0], policy.spec)
+        owner = POLICIES[other] if other != which else Policy(tiny_policy(which[0], policy.trained.task.environment))
         _, state = owner.predict(observations(rows))
-    elif isinstance(kind, str) and kind == "play":
-        state = policy.new_memory(rows).play
+    elif isinstance(kind, str) and kind == "acting":
+        state = Acting(policy.trained, rows, {})
     assert_refused_without_trace(policy, rows, observations(rows), state=state)
 
 
@@ -130,6 +131,21 @@ def test_episode_starts_of_wrong_shapes(which, rows, shape, value):
         shape = [rows + 1]
     starts = np.full(shape, value)
     assert_refused_without_trace(POLICIES[which], rows, observations(rows), episode_start=starts)
+
+
+@fuzzed(0.1, EXAMPLES)
+@given(
+    which=WHICH,
+    rows=ROWS,
+    shape=st.lists(st.integers(0, 5), max_size=3),
+    value=st.sampled_from([0.0, 2, True, np.nan, np.inf, 1e39, -1e300, 1j, "1", None]),
+)
+def test_rewards_of_wrong_shapes_and_values(which, rows, shape, value):
+    policy, rewards = POLICIES[which], np.full(shape, value)
+    if rewards.size == rows and rewards.dtype.kind in "biuf" and abs(rewards.flat[0]) < 3:
+        shape, rewards = None, rewards[..., None].repeat(2, axis=-1)
+    starts = np.ones(rows, bool)
+    assert_refused_without_trace(policy, rows, observations(rows), previous_reward=rewards, episode_start=starts)
 
 
 HARMLESS = [bool, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float16, np.float64, np.longdouble, object]

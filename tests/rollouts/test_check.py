@@ -1,5 +1,7 @@
 """Every promise of a recording, broken once; the complaint names file, column and row, however few rows are read at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,11 +120,21 @@ def test_the_bounds_themselves_are_actions(tmp_path):
     assert read_recording(folder).steps["action"][:2].tolist() == [[-1.0, -2.0], [1.0, 0.5]]
 
 
-def test_a_return_may_differ_by_rounding(tmp_path):
-    folder = recorded(tmp_path)
-    total = read_recording(folder).episodes["return"][0]
-    change(folder / "episodes.parquet", **{"return": {0: total + 1e-4}})
-    assert read_recording(folder).episodes["return"][0] == total + 1e-4
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("scale", "rounding", "mistake"), [(1.0, 5e-4, 0.01), (1e6, 5.0, 50.0)])
+def test_a_return_may_differ_by_rounding_and_no_more(tmp_path, scale, rounding, mistake, sign):
+    episodes = [
+        replace(episode, rewards=np.full(episode.length, scale, dtype=np.float32))
+        for episode in random_episodes(CHOICES, [4, 1, 3])
+    ]
+    folder = written_recording(tmp_path / "raw", CHOICES, episodes)
+    totals = read_recording(folder).episodes["return"]
+    assert totals.tolist() == [4 * scale, scale, 3 * scale]
+    change(folder / "episodes.parquet", **{"return": {2: totals[2] + sign * rounding}})
+    assert read_recording(folder).episodes["return"][2] == totals[2] + sign * rounding
+    change(folder / "episodes.parquet", **{"return": {2: totals[2] + sign * mistake}})
+    with refused(DataError, "episodes.parquet: column return, row 2: expected the sum of the episode's rewards"):
+        read_recording(folder)
 
 
 def test_a_wide_row_is_shown_in_one_line(tmp_path):

@@ -10,13 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import CHOICES, SPECS, by_hand, examples, random_actions, refused
+from tests.builders import CHOICES, SEVERAL_CHOICES, SPECS, by_hand, examples, random_actions, refused
+from understudy.interface import Interface, Scales, Task
+from understudy.options.labels import labelled
 from understudy.sequences import dataset as module
 from understudy.sequences.dataset import SequenceDataset, gather
-from understudy.sequences.normalise import Normalisation
+from understudy.sequences.split_file import MappedSplit
 from understudy.sequences.store import Sequences
 
 LENGTHS = [9, 1, 4, 30, 2]
+OBSERVATION = frozenset({"observation"})
 
 
 def counting(spec, lengths, truncated=(), **others) -> Sequences:
@@ -30,23 +33,35 @@ def counting(spec, lengths, truncated=(), **others) -> Sequences:
         random_actions(spec, generator, total),
         lengths,
         truncated=truncated,
-        actions=random_actions(spec, generator, total).astype(np.float32),
-        returns_to_go=generator.normal(size=total).astype(np.float32),
+        actions=random_actions(spec, generator, total),
+        rewards=generator.normal(size=total),
+        returns_to_go=generator.normal(size=total),
+        finals=generator.normal(size=(len(lengths), 3)),
         **others,
     )
+
+
+def with_options(sequences: Sequences) -> Sequences:
+    numbers = np.arange(sequences.num_steps)
+    return labelled(sequences, numbers.astype(np.int16), numbers % 3 == 0, sequences.num_steps)
+
+
+def chunked(sequences: Sequences, chunk_length: int, batch_size: int, burn_in: int = 1, columns=OBSERVATION):
+    """The dataset of these sequences."""
+    return SequenceDataset(sequences, chunk_length, batch_size, frozenset(columns), burn_in)
 
 
 def rows_of(batches) -> list[tuple]:
     """Each row as (first step in the store, real steps, first step that counts)."""
     found = []
     for batch in batches:
-        for states, length, mask in zip(batch.states, batch.seq_lens, batch.mask, strict=True):
+        for states, length, mask in zip(batch["observation"], batch.seq_lens, batch.mask, strict=True):
             found.append((int(states[0, 0]), int(length), int(torch.nonzero(mask)[0])))
     return found
 
 
 def times_counted(batches, total: int) -> list[int]:
-    counted = [batch.states[..., 0][batch.mask].long() for batch in batches]
+    counted = [batch["observation"][..., 0][batch.mask].long() for batch in batches]
     return torch.bincount(torch.cat(counted), minlength=total).tolist()
 
 
@@ -54,82 +69,166 @@ EPISODES = st.lists(st.integers(1, 25), min_size=1, max_size=8)
 
 
 @examples(150)
-@given(lengths=EPISODES, chunk=st.integers(2, 30), lead=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
-def test_in_each_epoch_every_step_counts_once(lengths, chunk, lead, seed):
-    dataset = SequenceDataset(counting(CHOICES, lengths), chunk, batch_size=4, lead=min(lead, chunk - 1))
+@given(lengths=EPISODES, chunk=st.integers(2, 30), burn_in=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
+def test_in_each_epoch_every_step_counts_once(lengths, chunk, burn_in, seed):
+    dataset = chunked(counting(CHOICES, lengths), chunk, batch_size=4, burn_in=min(burn_in, chunk - 1))
     once = [1] * sum(lengths)
     assert times_counted(dataset.shuffled(seed, epoch=3), sum(lengths)) == once
     assert times_counted(dataset.in_order(), sum(lengths)) == once
 
 
 @examples(100)
-@given(lengths=EPISODES, chunk=st.integers(2, 30), lead=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
-def test_a_row_stays_in_its_episode_and_sees_the_lead(lengths, chunk, lead, seed):
-    lead = min(lead, chunk - 1)
-    dataset = SequenceDataset(counting(CHOICES, lengths), chunk, batch_size=4, lead=lead)
+@given(lengths=EPISODES, chunk=st.integers(2, 30), burn_in=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
+def test_a_row_stays_in_its_episode_and_sees_the_burn_in(lengths, chunk, burn_in, seed):
+    burn_in = min(burn_in, chunk - 1)
+    dataset = chunked(counting(CHOICES, lengths), chunk, batch_size=4, burn_in=burn_in)
     starts = np.cumsum([0, *lengths])
     for first, length, counts_from in rows_of(dataset.shuffled(seed, epoch=0)):
         episode = int(np.searchsorted(starts, first, side="right")) - 1
         assert 1 <= length <= chunk
         assert first + length <= starts[episode + 1]
-        # Context is the `lead` steps before the first that counts, or as many as the episode has there.
-        assert counts_from == min(lead, first + counts_from - starts[episode])
+        # Context is the `burn_in` steps before the first that counts, or as many as the episode has there.
+        assert counts_from == min(burn_in, first + counts_from - starts[episode])
+
+
+def scaled(spec, actions: np.ndarray) -> np.ndarray:
+    """Vectors from -1 at the lower to 1 at the upper bound; choices as they are."""
+    if spec.discrete_actions:
+        return actions
+    low, high = np.float32(spec.action_low), np.float32(spec.action_high)
+    return 2 * (actions - low) / (high - low) - 1
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("lead", [1, 3])
-def test_rows_are_slices_of_the_store(spec, lead):
-    store = counting(spec, LENGTHS)
-    dataset = SequenceDataset(store, chunk_length=7, batch_size=4, lead=lead)
-    for batch in dataset.shuffled(seed=1, epoch=2):
+@pytest.mark.parametrize("burn_in", [1, 3])
+def test_rows_are_slices_of_the_store(spec, burn_in):
+    store = with_options(counting(spec, LENGTHS))
+    columns = {"observation", "action", "label", "reward", "return_to_go", "option", "termination"}
+    expected = {
+        "observation": store.states,
+        "action": scaled(spec, store.actions),
+        "label": scaled(spec, store.labels),
+        "reward": store.rewards,
+        "return_to_go": store.returns_to_go,
+        "option": np.arange(sum(LENGTHS)),
+        "termination": np.arange(sum(LENGTHS)) % 3 == 0,
+    }
+    for batch in chunked(store, 7, 4, burn_in, columns).shuffled(seed=1, epoch=2):
+        assert batch.columns.keys() == columns
         for row, length in enumerate(batch.seq_lens.tolist()):
-            first = int(batch.states[row, 0, 0])
-            steps = slice(first, first + length)
-            np.testing.assert_array_equal(batch.states[row, :length], store.states[steps])
-            np.testing.assert_array_equal(batch.actions[row, :length], store.actions[steps])
-            np.testing.assert_array_equal(batch.labels[row, :length], store.labels[steps])
-            np.testing.assert_array_equal(batch.returns_to_go[row, :length], store.returns_to_go[steps])
+            first = int(batch["observation"][row, 0, 0])
+            for name, values in expected.items():
+                steps = values[first : first + length]
+                np.testing.assert_allclose(batch[name][row, :length], steps, atol=1e-6, err_msg=name)
+                assert (batch[name][row, length:] == batch[name][row, length - 1]).all(), name  # padding
 
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_shapes_and_types_of_a_batch(spec):
-    batch = next(SequenceDataset(counting(spec, LENGTHS), chunk_length=7, batch_size=4).shuffled(seed=1, epoch=0))
-    entries = () if spec.discrete_actions else (2,)
-    assert (batch.states.shape, batch.states.dtype) == ((4, 7, 3), torch.float32)
-    assert batch.actions.shape == batch.labels.shape == (4, 7, *entries)
-    assert batch.actions.dtype == batch.labels.dtype == (torch.int64 if spec.discrete_actions else torch.float32)
-    assert (batch.returns_to_go.shape, batch.returns_to_go.dtype) == ((4, 7), torch.float32)
+    store = with_options(counting(spec, LENGTHS))
+    batch = next(chunked(store, 7, 4, columns=store.columns).shuffled(seed=1, epoch=0))
+    actions = ((4, 7), torch.int64) if spec.discrete_actions else ((4, 7, 2), torch.float32)
+    assert {name: (tuple(values.shape), values.dtype) for name, values in batch.columns.items()} == {
+        "observation": ((4, 7, 3), torch.float32),
+        "action": actions,
+        "label": actions,
+        "reward": ((4, 7), torch.float32),
+        "return_to_go": ((4, 7), torch.float32),
+        "terminated": ((4, 7), torch.bool),
+        "final_observation": ((4, 3), torch.float32),
+        "agent": ((4,), torch.int64),
+        "option": ((4, 7), torch.int64),
+        "termination": ((4, 7), torch.bool),
+    }
     assert (batch.seq_lens.shape, batch.seq_lens.dtype) == ((4,), torch.int64)
-    assert (batch.mask.dtype, batch.value_mask.dtype) == (torch.bool, torch.bool)
-    assert (batch.options, batch.terminations) == (None, None)
+    assert (batch.mask.shape, batch.mask.dtype, batch.value_mask.dtype) == ((4, 7), torch.bool, torch.bool)
+
+
+def test_an_end_is_at_the_last_step_of_an_episode_that_the_environment_ended():
+    """The second of three episodes ends by the clock; each of the others has one end, in its last chunk."""
+    store = counting(CHOICES, [5, 4, 1], truncated=[1])
+    [batch] = chunked(store, 4, 10, columns=["observation", "terminated"]).in_order()
+    assert [int(states[0, 1]) for states in batch["observation"]] == [0, 2, 0, 2, 0]
+    assert ["".join(str(int(step)) for step in row) for row in batch["terminated"]] == [
+        "0000",
+        "0010",
+        "0000",
+        "0000",
+        "1000",
+    ]
+
+
+def test_every_row_knows_what_came_after_its_episode_s_last_step():
+    store = counting(CHOICES, LENGTHS)
+    finals, ends = store.steps.episodes["final_observation"], np.cumsum(LENGTHS)
+    for batch in chunked(store, 5, 3, columns=["observation", "final_observation"]).shuffled(0, 0):
+        episodes = np.searchsorted(ends, batch["observation"][:, 0, 0].numpy(), side="right")
+        np.testing.assert_array_equal(batch["final_observation"], finals[episodes])
+
+
+def test_a_row_says_whose_it_is():
+    """Three agents in each of two episodes."""
+    store = counting(SEVERAL_CHOICES, np.repeat([6, 3], 3))
+    for batch in chunked(store, 4, 2, columns=["agent"]).shuffled(0, 0):
+        assert batch["agent"].tolist() == [0, 1, 2] * (len(batch.mask) // 3)
+
+
+@pytest.mark.parametrize(
+    ("columns", "read"),
+    [
+        ({"label"}, ["label"]),
+        ({"return_to_go", "observation"}, ["observation", "return_to_go"]),
+        ({"terminated", "final_observation", "agent", "option"}, []),
+    ],
+)
+def test_only_the_columns_that_are_asked_for_are_read(monkeypatch, columns, read):
+    names, original = [], MappedSplit.read
+    monkeypatch.setattr(
+        MappedSplit, "read", lambda split, name, *rest: names.append(name) or original(split, name, *rest)
+    )
+    [batch] = chunked(with_options(counting(CHOICES, [3, 2])), 4, 9, columns=columns).in_order()
+    assert batch.columns.keys() == columns
+    assert names == read
+
+
+def test_a_column_that_the_batch_does_not_have_is_refused():
+    [batch] = chunked(counting(CHOICES, [3]), 4, 9).in_order()
+    with refused(ValueError, "batch: expected a column 'label', got observation"):
+        batch["label"]
+
+
+@pytest.mark.parametrize("name", ["option", "termination", "state"])
+def test_a_column_that_the_sequences_do_not_have_is_refused(name):
+    with refused(ValueError, "columns: expected some of action, agent, final_observation", f"got {name!r}"):
+        chunked(counting(CHOICES, [3]), 4, 9, columns=["observation", name])
 
 
 def test_in_order_the_chunks_follow_one_another():
-    dataset = SequenceDataset(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=10)
+    dataset = chunked(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=10)
     # Strides of three steps; each chunk but an episode's first begins one step early and does not count it.
     assert rows_of(dataset.in_order()) == [(0, 3, 0), (2, 3, 1), (5, 1, 0), (6, 3, 0), (8, 2, 1)]
 
 
-def test_in_order_with_a_longer_lead():
-    dataset = SequenceDataset(counting(CHOICES, [7]), chunk_length=5, batch_size=10, lead=3)
+def test_in_order_with_a_longer_burn_in():
+    dataset = chunked(counting(CHOICES, [7]), chunk_length=5, batch_size=10, burn_in=3)
     assert rows_of(dataset.in_order()) == [(0, 2, 0), (0, 4, 2), (1, 5, 3), (3, 4, 3)]
 
 
 def test_padding_is_masked():
-    batch = next(SequenceDataset(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=10).in_order())
+    batch = next(chunked(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=10).in_order())
     expected = ["1110", "0110", "1000", "1110", "0100"]
     assert ["".join(str(int(step)) for step in row) for row in batch.mask] == expected
     assert batch.seq_lens.tolist() == [3, 3, 1, 3, 2]
 
 
 def test_a_chunk_longer_than_every_episode_holds_it_whole():
-    dataset = SequenceDataset(counting(CHOICES, [3, 1, 5]), chunk_length=64, batch_size=10)
+    dataset = chunked(counting(CHOICES, [3, 1, 5]), chunk_length=64, batch_size=10)
     assert rows_of(dataset.in_order()) == [(0, 3, 0), (3, 1, 0), (4, 5, 0)]
     assert times_counted(dataset.shuffled(seed=0, epoch=0), 9) == [1] * 9
 
 
 def test_values_of_truncated_episodes_are_not_known():
-    dataset = SequenceDataset(counting(CHOICES, [5, 1, 4], truncated=[1, 2]), chunk_length=4, batch_size=10)
+    dataset = chunked(counting(CHOICES, [5, 1, 4], truncated=[1, 2]), chunk_length=4, batch_size=10)
     batch = next(dataset.in_order())
     expected = ["1110", "0110", "0000", "0000", "0000"]
     assert ["".join(str(int(step)) for step in row) for row in batch.value_mask] == expected
@@ -138,16 +237,15 @@ def test_values_of_truncated_episodes_are_not_known():
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(2, [2, 2, 1]), (5, [5]), (1, [1] * 5), (8, [5])])
 def test_the_last_batch_holds_what_is_left(batch_size, sizes):
-    dataset = SequenceDataset(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=batch_size)
-    assert [len(batch.states) for batch in dataset.in_order()] == sizes
+    dataset = chunked(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=batch_size)
+    assert [len(batch["observation"]) for batch in dataset.in_order()] == sizes
 
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize(("steps", "rows_read"), [(39, [6, 6, 2]), (40, [8, 6]), (10**6, [14])])
 def test_batches_read_together_are_those_read_alone(monkeypatch, spec, steps, rows_read):
-    sizes, numbers = [], np.arange(sum(LENGTHS))
-    options = {"options": numbers.astype(np.int16), "terminations": numbers % 3 == 0}
-    dataset = SequenceDataset(counting(spec, LENGTHS, truncated=[1], **options), chunk_length=5, batch_size=2)
+    sizes, store = [], with_options(counting(spec, LENGTHS, truncated=[1]))
+    dataset = chunked(store, 5, 2, columns=store.columns)
     monkeypatch.setattr(module, "gather", lambda *parts: sizes.append(len(parts[1].first)) or gather(*parts))
     batches = {}
     for most in (1, steps):
@@ -155,17 +253,19 @@ def test_batches_read_together_are_those_read_alone(monkeypatch, spec, steps, ro
         batches[most] = list(dataset.in_order())
     assert sizes == [2] * 7 + rows_read
     for alone, together in zip(batches[1], batches[steps], strict=True):
-        assert alone.tensors().keys() == together.tensors().keys() >= {"options", "terminations"}
-        for name, tensor in alone.tensors().items():
-            assert torch.equal(tensor, together.tensors()[name]), name
+        assert alone.columns.keys() == together.columns.keys() == store.columns
+        for name, column in alone.columns.items():
+            assert torch.equal(column, together[name]), name
+        for name in ("seq_lens", "mask", "value_mask"):
+            assert torch.equal(getattr(alone, name), getattr(together, name)), name
 
 
 def test_order_is_a_function_of_seed_and_epoch():
-    dataset = SequenceDataset(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3)
+    dataset = chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3)
     orders = {(seed, epoch): rows_of(dataset.shuffled(seed, epoch)) for seed in range(3) for epoch in range(3)}
     np.random.seed(7)
     torch.manual_seed(7)
-    another = SequenceDataset(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3)
+    another = chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3)
     for (seed, epoch), order in reversed(orders.items()):
         assert rows_of(another.shuffled(seed, epoch)) == order
     assert len(set(map(tuple, orders.values()))) == 9
@@ -173,38 +273,57 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 def test_the_order_leaves_the_global_generators_alone():
     numpy_state, torch_state = np.random.get_state(), torch.random.get_rng_state()
-    list(SequenceDataset(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3).shuffled(seed=1, epoch=1))
+    list(chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=3).shuffled(seed=1, epoch=1))
     np.testing.assert_equal(np.random.get_state(), numpy_state)
     assert torch.equal(torch.random.get_rng_state(), torch_state)
 
 
 def test_chunks_are_cut_at_other_places_in_each_epoch():
-    dataset = SequenceDataset(counting(CHOICES, [30]), chunk_length=6, batch_size=100)
+    dataset = chunked(counting(CHOICES, [30]), chunk_length=6, batch_size=100)
     places = {min(first for first, _, counts in rows_of(dataset.shuffled(0, epoch)) if counts) for epoch in range(60)}
     # The first cut is after 1 to 5 steps; the chunk behind it begins a step earlier.
     assert places == {0, 1, 2, 3, 4}
 
 
-def test_states_and_returns_are_normalised():
-    scales = Normalisation((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), (1.0, 1.0, 1.0), 3.0, 4.0)
-    store = counting(CHOICES, [4], normalisation=scales)
-    batch = next(SequenceDataset(store, chunk_length=5, batch_size=1).in_order())
-    assert batch.states[0, :4].tolist() == [[(t - 1) / 2, (t - 2) * 2, 0.0] for t in range(4)]
-    np.testing.assert_allclose(batch.returns_to_go[0, :4], (store.returns_to_go - 3) / 4, rtol=1e-6)
+def test_cuts_are_at_other_places_in_each_episode():
+    """Where episodes are as long as each other, too: else all of a batch would begin at the same step of its episode."""
+    for epoch in range(3):
+        rows = rows_of(chunked(counting(CHOICES, [30] * 20), 6, 1000).shuffled(0, epoch))
+        cuts = [
+            min(first + counts for first, _, counts in rows if counts and first // 30 == each) for each in range(20)
+        ]
+        assert len({cut % 30 for cut in cuts}) > 2
 
 
-def test_options_and_terminations_come_along():
-    options = np.array([2, 2, 0, 1, 1, 1], dtype=np.int16)
-    terminations = np.array([1, 0, 1, 1, 0, 0], dtype=bool)
-    store = counting(CHOICES, [4, 2], options=options, terminations=terminations, num_options=3)
-    batch = next(SequenceDataset(store, chunk_length=3, batch_size=9).in_order())
-    assert (batch.options.dtype, batch.terminations.dtype) == (torch.int64, torch.bool)
-    for row, (first, length, _) in enumerate(rows_of([batch])):
-        assert batch.options[row, :length].tolist() == options[first : first + length].tolist()
-        assert batch.terminations[row, :length].tolist() == terminations[first : first + length].tolist()
+def test_states_and_returns_are_normalised_and_rewards_are_not():
+    scales = Scales((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), (1.0, 1.0, 1.0), (), (), 3.0, 4.0)
+    store = counting(CHOICES, [4], interface=Interface((Task(CHOICES, (), scales),)))
+    columns = ["observation", "final_observation", "return_to_go", "reward"]
+    batch = next(chunked(store, 5, 1, columns=columns).in_order())
+    assert batch["observation"][0, :4].tolist() == [[(t - 1) / 2, (t - 2) * 2, 0.0] for t in range(4)]
+    final = store.steps.episodes["final_observation"][0]
+    np.testing.assert_allclose(batch["final_observation"][0], (final - [1, 2, 5]) / [2, 0.5, 1], rtol=1e-5)
+    np.testing.assert_allclose(batch["return_to_go"][0, :4], (store.returns_to_go - 3) / 4, rtol=1e-6)
+    np.testing.assert_array_equal(batch["reward"][0, :4], store.rewards)
 
 
-@pytest.mark.parametrize("lead", [0, 4, 9])
-def test_a_lead_that_leaves_nothing_to_count_is_refused(lead):
-    with refused(ValueError, "lead: expected from 1 to 3 steps", f"got {lead}"):
-        SequenceDataset(counting(CHOICES, [4]), chunk_length=4, batch_size=1, lead=lead)
+def test_rows_of_a_batch_are_cut_and_moved_whole():
+    """To torch's meta device, on which tensors have shapes and no values."""
+    store = with_options(counting(CHOICES, LENGTHS))
+    batch = next(chunked(store, 5, 8, columns=store.columns).in_order())
+    own, meta = batch.rows(slice(2, 5)), torch.device("meta")
+    moved = own.to(meta)
+    assert own.columns.keys() == moved.columns.keys() == store.columns
+    everything = [(batch[name], own[name], moved[name]) for name in store.columns]
+    everything += [
+        tuple(getattr(each, name) for each in (batch, own, moved)) for name in ("seq_lens", "mask", "value_mask")
+    ]
+    for whole, part, there in everything:
+        assert torch.equal(part, whole[2:5])
+        assert (there.device, there.shape) == (meta, part.shape)
+
+
+@pytest.mark.parametrize("burn_in", [0, 4, 9])
+def test_a_burn_in_that_leaves_nothing_to_count_is_refused(burn_in):
+    with refused(ValueError, "burn_in: expected from 1 to 3 steps", f"got {burn_in}"):
+        chunked(counting(CHOICES, [4]), chunk_length=4, batch_size=1, burn_in=burn_in)

@@ -1,30 +1,28 @@
 """Scales against NumPy's own mean and deviation in double precision, and against numbers worked out by hand."""
 
-import json
-from dataclasses import asdict, replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import examples, refused
-from understudy.sequences.normalise import Normalisation, ScaleSums
+from tests.builders import CHOICES, VECTORS, examples
+from understudy.interface import Scales, Task
+from understudy.sequences.normalise import ScaleSums
 
 STATES = np.array([[1.0, 7.0, 0.0], [3.0, 7.0, 0.0], [5.0, 7.0, 6.0]], dtype=np.float32)
 RETURNS = np.array([10.0, 20.0, 30.0])
 ONE_EPISODE = np.array([True, False, False])
 
 
-def measured(states: np.ndarray, returns: np.ndarray, starts: np.ndarray) -> Normalisation:
+def measured(states: np.ndarray, returns: np.ndarray, starts: np.ndarray) -> Scales:
     """The scales of some steps added at once."""
     sums = ScaleSums(states.shape[1])
     sums.add(states, returns, starts)
-    return sums.normalisation()
+    return sums.scales(CHOICES)
 
 
 @pytest.fixture
-def scales() -> Normalisation:
+def scales() -> Scales:
     return measured(STATES, RETURNS, ONE_EPISODE)
 
 
@@ -51,7 +49,7 @@ def test_episodes_of_one_step_have_no_change():
 
 def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
     assert scales.state_std[1] == 1.0
-    assert scales.apply(STATES)[:, 1].tolist() == [0.0, 0.0, 0.0]
+    assert Task(CHOICES, (), scales).normalize_states(STATES)[:, 1].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_return_that_never_changes_has_a_deviation_of_one():
@@ -85,7 +83,7 @@ def test_steps_added_in_pieces_give_the_scales_of_all(lengths, piece, centre, se
         values = np.concatenate(group)
         sums.add(values[:, :2], values[:, 2], starts)
         sums.add(values[:0, :2], values[:0, 2], starts[:0])
-    got, values = sums.normalisation(), np.concatenate(episodes).astype(np.float64)
+    got, values = sums.scales(CHOICES), np.concatenate(episodes).astype(np.float64)
     std = values.std(axis=0) if len(values) > 1 else np.ones(3)
     changes = np.concatenate([np.diff(each[:, :2].astype(np.float64), axis=0) for each in episodes]) / std[:2]
     np.testing.assert_allclose([*got.state_mean, got.return_mean], values.mean(axis=0), rtol=1e-12)
@@ -95,61 +93,16 @@ def test_steps_added_in_pieces_give_the_scales_of_all(lengths, piece, centre, se
 
 
 def test_normalised_values_have_mean_zero_and_deviation_one(scales):
-    got = scales.apply(STATES)
-    assert got.dtype == np.float32
-    np.testing.assert_allclose(got.mean(axis=0), 0.0, atol=1e-6)
-    np.testing.assert_allclose(got.std(axis=0), [1.0, 0.0, 1.0], atol=1e-6)
+    task = Task(CHOICES, (), scales)
+    states, returns = task.normalize_states(STATES), task.normalize_returns(RETURNS)
+    np.testing.assert_allclose(states.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(states.std(axis=0), [1.0, 0.0, 1.0], atol=1e-6)
+    np.testing.assert_allclose(returns, [-1.2247449, 0.0, 1.2247449], rtol=1e-6)
 
 
-def test_any_leading_axes_are_taken(scales):
-    batched = np.stack([np.stack([STATES, STATES + 1])])
-    np.testing.assert_array_equal(scales.apply(batched)[0, 0], scales.apply(STATES))
-
-
-def test_returns_are_normalised_to_float32(scales):
-    got = scales.apply_returns(RETURNS)
-    assert got.dtype == np.float32
-    np.testing.assert_allclose(got, [-1.2247449, 0.0, 1.2247449], rtol=1e-6)
-
-
-def test_scales_that_change_nothing():
-    nothing = Normalisation.none(3)
-    np.testing.assert_array_equal(nothing.apply(STATES), STATES)
-    assert nothing.apply_returns(RETURNS).tolist() == RETURNS.tolist()
-
-
-def test_scales_survive_json(scales):
-    assert Normalisation.from_json(json.loads(json.dumps(asdict(scales))), 3) == scales
-
-
-@pytest.mark.parametrize("name", ["state_mean", "state_std", "difference_std"])
-def test_scales_of_another_number_of_components_are_refused(scales, name):
-    with refused(ValueError, f"normalisation.{name}: expected 3 finite numbers, got (1.0, 2.0)"):
-        Normalisation.from_json(asdict(replace(scales, **{name: (1.0, 2.0)})), 3)
-
-
-NAN, INFINITY = float("nan"), float("inf")
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"state_std": (1.0, 0.0, 1.0)},
-        {"state_std": (1.0, -1.0, 1.0)},
-        {"difference_std": (1.0, 1.0, 0.0)},
-        {"state_mean": (0.0, NAN, 0.0)},
-        {"difference_std": (1.0, INFINITY, 1.0)},
-        {"return_mean": INFINITY},
-        {"return_std": 0.0},
-        {"return_std": NAN},
-    ],
-)
-def test_scales_that_are_no_scales_are_refused(scales, wrong):
-    with refused(ValueError, "normalisation", "expected"):
-        Normalisation.from_json(asdict(replace(scales, **wrong)), 3)
-
-
-def test_a_missing_scale_is_refused(scales):
-    fields = {key: value for key, value in asdict(scales).items() if key != "difference_std"}
-    with pytest.raises(KeyError, match="difference_std"):
-        Normalisation.from_json(fields, 3)
+def test_actions_are_scaled_by_the_environment_s_range_whatever_was_done():
+    sums = ScaleSums(3)
+    sums.add(STATES, RETURNS, ONE_EPISODE)
+    scales = sums.scales(VECTORS)
+    assert (scales.action_middle, scales.action_half_range) == ((0.0, -0.75), (1.0, 1.25))
+    assert (sums.scales(CHOICES).action_middle, sums.scales(CHOICES).action_half_range) == ((), ())

@@ -22,8 +22,11 @@ def stored(folder, spec=SEVERAL_CHOICES):
 def test_a_sequence_is_what_one_agent_did_in_an_episode(tmp_path, spec):
     sequences, episodes = stored(tmp_path, spec)
     assert np.diff(sequences.offsets).tolist() == [5, 5, 5, 3, 3, 3, 7, 7, 7]
-    assert sequences.seeds.tolist() == [100] * 3 + [102] * 3 + [103] * 3
-    assert sequences.truncated.tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    assert sequences.steps.episodes["seed"].tolist() == [100] * 3 + [102] * 3 + [103] * 3
+    assert sequences.steps.episodes["terminated"].tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    assert sequences.steps.episodes["truncated"].tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    finals = np.concatenate([episode.final_observation for episode in episodes])
+    np.testing.assert_array_equal(sequences.steps.episodes["final_observation"], finals)
     assert (sequences.num_episodes, sequences.num_steps) == (3, 45)
     for number, episode in enumerate(episodes):
         for agent in range(AGENTS):
@@ -31,6 +34,7 @@ def test_a_sequence_is_what_one_agent_did_in_an_episode(tmp_path, spec):
             np.testing.assert_array_equal(sequences.states[first:end], episode.observations[:, agent])
             np.testing.assert_array_equal(sequences.actions[first:end], episode.actions[:, agent])
             np.testing.assert_array_equal(sequences.labels[first:end], episode.demonstrated_actions[:, agent])
+            np.testing.assert_array_equal(sequences.rewards[first:end], episode.rewards[:, agent])
             to_go = np.cumsum(episode.rewards[::-1, agent], dtype=np.float64)[::-1]
             np.testing.assert_allclose(sequences.returns_to_go[first:end], to_go, atol=1e-5)
 
@@ -39,7 +43,7 @@ def test_scales_are_those_of_all_agents_and_changes_stay_within_a_sequence(tmp_p
     sequences, episodes = stored(tmp_path)
     states = np.concatenate([episode.observations.reshape(-1, 3) for episode in episodes])
     changes = np.concatenate([np.diff(episode.observations, axis=0).reshape(-1, 3) for episode in episodes])
-    std, scales = states.std(axis=0), sequences.normalisation
+    std, scales = states.std(axis=0), sequences.task.scales
     np.testing.assert_allclose(scales.state_mean, states.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(scales.state_std, std, rtol=1e-4)
     np.testing.assert_allclose(scales.difference_std, np.sqrt(np.square(changes).mean(axis=0)) / std, rtol=1e-4)
@@ -49,12 +53,15 @@ def test_scales_are_those_of_all_agents_and_changes_stay_within_a_sequence(tmp_p
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_a_batch_holds_the_same_steps_of_all_agents_beside_each_other(tmp_path, spec, shuffled):
     sequences, episodes = stored(tmp_path, spec)
-    dataset, scales = SequenceDataset(sequences, chunk_length=4, batch_size=2), sequences.normalisation
+    task, scales = sequences.task, sequences.task.scales
+    dataset = SequenceDataset(sequences, 4, 2, frozenset({"observation", "action", "agent"}))
     counted = [np.zeros((len(episode.rewards), AGENTS), int) for episode in episodes]
     for batch in dataset.shuffled(seed=1, epoch=0) if shuffled else dataset.in_order():
         assert batch.num_agents == AGENTS
         assert len(batch.mask) in (AGENTS, 2 * AGENTS)
-        together = [each.unflatten(0, (-1, AGENTS)).numpy() for each in (batch.states, batch.actions, batch.mask)]
+        assert batch["agent"].view(-1, AGENTS).tolist() == [[0, 1, 2]] * (len(batch.mask) // AGENTS)
+        columns = (batch["observation"], batch["action"], batch.mask)
+        together = [each.unflatten(0, (-1, AGENTS)).numpy() for each in columns]
         for states, actions, mask, lengths in zip(*together, batch.seq_lens.view(-1, AGENTS).tolist(), strict=True):
             assert len(set(lengths)) == 1
             assert (mask == mask[0]).all()
@@ -63,7 +70,8 @@ def test_a_batch_holds_the_same_steps_of_all_agents_beside_each_other(tmp_path, 
             steps = slice(step, step + lengths[0])
             expected = episodes[number].observations[steps].swapaxes(0, 1)
             np.testing.assert_allclose(states[:, : lengths[0]], expected, atol=1e-5)
-            np.testing.assert_array_equal(actions[:, : lengths[0]], episodes[number].actions[steps].swapaxes(0, 1))
+            actions = task.unnormalize_actions(actions[:, : lengths[0]])
+            np.testing.assert_allclose(actions, episodes[number].actions[steps].swapaxes(0, 1), atol=1e-6)
             counted[number][steps] += mask[:, : lengths[0]].T
     assert all((each == 1).all() for each in counted)
 
@@ -77,7 +85,7 @@ def place_of(state, episodes) -> tuple[int, int]:
 
 def test_returns_of_episodes_that_the_clock_ended_are_not_known(tmp_path):
     sequences, _ = stored(tmp_path)
-    [batch] = SequenceDataset(sequences, chunk_length=8, batch_size=9).in_order()
+    [batch] = SequenceDataset(sequences, 8, 9, frozenset({"observation"})).in_order()
     assert batch.value_mask.any(dim=1).tolist() == [True] * 3 + [False] * 3 + [True] * 3
 
 

@@ -44,6 +44,21 @@ def test_the_share_of_the_episodes_is_held_out(count, share, expected):
     assert len(split_episodes(count, share, None, seed=0)[1]) == expected
 
 
+def test_demonstrations_are_drawn_from_the_whole_recording():
+    """Of 20 episodes 3 train: the chance that one of the 20 is never among those of 200 seeds is below 1e-12."""
+    splits = [split_episodes(20, 0.1, 3, seed) for seed in range(200)]
+    for drawn in zip(*splits, strict=True):
+        assert set(np.concatenate(drawn).tolist()) == set(range(20))
+    assert len({tuple(training.tolist()) for training, _ in splits}) > 150
+
+
+def test_demonstrations_are_the_first_of_a_shuffled_order_behind_those_held_out():
+    order = np.random.default_rng(7).permutation(10).tolist()
+    training, held_out = split_episodes(10, 0.2, 3, seed=7)
+    assert held_out.tolist() == sorted(order[:2])
+    assert training.tolist() == sorted(order[2:5])
+
+
 def test_the_same_seed_splits_the_same_and_another_does_not():
     first, again, other = (split_episodes(100, 0.2, None, seed)[1].tolist() for seed in (5, 5, 6))
     assert first == again

@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.builders import CHOICES, SPECS, VECTORS, random_episodes, refused, written_store
+from tests.builders import CHOICES, SPECS, random_episodes, refused, unscaled, written_store
 from understudy.errors import DataError
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.split_file import SplitWriter, map_arrow, split_schema
 from understudy.sequences.store import SPLITS, open_sequences
 
 LENGTHS = [4, 1, 6, 3]
+OBSERVATION = frozenset({"observation"})
 needs_smaps = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux says what is resident")
-PER_STEP = ("states", "actions", "labels", "returns_to_go")
+PER_STEP = ("states", "actions", "labels", "rewards", "returns_to_go")
 
 
 @pytest.fixture
@@ -40,29 +41,39 @@ def test_shapes_and_types(tmp_path, spec):
     assert (sequences.num_episodes, sequences.num_steps) == (3, 10)
     assert (sequences.states.shape, sequences.states.dtype) == ((10, 3), np.float32)
     assert sequences.actions.shape == sequences.labels.shape == (10, *entries)
-    assert (sequences.returns_to_go.shape, sequences.returns_to_go.dtype) == ((10,), np.float32)
+    assert sequences.actions.dtype == sequences.labels.dtype == (np.int64 if spec.discrete_actions else np.float32)
+    for values in (sequences.rewards, sequences.returns_to_go):
+        assert (values.shape, values.dtype) == ((10,), np.float32)
     assert (sequences.offsets.tolist(), sequences.offsets.dtype) == ([0, 1, 7, 10], np.int64)
-    assert (sequences.seeds.tolist(), sequences.truncated.dtype) == ([101, 102, 103], bool)
-    assert (sequences.options, sequences.terminations, sequences.num_options) == (None, None, None)
+    episodes = sequences.steps.episodes
+    assert (episodes["seed"].tolist(), episodes["terminated"].dtype, episodes["truncated"].dtype) == (
+        [101, 102, 103],
+        bool,
+        bool,
+    )
+    assert (episodes["final_observation"].shape, episodes["final_observation"].dtype) == ((3, 3), np.float32)
+    assert (sequences.labels_of_steps, sequences.task.num_options) == ({}, None)
+    assert sequences.columns.isdisjoint({"option", "termination"})
 
 
 def test_the_held_out_episodes_are_another_split(store):
     held_out = open_sequences(store, "validation")
-    assert (held_out.seeds.tolist(), held_out.num_steps) == ([100], 4)
+    assert (held_out.steps.episodes["seed"].tolist(), held_out.num_steps) == ([100], 4)
 
 
 @pytest.mark.parametrize("name", PER_STEP)
-def test_opening_copies_nothing(tmp_path, name):
-    sequences = open_sequences(written_store(tmp_path, VECTORS, random_episodes(VECTORS, LENGTHS)), "train")
+@pytest.mark.parametrize("spec", SPECS)
+def test_opening_copies_no_steps(tmp_path, name, spec):
+    sequences = open_sequences(written_store(tmp_path, spec, random_episodes(spec, LENGTHS)), "train")
     array = getattr(sequences, name)
     assert isinstance(owner(array), pa.Array | pa.Buffer)
     assert not array.flags.writeable
 
 
-def test_states_and_actions_lie_in_one_piece_of_memory(tmp_path):
-    sequences = open_sequences(written_store(tmp_path, VECTORS, random_episodes(VECTORS, LENGTHS)), "train")
-    assert sequences.states.strides == sequences.actions.strides == (20, 4)
-    assert sequences.actions.ctypes.data - sequences.states.ctypes.data == 12
+@pytest.mark.parametrize("name", ["episode", "seed", "terminated", "truncated", "final_observation"])
+def test_opening_copies_no_episodes(store, name):
+    sequences = open_sequences(store, "train")
+    assert isinstance(owner(sequences.steps.episodes[name]), pa.Array | pa.Buffer)
 
 
 def test_opening_takes_no_memory_for_the_steps(tmp_path):
@@ -88,8 +99,14 @@ def written_zeros(folder, lengths: np.ndarray) -> Path:
     """A store whose training split has episodes of these lengths, and zeros for steps."""
     store = written_store(folder, CHOICES, random_episodes(CHOICES, LENGTHS))
     numbers = np.arange(len(lengths))
-    episodes = {"episode": numbers, "seed": numbers, "truncated": numbers < 0, "length": lengths}
-    SplitWriter(store / "train.arrow", CHOICES, 3, episodes)
+    episodes = {
+        "episode": numbers,
+        "seed": numbers,
+        "length": lengths,
+        "final_observation": np.zeros((len(lengths), 3)),
+    }
+    episodes |= {"terminated": numbers >= 0, "truncated": numbers < 0}
+    SplitWriter(store / "train.arrow", unscaled(CHOICES).task, episodes)
     return store
 
 
@@ -98,23 +115,23 @@ def written_zeros(folder, lengths: np.ndarray) -> Path:
 def test_opening_reads_neither_episodes_nor_steps(tmp_path, lengths, column):
     path = written_zeros(tmp_path, np.asarray(lengths)) / "train.arrow"
     sequences = open_sequences(path.parent, "train")
-    assert 0 < resident_bytes(path) < path.stat().st_size / 4
+    assert 0 < resident_bytes(path) < path.stat().st_size / 8
     assert not getattr(sequences, column).any()
-    assert resident_bytes(path) > path.stat().st_size / 4
+    assert resident_bytes(path) > path.stat().st_size / 8
 
 
 @needs_smaps
 def test_batches_leave_the_steps_on_disk(tmp_path):
     path = written_zeros(tmp_path, np.full(4, 500_000)) / "train.arrow"
     sequences = open_sequences(path.parent, "train")
-    steps = sum(int(batch.mask.sum()) for batch in SequenceDataset(sequences, 10_000, 8).in_order())
+    steps = sum(int(batch.mask.sum()) for batch in SequenceDataset(sequences, 10_000, 8, OBSERVATION).in_order())
     assert steps == 2_000_000
     assert resident_bytes(path) < path.stat().st_size / 4
 
 
 def test_a_file_that_was_cut_since_it_was_opened_is_refused(store):
     path = store / "train.arrow"
-    dataset = SequenceDataset(open_sequences(store, "train"), 4, 2)
+    dataset = SequenceDataset(open_sequences(store, "train"), 4, 2, frozenset({"label"}))
     place = path.read_bytes().index(open_sequences(store, "train").labels[-3:].tobytes())
     os.truncate(path, place)
     with refused(DataError, f"{path}: expected ", " bytes of label in ", " pieces, got "):
@@ -214,39 +231,39 @@ def change(store, **values) -> None:
     path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", ...])
+@pytest.mark.parametrize("version", [0, 2, 4, "3", ...])
 def test_another_format_is_refused(store, version):
     change(store, format_version=version)
     got = None if version is ... else version
-    with refused(DataError, f"{store / 'store.json'}: expected format_version 2, got {got!r}"):
+    with refused(
+        DataError, f"{store / 'store.json'}: expected format_version 3, got {got!r}; make it again with `dvc repro`"
+    ):
         open_sequences(store, "train")
 
 
+TASK = json.loads(json.dumps(unscaled(CHOICES).to_json()))["tasks"][0]
+ENVIRONMENT = TASK["environment"]
 MALFORMED = {
-    "no environment": {"environment": ...},
-    "an environment without fields": {"environment": {}},
-    "an environment with a field too many": {"environment": CHOICES.to_json() | {"colour": "red"}},
-    "an environment with choices and bounds": {"environment": CHOICES.to_json() | {"action_low": [0.0]}},
-    "no hidden components": {"hidden_components": ...},
-    "a number for hidden components": {"hidden_components": 3},
-    "an unknown hidden component": {"hidden_components": ["w"]},
-    "all components hidden": {"hidden_components": ["x", "y", "z"]},
-    "no scales": {"normalisation": ...},
-    "scales as a list": {"normalisation": [1, 2]},
-    "scales without entries": {"normalisation": {}},
+    "no interface": ...,
+    "an interface that is none": [],
+    "an interface without tasks": {},
+    "no task": {"tasks": []},
+    "several tasks": {"tasks": [TASK, TASK]},
+    "an environment without fields": {"tasks": [TASK | {"environment": {}}]},
+    "an environment that is none": {"tasks": [TASK | {"environment": "Toy-v0"}]},
+    "an environment with a field too many": {"tasks": [TASK | {"environment": ENVIRONMENT | {"colour": "red"}}]},
+    "an environment with choices and bounds": {"tasks": [TASK | {"environment": ENVIRONMENT | {"action_low": [0.0]}}]},
+    "a number for hidden components": {"tasks": [TASK | {"hidden_components": 3}]},
+    "an unknown hidden component": {"tasks": [TASK | {"hidden_components": ["w"]}]},
+    "all components hidden": {"tasks": [TASK | {"hidden_components": ["x", "y", "z"]}]},
+    "scales as a list": {"tasks": [TASK | {"scales": [1, 2]}]},
+    "scales of one component": {"tasks": [TASK | {"scales": TASK["scales"] | {"state_mean": [1.0]}}]},
 }
 
 
-@pytest.mark.parametrize("values", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_description_is_refused(store, values):
-    change(store, **values)
-    with refused(DataError, f"{store / 'store.json'}: expected a description of sequences, got a malformed one"):
-        open_sequences(store, "train")
-
-
-@pytest.mark.parametrize("environment", [[], None, "Toy-v0"])
-def test_an_environment_that_is_no_object_is_refused(store, environment):
-    change(store, environment=environment)
+@pytest.mark.parametrize("interface", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_description_is_refused(store, interface):
+    change(store, interface=interface)
     with refused(DataError, f"{store / 'store.json'}: expected a description of sequences, got a malformed one"):
         open_sequences(store, "train")
 
@@ -259,7 +276,7 @@ def test_a_description_that_is_no_json_object_is_refused(store, text):
 
 
 def test_every_column_of_a_split_is_required():
-    assert not any(field.nullable for field in split_schema(CHOICES, 3))
+    assert not any(field.nullable for field in split_schema(unscaled(CHOICES).task))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.builders import imported
 from tests.contracts.small_pipeline import environment
 from tests.imports import ROOT, SOURCE
 from understudy.errors import DataError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
 
 STUDY = ROOT / "studies" / "hidden_velocity"
@@ -28,7 +28,7 @@ def study(tmp_path) -> Path:
     for run in ("few", "many"):
         (tmp_path / run / "metrics").mkdir(parents=True)
         shutil.copy(STUDY / run / "params.yaml", tmp_path / run)
-        names = ["expert", *load_params(tmp_path / run / "params.yaml").policies]
+        names = ["expert", *load_params(tmp_path / run / "params.yaml").policies.names]
         write_json(tmp_path / run / "metrics" / "summary.json", {name: entry(n / 100) for n, name in enumerate(names)})
     return tmp_path
 

@@ -1,81 +1,89 @@
-"""Every study is the root's pipeline in a folder of its own: the same programs, seen from there, on its own params.yaml."""
+"""Every study is a DVC project of its own that runs the root's pipeline, seen from its folder, on its own params.yaml."""
 
-import re
-from pathlib import Path
+import configparser
 
+import networkx
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.imports import ROOT, closure
-from understudy.params import load_params
+from tests.imports import ROOT, SOURCE
+from understudy.code.closure import SourceTree
+from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-RUNS = sorted(path.parent for path in STUDIES.rglob("params.yaml"))
-each_run = pytest.mark.parametrize("folder", RUNS, ids=lambda folder: str(folder.relative_to(STUDIES)))
+RUNS = sorted(path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts)
+PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
+HIDDEN = STUDIES / "hidden_velocity"
+ROOT_LINE = "vars: [{{root: {}}}]\n"
 
 
-def read_stages(text: str) -> dict:
-    return YAML(typ="safe").load(text)["stages"]
+def name_of(folder):
+    return str(folder.relative_to(STUDIES))
 
 
-def seen_from(folder: Path, text: str) -> str:
-    """The root's dvc.yaml with the paths of code as they are from `folder`; data, models and metrics are the folder's own."""
-    up = "../" * len(folder.relative_to(ROOT).parts)
-    text = re.sub(r"PYTHONPATH=src python ", f"PYTHONPATH={up}src python {up}", text)
-    return re.sub(r"^( *- )(src|pipeline)/", rf"\1{up}\2/", text, flags=re.MULTILINE)
+each_run = pytest.mark.parametrize("folder", RUNS, ids=name_of)
+each_project = pytest.mark.parametrize("folder", PROJECTS, ids=name_of)
 
 
-def test_there_are_studies() -> None:
-    assert {STUDIES / "continuous", STUDIES / "hidden_velocity/few", STUDIES / "hidden_velocity/many"} <= set(RUNS)
-
-
-@each_run
-def test_a_study_runs_the_roots_stages(folder: Path) -> None:
-    expected = read_stages(seen_from(folder, (ROOT / "dvc.yaml").read_text()))
-    assert read_stages((folder / "dvc.yaml").read_text()) == expected
+def test_there_are_studies():
+    assert {STUDIES / "continuous", HIDDEN / "few", HIDDEN / "many"} <= set(RUNS)
+    assert {STUDIES / "continuous", HIDDEN} <= set(PROJECTS)
 
 
 @each_run
-def test_a_studys_code_dependencies_exist_and_its_outputs_are_its_own(folder: Path) -> None:
-    for stage in read_stages((folder / "dvc.yaml").read_text()).values():
-        stage = stage.get("do", stage)
-        outside = [path for path in stage["deps"] if path.startswith("..") and "$" not in path]
-        assert outside
-        assert [path for path in outside if not (folder / path).exists()] == []
-        assert [path for path in stage.get("outs", []) if str(path).startswith("..")] == []
+def test_a_studys_pipeline_is_the_roots_but_for_where_the_root_is(folder):
+    text = (ROOT / "dvc.yaml").read_text()
+    assert text.count(ROOT_LINE.format(".")) == 1
+    up = "/".join([".."] * len(folder.relative_to(ROOT).parts))
+    assert (folder / "dvc.yaml").read_text() == text.replace(ROOT_LINE.format("."), ROOT_LINE.format(up))
+
+
+@each_project
+def test_a_study_is_a_project_of_its_own_on_the_roots_cache(folder):
+    config = configparser.ConfigParser()
+    config.read(folder / ".dvc/config")
+    assert (folder / ".dvc" / config["cache"]["dir"]).resolve() == ROOT / ".dvc/cache"
+    assert (folder / ".dvc/.gitignore").read_text() == (ROOT / ".dvc/.gitignore").read_text()
 
 
 @each_run
-def test_a_studys_parameters_are_valid_and_it_is_judged_on_the_same_seeds(folder: Path) -> None:
+def test_a_studys_parameters_are_valid_and_it_is_judged_on_the_same_seeds(folder):
     evaluation, root = load_params(folder / "params.yaml").evaluation, load_params(ROOT / "params.yaml").evaluation
     assert (evaluation.first_seed, evaluation.episodes) == (root.first_seed, root.episodes)
 
 
-def test_the_make_target_runs_every_study() -> None:
-    """A folder of studies/ is one, whose dvc.yaml leads to those of its runs."""
+def test_the_make_target_runs_every_study():
     makefile = (ROOT / "Makefile").read_text()
-    assert "dvc repro $(wildcard studies/*/dvc.yaml studies/*/*/dvc.yaml)" in makefile
-    assert all((path / "dvc.yaml").exists() for path in STUDIES.iterdir() if path.is_dir())
+    assert 'for study in $(wildcard studies/*/dvc.yaml); do (cd "$$(dirname $$study)" &&' in makefile
+    assert [path.name for path in STUDIES.iterdir() if path.is_dir() and path not in PROJECTS] == []
 
 
 # hidden_velocity: its two runs, and the program that draws them
 
 
-def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alone() -> None:
-    few, many = (
-        load_params(STUDIES / "hidden_velocity" / name / "params.yaml").model_dump() for name in ("few", "many")
-    )
+def test_both_runs_come_before_the_drawing():
+    """So that `dvc repro` in the study's folder, where the drawing is the one stage, runs everything."""
+    with Repo(HIDDEN) as repo:
+        graph = repo.index.graph
+        [drawing] = [stage for stage in graph if stage.name == "draw"]
+        assert {drawing, *networkx.descendants(graph, drawing)} == set(
+            graph
+        )  # an edge leads to what a stage depends on
+        assert len(graph) == 1 + 2 * (8 + 2 * 21)
+
+
+def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alone():
+    few, many = (load_params(HIDDEN / name / "params.yaml").model_dump() for name in ("few", "many"))
     assert (few["sequences"].pop("demonstrations"), many["sequences"].pop("demonstrations")) == (10, 200)
     assert few == many
-    assert (
-        few["rollouts"]["episodes"] - round(few["rollouts"]["episodes"] * few["sequences"]["validation_fraction"])
-        == 200
-    )
+    episodes = few["rollouts"]["episodes"]
+    assert episodes - round(episodes * few["sequences"]["validation_fraction"]) == 200
 
 
-def test_the_students_without_velocities_are_all_combinations() -> None:
-    policies = load_params(STUDIES / "hidden_velocity/few/params.yaml").policies
-    decoders = [policy.model_extra for name, policy in policies.items() if name != "mlp"]
+def test_the_students_without_velocities_are_all_combinations():
+    policies = load_params(HIDDEN / "few/params.yaml").policies
+    decoders = [policy.model for name, policy in policies.items() if name != "mlp"]
     combinations = {(each["context"], each["state_differences"], each["action_dropout"]) for each in decoders}
     assert combinations == {
         (context, differences, dropout)
@@ -86,10 +94,10 @@ def test_the_students_without_velocities_are_all_combinations() -> None:
     assert len(decoders) == 20
 
 
-def test_the_drawings_dependencies_are_what_it_imports() -> None:
-    folder = STUDIES / "hidden_velocity"
-    dependencies = {
-        (folder / path).resolve() for path in read_stages((folder / "dvc.yaml").read_text())["draw"]["deps"]
-    }
-    imported = {file for file in closure(folder / "draw.py") if file.name != "__init__.py"}
-    assert [file for file in imported if not dependencies & {file, *file.parents}] == []
+def test_the_drawings_dependencies_are_what_it_imports():
+    listed = YAML(typ="safe").load((HIDDEN / "dvc.yaml").read_text())["stages"]["draw"]["deps"]
+    tree = SourceTree(SOURCE)
+    files = {tree.module_file(module) for module in tree.closure(HIDDEN / "draw.py").modules}
+    imported = {HIDDEN / "draw.py", *(file for file in files if file.name != "__init__.py")}
+    code = {(HIDDEN / path).resolve() for path in listed if path.endswith(".py")}
+    assert code == imported

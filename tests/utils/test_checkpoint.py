@@ -26,11 +26,13 @@ def test_other_parameters_or_inputs_are_other_work(params, inputs):
     assert checkpoint_folder("stage", params, inputs) != checkpoint_folder("stage", {"seed": 0}, {"sequences": "a"})
 
 
-def test_other_code_is_other_work(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["understudy.planted", "__main__"])
+def test_other_code_is_other_work(tmp_path, monkeypatch, name):
+    """That of the package, and that of the stage program itself."""
     before = checkpoint_folder("stage", {}, {})
-    module = types.ModuleType("understudy.planted")
+    module = types.ModuleType(name)
     module.__file__ = str(tmp_path / "planted.py")
-    monkeypatch.setitem(sys.modules, "understudy.planted", module)
+    monkeypatch.setitem(sys.modules, name, module)
     (tmp_path / "planted.py").write_text("a = 1\n")
     planted = checkpoint_folder("stage", {}, {})
     (tmp_path / "planted.py").write_text("a = 2\n")

@@ -1,5 +1,8 @@
 """Saving a stable-baselines3 training between two rollouts, and going on from there, exact to the bit.
 
+save_training(path, model, ...)    -- all that the rest of the training depends on, in one file without a pickle
+resume_training(path, model, ...)  -- the same into a model that was built with the same arguments
+
 What goes into a file: weights, optimizers and counters of the algorithm, its replay buffer where it has one, the state of every
 random generator, how to rebuild each environment, and the learning curve so far.
 """
@@ -21,7 +24,11 @@ BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "t
 def save_training(path: Path, model: Any, environments: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     """Write the state of an algorithm that is about to collect a rollout.
 
-    `environments` are their snapshots; `curve` is what else there is to remember.
+    Args:
+        path: the file, written whole or not at all.
+        model: the algorithm, a BaseAlgorithm of stable-baselines3.
+        environments: the snapshots of its ReplayableEnvironments, in their order.
+        curve: what else there is to remember, JSON-ready but for arrays and tensors.
     """
     variables = model._get_torch_save_params()[1]
     content = {
@@ -48,7 +55,16 @@ def save_training(path: Path, model: Any, environments: list[dict[str, Any]], cu
 
 
 def resume_training(path: Path, model: Any, environments: list[ReplayableEnvironment]) -> dict[str, Any] | None:
-    """Put an algorithm into the state of a file that `save_training` wrote and return the curve; None where there is no file."""
+    """Put an algorithm into the state of a file that `save_training` wrote.
+
+    Args:
+        path: the file.
+        model: an algorithm that was built with the same arguments and has not learned yet.
+        environments: its environments, in their order; each plays its episode again up to where it was saved.
+
+    Returns:
+        The curve, its tuples as lists; None where there is no file.
+    """
     found = load_state(path)
     if found is None:
         return None

@@ -2,18 +2,44 @@
 
 FastPPO -- stable-baselines3's PPO; `train` and `collect_rollouts` do the same arithmetic with fewer, larger operations
 
-Small networks spend their time between the operations, not in them. Here actor and critic, which have the same widths, go through
-each layer together; their gradients are written down instead of recorded; all weights lie in one vector, so that clipping and
-Adam are a few operations over it; and no distribution objects, loggers or copies of what the environments report stand in
-between. Tests hold both loops against the library's own.
+Small networks spend their time between the operations, not in them. So this departs from stable-baselines3 2.9
+(ppo/ppo.py, common/on_policy_algorithm.py, and what they call) in the following. Tests hold both loops against the library's own.
 
-B rows, S observation components, A action dimensions, H width of a layer.
+Weights
+- All lie in one vector, of which the policy's parameters are views: they may be written to, but not given another storage.
+- Actor and critic must have the same widths; each layer of both is one batched product.
+- Adam is the fused one and knows that vector alone, so its saved state is no state of the library's PPO.
+
+`train`
+- No loss is computed. Its gradient is written down, into a second vector; the parameters' own `grad` stay None.
+- The norm to which gradients are clipped is that vector's, not the norm of each tensor's norm: another order of summation.
+- The mini-batches are the library's (one numpy permutation an epoch), but the buffer is not flattened in place, and actions are
+  not cast to float32 and back.
+- Approximate KL divergence, clip fraction, explained variance and losses are not computed; of `train/`, only the learning rate
+  is logged.
+
+`collect_rollouts`
+- The noise of all steps is drawn before the first: of choices Gumbel noise, where the library calls `torch.multinomial`. Actions
+  have the same distribution, but are others for the same seed. A rollout that the callback ends has drawn noise for all steps.
+- During play the actor alone is asked. Values, log-probabilities and the values of truncated episodes' last observations, which
+  the library computes at every step, come after the last, in one batch.
+- Nothing is checked for NaN, as the library's distributions do; the callback has to look at the weights.
+- Environments are stepped past the DummyVecEnv: its buffers, `reset_infos` and `options` are not used, choices are passed as int,
+  last observations are float32, `info` dictionaries are dropped and so `ep_info_buffer` and `ep_success_buffer` stay empty.
+- The callback's `locals` hold `rewards` and `dones` alone, and it is called when the step is already in the buffer.
+- The buffer is filled by column and neither reset nor flattened; `pos` and `full` stay 0 and False, `get` is not to be called.
+- With `processes` of 2, half of the environments step in a process of their own and their copies here stand still. That process
+  ends with `learn`, which can then not be called again to go on.
+
+Neither loop switches the policy between training and evaluation, since it has neither dropout nor batch normalisation. Options
+that would need more than this are refused: see ppo_options.py.
+
+T steps of a rollout in each of N environments, B rows, S observation components, A number of actions or of an action vector's
+components, H width of a layer.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,80 +50,45 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from understudy.demonstrators.helper_process import HelperProcess, Stepped, step_environments
-
-LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
-
-
-# From a loss's slopes, (B,) in each log-probability and one in each row's entropy, to its gradient (B, A) in the predictions.
-Backward = Callable[[Tensor, float], Tensor]
+from understudy.demonstrators.action_distributions import Categorical, DiagonalGaussian
+from understudy.demonstrators.helper_process import HelperProcess, StepResult, step_environments
+from understudy.demonstrators.ppo_options import check_options
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Views into the vector of all weights and into that of their gradients, of the same shape."""
+class ParameterView:
+    """Views of the same shape into the vector of all weights and into that of their gradients."""
 
-    values: Tensor
-    gradient: Tensor
-
-
-class Choices:
-    """One of A actions; `preds` (B, A) are logits."""
-
-    def draw_noise(self, *shape: int) -> Tensor:
-        """Standard Gumbel numbers: added to logits they make the largest one a sample (Maddison et al. 2014)."""
-        return torch.empty(shape).exponential_().log_().neg_()
-
-    def sample(self, preds: Tensor, noise: Tensor) -> Tensor:
-        """Actions (B, 1) int64."""
-        return (preds + noise).argmax(1, keepdim=True)
-
-    def log_probs(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Backward]:
-        """Log-probabilities (B,) of `actions` (B, 1), and how to get a loss's gradient in `preds` from its slopes."""
-        log_probs = F.log_softmax(preds, 1)
-
-        def backward(slopes: Tensor, entropy_slope: float) -> Tensor:
-            probs = log_probs.exp()
-            entropy = -(probs * log_probs).sum(1, keepdim=True)
-            gradient = -probs * (entropy_slope * (log_probs + entropy) + slopes[:, None])
-            return gradient.scatter_add_(1, actions, slopes[:, None])
-
-        return log_probs.gather(1, actions)[:, 0], backward
+    data: Tensor
+    grad: Tensor
 
 
-class Vectors:
-    """Independent Gaussians; `preds` (B, A) are their means, `log_std` (A,) is the same in every state."""
+class Minibatch(NamedTuple):
+    """B steps of a rollout.
 
-    def __init__(self, log_std: Weights) -> None:
-        self.log_std = log_std
+    observations: (B, S).
+    actions: (B, 1) int64 or (B, A), not clipped to the action space.
+    old_log_prob: (B,) log-probabilities with which the actions were taken.
+    advantages: (B,) not yet normalised.
+    returns: (B,) what the critic is to predict.
+    """
 
-    def draw_noise(self, *shape: int) -> Tensor:
-        """Standard normal numbers."""
-        return torch.randn(shape)
-
-    def sample(self, preds: Tensor, noise: Tensor) -> Tensor:
-        """Actions (B, A) float32, not clipped."""
-        return preds + self.log_std.values.exp() * noise
-
-    def log_probs(self, preds: Tensor, actions: Tensor) -> tuple[Tensor, Backward]:
-        """As for choices; the gradient in `log_std`, by which alone the entropy changes, is written beside it."""
-        precision = torch.exp(-self.log_std.values)
-        deviations = (actions.float() - preds) * precision
-
-        def backward(slopes: Tensor, entropy_slope: float) -> Tensor:
-            self.log_std.gradient.copy_((slopes[:, None] * (deviations**2 - 1)).sum(0) + len(preds) * entropy_slope)
-            return slopes[:, None] * deviations * precision
-
-        return -(0.5 * deviations**2 + self.log_std.values + LOG_ROOT_2_PI).sum(1), backward
+    observations: Tensor
+    actions: Tensor
+    old_log_prob: Tensor
+    advantages: Tensor
+    returns: Tensor
 
 
 class FastPPO(PPO):
     """stable-baselines3's PPO for MlpPolicy on a DummyVecEnv of ReplayableEnvironments, on the CPU, with ReLU or tanh.
 
-    `processes` may be set to 2 before `learn`: half of the environments then step in a process of their own.
+    Its arguments are the library's, but for those that `check_options` refuses with a ValueError. `processes` may be set to 2
+    before `learn`: half of the environments then step in a process of their own.
     """
 
     def _setup_model(self) -> None:
+        check_options(self)
         super()._setup_model()
         self.processes, self._helper = 1, None
         policy = self.policy
@@ -105,6 +96,9 @@ class FastPPO(PPO):
             [layer for layer in net if isinstance(layer, nn.Linear)]
             for net in (policy.mlp_extractor.policy_net, policy.mlp_extractor.value_net)
         )
+        widths = [[layer.out_features for layer in net] for net in (actor, critic)]
+        if widths[0] != widths[1]:
+            raise ValueError(f"policy_kwargs.net_arch: expected one list for actor and critic, got {widths}")
         groups = []
         for ours, theirs in zip(actor, critic, strict=True):
             groups += [(ours.weight, theirs.weight), (ours.bias, theirs.bias)]
@@ -114,76 +108,79 @@ class FastPPO(PPO):
             groups.append((policy.log_std,))
         self._flat = nn.Parameter(torch.zeros(sum(weights.numel() for group in groups for weights in group)))
         self._flat.grad = torch.zeros_like(self._flat)
-        shared = _share(self._flat, groups)
-        self._layers = list(zip(shared[: 2 * len(actor) : 2], shared[1 : 2 * len(actor) : 2], strict=True))
-        self._heads = shared[2 * len(actor) : 2 * len(actor) + 4]
-        self._actions = Vectors(shared[-1]) if hasattr(policy, "log_std") else Choices()
+        views = _flatten_parameters(self._flat, groups)
+        self._layers = list(zip(views[: 2 * len(actor) : 2], views[1 : 2 * len(actor) : 2], strict=True))
+        self._heads = views[2 * len(actor) : 2 * len(actor) + 4]
+        gaussian = hasattr(policy, "log_std")
+        self._distribution = DiagonalGaussian(views[-1].data, views[-1].grad) if gaussian else Categorical()
         self._tanh = policy.activation_fn is nn.Tanh
         policy.optimizer = torch.optim.Adam([self._flat], lr=self.lr_schedule(1), fused=True, **policy.optimizer_kwargs)
 
-    def _hidden(self, observations: Tensor) -> list[Tensor]:
-        """What goes into each layer and into the heads, (2, B, H), the actor's and the critic's; observations are (B, S)."""
-        hidden = [observations.float().expand(2, *observations.shape)]
-        for weight, bias in self._layers:
-            output = torch.baddbmm(bias.values[:, None], hidden[-1], weight.values.transpose(1, 2))
-            hidden.append(output.tanh_() if self._tanh else output.relu_())
-        return hidden
+    def _forward_layers(self, observations: Tensor) -> list[Tensor]:
+        """The input of each layer and of the heads, (2, B, S) and then (2, B, H), the actor's first; observations are (B, S)."""
+        activations = [observations.float().expand(2, *observations.shape)]  # (2, B, S)
+        for weight, bias in self._layers:  # (2, H, S or H below), (2, H)
+            output = torch.baddbmm(bias.data[:, None], activations[-1], weight.data.transpose(1, 2))  # (2, B, H)
+            activations.append(output.tanh_() if self._tanh else output.relu_())
+        return activations
 
-    def _outputs(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits or means (B, A) and values (B,) of the last hidden layer (2, B, H)."""
-        action_weight, action_bias, value_weight, value_bias = (weights.values for weights in self._heads)
-        return F.linear(hidden[0], action_weight, action_bias), F.linear(hidden[1], value_weight, value_bias)[:, 0]
+    def _forward_heads(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits or means (B, A) and values (B,) of the last layer's output (2, B, H)."""
+        action_weight, action_bias, value_weight, value_bias = (parameter.data for parameter in self._heads)
+        preds = F.linear(latents[0], action_weight, action_bias)
+        return preds, F.linear(latents[1], value_weight, value_bias)[:, 0]  # (B, A), (B, 1) -> (B,)
 
-    def _backward(self, hidden: list[Tensor], by_preds: Tensor, by_values: Tensor) -> None:
+    def _backward(self, activations: list[Tensor], grad_preds: Tensor, grad_values: Tensor) -> None:
         """Write the gradient of all weights but log_std, from that of the predictions (B, A) and of the values (B,)."""
         action_weight, action_bias, value_weight, value_bias = self._heads
-        by_values = by_values[:, None]
-        for weight, bias, by_output, last in (
-            (action_weight, action_bias, by_preds, hidden[-1][0]),
-            (value_weight, value_bias, by_values, hidden[-1][1]),
+        grad_values = grad_values[:, None]  # (B, 1)
+        for weight, bias, grad_output, latents in (
+            (action_weight, action_bias, grad_preds, activations[-1][0]),
+            (value_weight, value_bias, grad_values, activations[-1][1]),
         ):
-            torch.mm(by_output.t(), last, out=weight.gradient)
-            torch.sum(by_output, 0, out=bias.gradient)
-        by_hidden = torch.stack([by_preds @ action_weight.values, by_values @ value_weight.values])
+            torch.mm(grad_output.t(), latents, out=weight.grad)  # (A or 1, B) @ (B, H)
+            torch.sum(grad_output, 0, out=bias.grad)
+        grad_activation = torch.stack([grad_preds @ action_weight.data, grad_values @ value_weight.data])  # (2, B, H)
         derivative = torch.ops.aten.tanh_backward if self._tanh else torch.ops.aten.threshold_backward
         threshold = () if self._tanh else (0,)
-        for (weight, bias), below, output in reversed(list(zip(self._layers, hidden[:-1], hidden[1:], strict=True))):
-            by_output = derivative(by_hidden, output, *threshold)
-            weight.gradient.copy_(torch.bmm(below.transpose(1, 2), by_output).transpose(1, 2))
-            torch.sum(by_output, 1, out=bias.gradient)
-            if below is not hidden[0]:
-                by_hidden = torch.bmm(by_output, weight.values)
+        layers = list(zip(self._layers, activations[:-1], activations[1:], strict=True))
+        for (weight, bias), layer_input, layer_output in reversed(layers):
+            grad_output = derivative(grad_activation, layer_output, *threshold)  # (2, B, H)
+            weight.grad.copy_(torch.bmm(layer_input.transpose(1, 2), grad_output).transpose(1, 2))
+            torch.sum(grad_output, 1, out=bias.grad)
+            if layer_input is not activations[0]:
+                grad_activation = torch.bmm(grad_output, weight.data)  # (2, B, H below)
 
     def train(self) -> None:
-        """Update the weights with the collected rollout."""
+        """Update the weights with the collected rollout: `n_epochs` times over it in mini-batches of `batch_size`."""
         self._update_learning_rate(self.policy.optimizer)
         clip_range = self.clip_range(self._current_progress_remaining)
         buffer = self.rollout_buffer
         columns = (buffer.observations, buffer.actions, buffer.log_probs, buffer.advantages, buffer.returns)
-        rollout = [torch.from_numpy(buffer.swap_and_flatten(column)) for column in columns]
-        rollout[2:] = [column[:, 0] for column in rollout[2:]]
+        flattened = (buffer.swap_and_flatten(column) for column in columns)  # (T, N, ...) -> (N * T, ...)
+        rollout = [torch.from_numpy(column) for column in flattened]
+        rollout[2:] = [column[:, 0] for column in rollout[2:]]  # (N * T, 1) -> (N * T,)
         for _ in range(self.n_epochs):
             order = torch.from_numpy(np.random.permutation(len(rollout[0])))
             for batch in zip(*(column[order].split(self.batch_size) for column in rollout), strict=True):
-                self._update(*batch, clip_range)
+                self._update(Minibatch(*batch), clip_range)
             self._n_updates += 1
 
     @torch.no_grad()
-    def _update(
-        self, observations: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, returns: Tensor, clip_range: float
-    ) -> None:
-        """One step of Adam on B steps of the rollout; `old` (B,) are the log-probabilities with which they were taken."""
-        count = len(advantages)
+    def _update(self, batch: Minibatch, clip_range: float) -> None:
+        """One step of Adam."""
+        advantages, count = batch.advantages, len(batch.advantages)
         if self.normalize_advantage and count > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        hidden = self._hidden(observations)
-        preds, values = self._outputs(hidden[-1])
-        log_probs, backward = self._actions.log_probs(preds, actions)
-        ratio = torch.exp(log_probs - old)
+        activations = self._forward_layers(batch.observations)
+        preds, values = self._forward_heads(activations[-1])
+        log_prob, backward = self._distribution.log_prob(preds, batch.actions)
+        ratio = torch.exp(log_prob - batch.old_log_prob)
         # Equation 7 is flat where the ratio has left the range in the direction that the advantage asks for.
-        steep = torch.where(advantages > 0, ratio <= 1 + clip_range, ratio >= 1 - clip_range)
-        slopes = advantages * ratio * steep / -count
-        self._backward(hidden, backward(slopes, -self.ent_coef / count), 2 * self.vf_coef / count * (values - returns))
+        unclipped = torch.where(advantages > 0, ratio <= 1 + clip_range, ratio >= 1 - clip_range)
+        grad_log_prob = advantages * ratio * unclipped / -count
+        grad_preds = backward(grad_log_prob, -self.ent_coef / count)
+        self._backward(activations, grad_preds, 2 * self.vf_coef / count * (values - batch.returns))
         gradient = self._flat.grad
         gradient.mul_((self.max_grad_norm / (torch.linalg.vector_norm(gradient) + 1e-6)).clamp(max=1.0))
         self.policy.optimizer.step()
@@ -191,71 +188,81 @@ class FastPPO(PPO):
     def collect_rollouts(
         self, env: DummyVecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
-        """Play `n_rollout_steps` in each environment into the buffer; False where the callback ends the training."""
+        """Play into the buffer.
+
+        Args:
+            env: N environments.
+            callback: called before the first step, after each step and after the last.
+            rollout_buffer: of T steps.
+            n_rollout_steps: T, steps of each environment.
+
+        Returns:
+            False where the callback has ended the training; the buffer is then not to be learned from.
+        """
         if self.processes > 1 and self._helper is None and env.num_envs > 1 and HelperProcess.possible():
             self._helper = HelperProcess(env.envs[env.num_envs // 2 :])
         buffer = rollout_buffer
-        buffer.reset()
         callback.on_rollout_start()
-        noise = self._actions.draw_noise(n_rollout_steps, env.num_envs, len(self._heads[0].values))
-        cut_off = {}
+        noise = self._distribution.draw_noise(n_rollout_steps, env.num_envs, len(self._heads[0].data))  # (T, N, A)
+        truncated = {}
         for step in range(n_rollout_steps):
             actions = self._sample(self._last_obs, noise[step])
-            following, rewards, dones, unfinished = self._step(env, actions)
-            cut_off |= {(step, row): last for row, last in unfinished.items()}
+            next_observations, rewards, dones, final_observations = self._step(env, actions)
+            truncated |= {(step, row): final for row, final in final_observations.items()}
             buffer.observations[step], buffer.actions[step], buffer.rewards[step] = self._last_obs, actions, rewards
             buffer.episode_starts[step] = self._last_episode_starts
-            self._last_obs, self._last_episode_starts = following, dones
+            self._last_obs, self._last_episode_starts = next_observations, dones
             self.num_timesteps += env.num_envs
             callback.update_locals({"rewards": rewards, "dones": dones})
             if not callback.on_step():
                 return False
-        buffer.full = True
-        self._judge(buffer, cut_off)
+        self._evaluate_rollout(buffer, truncated)
         callback.on_rollout_end()
         return True
 
     @torch.no_grad()
     def _sample(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
-        """Actions (B, 1) or (B, A) for observations (B, S); only the actor is asked."""
-        hidden = torch.from_numpy(observations).float()
+        """Actions (N, 1) or (N, A) for observations (N, S) and noise (N, A); only the actor is asked."""
+        latents = torch.from_numpy(observations).float()
         for weight, bias in self._layers:
-            output = torch.addmm(bias.values[0], hidden, weight.values[0].t())
-            hidden = output.tanh_() if self._tanh else output.relu_()
+            output = torch.addmm(bias.data[0], latents, weight.data[0].t())  # (N, H)
+            latents = output.tanh_() if self._tanh else output.relu_()
         weight, bias = self._heads[:2]
-        return self._actions.sample(torch.addmm(bias.values, hidden, weight.values.t()), noise).numpy()
+        return self._distribution.sample(torch.addmm(bias.data, latents, weight.data.t()), noise).numpy()
 
     @torch.no_grad()
-    def _judge(self, buffer: RolloutBuffer, cut_off: dict[tuple[int, int], np.ndarray]) -> None:
-        """Fill in what the collected steps are worth, all at once; `cut_off` holds the last observations (S,) of (step, row)."""
-        preds, values = self._outputs(self._hidden(torch.from_numpy(buffer.observations).flatten(0, 1))[-1])
-        actions = torch.from_numpy(buffer.actions).flatten(0, 1)
-        buffer.values[:] = values.numpy().reshape(buffer.values.shape)
-        buffer.log_probs[:] = self._actions.log_probs(preds, actions)[0].numpy().reshape(buffer.log_probs.shape)
-        if cut_off:  # such an episode would have gone on: what it was still worth is the critic's guess
-            guesses = self._value(np.stack(list(cut_off.values())))
-            buffer.rewards[tuple(np.transpose(list(cut_off)))] += self.gamma * guesses.numpy()
-        buffer.compute_returns_and_advantage(self._value(self._last_obs), self._last_episode_starts)
+    def _evaluate_rollout(self, buffer: RolloutBuffer, truncated: dict[tuple[int, int], np.ndarray]) -> None:
+        """Fill in values, log-probabilities, advantages and returns; `truncated` holds last observations (S,) by (step, row)."""
+        observations = torch.from_numpy(buffer.observations).flatten(0, 1)  # (T, N, S) -> (T * N, S)
+        actions = torch.from_numpy(buffer.actions).flatten(0, 1)  # (T, N, A or 1) -> (T * N, A or 1)
+        preds, values = self._forward_heads(self._forward_layers(observations)[-1])
+        buffer.values[:] = values.numpy().reshape(buffer.values.shape)  # (T * N,) -> (T, N)
+        log_prob = self._distribution.log_prob(preds, actions)[0]
+        buffer.log_probs[:] = log_prob.numpy().reshape(buffer.log_probs.shape)  # (T * N,) -> (T, N)
+        if truncated:  # such an episode would have gone on: the critic says what that was still worth
+            final_values = self._values(np.stack(list(truncated.values())))
+            buffer.rewards[tuple(np.transpose(list(truncated)))] += self.gamma * final_values.numpy()
+        buffer.compute_returns_and_advantage(self._values(self._last_obs), self._last_episode_starts)
 
-    def _value(self, observations: np.ndarray) -> Tensor:
-        return self._outputs(self._hidden(torch.from_numpy(observations))[-1])[1]
+    def _values(self, observations: np.ndarray) -> Tensor:
+        """Values (B,) of observations (B, S)."""
+        return self._forward_heads(self._forward_layers(torch.from_numpy(observations))[-1])[1]
 
-    def _step(self, env: DummyVecEnv, actions: np.ndarray) -> Stepped:
-        """Step every environment with its action (B, ...)."""
-        discrete = isinstance(self._actions, Choices)
+    def _step(self, env: DummyVecEnv, actions: np.ndarray) -> StepResult:
+        """Step every environment with its action, (N, 1) or (N, A)."""
+        discrete = isinstance(self._distribution, Categorical)
         executed = actions[:, 0].tolist() if discrete else actions.clip(self.action_space.low, self.action_space.high)
         if self._helper is None:
             return step_environments(env.envs, executed)
-        here = env.num_envs // 2
-        self._helper.begin_step(executed[here:])
-        observations, rewards, dones, unfinished = step_environments(env.envs[:here], executed[:here])
-        others = self._helper.finish_step()
-        unfinished |= {here + row: observation for row, observation in others[3].items()}
-        columns = zip((observations, rewards, dones), others[:3], strict=True)
-        return *(np.concatenate(column) for column in columns), unfinished
+        num_here = env.num_envs // 2
+        self._helper.step_async(executed[num_here:])
+        *columns, final_observations = step_environments(env.envs[:num_here], executed[:num_here])
+        *columns_there, final_there = self._helper.step_wait()
+        final_observations |= {num_here + row: final for row, final in final_there.items()}
+        return *(np.concatenate(pair) for pair in zip(columns, columns_there, strict=True)), final_observations
 
     def learn(self, *arguments: Any, **named: Any) -> Self:
-        """As stable-baselines3's."""
+        """As stable-baselines3's; the second process ends with it."""
         try:
             return super().learn(*arguments, **named)
         finally:
@@ -264,21 +271,21 @@ class FastPPO(PPO):
                 self._helper = None
 
     def snapshots(self) -> list[dict[str, Any]]:
-        """How to rebuild each environment as it is now."""
-        here = self.env.num_envs if self._helper is None else self.env.num_envs // 2
-        others = [] if self._helper is None else self._helper.snapshots()
-        return [environment.snapshot() for environment in self.env.envs[:here]] + others
+        """How to rebuild each of the N environments as it is now, for ReplayableEnvironment.restore."""
+        num_here = self.env.num_envs if self._helper is None else self.env.num_envs // 2
+        there = [] if self._helper is None else self._helper.snapshots()
+        return [environment.snapshot() for environment in self.env.envs[:num_here]] + there
 
 
-def _share(flat: nn.Parameter, groups: list[tuple[Tensor, ...]]) -> list[Weights]:
+def _flatten_parameters(flat: nn.Parameter, groups: list[tuple[Tensor, ...]]) -> list[ParameterView]:
     """Move groups of equally shaped weights into `flat`, stacked where a group has several; the weights become views of it."""
     sizes = [sum(weights.numel() for weights in group) for group in groups]
-    shared = []
-    for group, values, gradient in zip(groups, flat.data.split(sizes), flat.grad.split(sizes), strict=True):
+    views = []
+    for group, data, grad in zip(groups, flat.data.split(sizes), flat.grad.split(sizes), strict=True):
         shape = (len(group), *group[0].shape)
-        for weights, place in zip(group, values.view(shape), strict=True):
+        for weights, place in zip(group, data.view(shape), strict=True):
             place.copy_(weights.data)
             weights.data = place
         shape = shape if len(group) > 1 else shape[1:]
-        shared.append(Weights(values.view(shape), gradient.view(shape)))
-    return shared
+        views.append(ParameterView(data.view(shape), grad.view(shape)))
+    return views

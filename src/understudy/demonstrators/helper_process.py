@@ -21,35 +21,47 @@ import numpy as np
 from understudy.environments.replay import ReplayableEnvironment
 from understudy.errors import DataError
 
-ENDED = DataError("expert: expected the process of its environments to go on, got its end")
+PROCESS_ENDED = DataError("expert: expected the process of its environments to go on, got its end")
+SPIN_SECONDS = 0.002
 
-SECONDS_AWAKE = 0.002
+# Observations (N, S), rewards (N,), dones (N,), and the last observations (S,) of truncated episodes by environment.
+StepResult = tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, np.ndarray]]
 
-Stepped = tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, np.ndarray]]
 
+def step_environments(environments: Sequence[gymnasium.Env], actions: Sequence) -> StepResult:
+    """Step every environment and reset those whose episode ends.
 
-def step_environments(environments: Sequence[gymnasium.Env], actions: Sequence) -> Stepped:
-    """Step every environment and begin anew those whose episode ends.
+    Args:
+        environments: N of them, each within an episode.
+        actions: one for each.
 
     Returns:
-        observations (N, S) float32, rewards (N,) float32 and whether the episode has ended (N,) bool; and of the environments
-        whose episode was truncated the last observation (S,).
+        Observations (N, S) float32, those of the next episode where one has ended; raw rewards (N,) float32; whether the
+        episode has ended (N,) bool; and of the environments whose episode was truncated, and not terminated at the same step,
+        the last observation (S,) float32 by their number.
     """
-    observations, unfinished = [], {}
+    observations, final_observations = [], {}
     rewards, dones = np.empty(len(environments), np.float32), np.zeros(len(environments), dtype=bool)
     for row, environment in enumerate(environments):
         observation, rewards[row], terminated, truncated, _ = environment.step(actions[row])
         if terminated or truncated:
             dones[row] = True
             if not terminated:
-                unfinished[row] = np.asarray(observation, np.float32)
+                final_observations[row] = np.asarray(observation, np.float32)
             observation = environment.reset()[0]
         observations.append(observation)
-    return np.asarray(observations, np.float32), rewards, dones, unfinished
+    return np.asarray(observations, np.float32), rewards, dones, final_observations
 
 
 class HelperProcess:
-    """A copy of `environments` as they are now, in a process that ends with this one. The ones here are no longer of use."""
+    """A copy of `environments` as they are now, in a process that ends with this one.
+
+    Args:
+        environments: N of them, each within an episode; those here stand still from now on.
+
+    Raises:
+        DataError: by any method but `close`, where the process has ended.
+    """
 
     @staticmethod
     def possible() -> bool:
@@ -63,16 +75,16 @@ class HelperProcess:
         self._process.start()
         theirs.close()
 
-    def begin_step(self, actions: Sequence) -> None:
-        """Let the environments take a step; `finish_step` returns what came of it."""
+    def step_async(self, actions: Sequence) -> None:
+        """Let each of the N environments take its action; `step_wait` returns what came of it."""
         self._send(actions)
 
-    def finish_step(self) -> Stepped:
-        """As `step_environments`."""
+    def step_wait(self) -> StepResult:
+        """What `step_environments` returns, for the last `step_async`."""
         return self._receive()
 
     def snapshots(self) -> list[dict[str, Any]]:
-        """How to rebuild each environment."""
+        """How to rebuild each of the N environments as it is now, for ReplayableEnvironment.restore."""
         self._send(None)
         return self._receive()
 
@@ -85,22 +97,22 @@ class HelperProcess:
         try:
             self._connection.send(message)
         except BrokenPipeError:
-            raise ENDED from None
+            raise PROCESS_ENDED from None
 
     def _receive(self) -> Any:
         try:
-            return _receive_awake(self._connection)
+            return _receive_spinning(self._connection)
         except (EOFError, ConnectionResetError):
-            raise ENDED from None
+            raise PROCESS_ENDED from None
 
 
-def _receive_awake(connection: Connection) -> Any:
+def _receive_spinning(connection: Connection) -> Any:
     """The next message; a processor that has gone to sleep takes longer to wake than an environment to step.
 
     Other processes may run meanwhile, above all the one that is to send the message.
     """
-    until = time.perf_counter() + SECONDS_AWAKE
-    while not select.select([connection], [], [], 0)[0] and time.perf_counter() < until:
+    deadline = time.perf_counter() + SPIN_SECONDS
+    while not select.select([connection], [], [], 0)[0] and time.perf_counter() < deadline:
         os.sched_yield()
     return connection.recv()
 
@@ -110,7 +122,7 @@ def _serve(connection: Connection, parents: Connection, environments: Sequence[R
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to report
     while True:
         try:
-            actions = _receive_awake(connection)
+            actions = _receive_spinning(connection)
         except (EOFError, ConnectionError):  # the parent has gone
             return
         if actions is None:

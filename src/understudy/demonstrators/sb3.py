@@ -1,10 +1,11 @@
 """Experts trained by stable-baselines3; nothing outside this module and the PPO that it uses imports it.
 
-train_expert(...) -> the expert as a Policy, and its learning curve
+train_expert(...) -> the expert as a TrainedPolicy, and its learning curve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,16 @@ from tqdm import tqdm
 
 from understudy.demonstrators.expert_checkpoint import resume_training, save_training
 from understudy.demonstrators.fast_ppo import FastPPO
-from understudy.environments.make import describe, make_environment
+from understudy.demonstrators.scripted import SPREAD
+from understudy.environments.make import make_environment, read_spec
 from understudy.environments.replay import ReplayableEnvironment
-from understudy.environments.view import ObservationView
 from understudy.errors import DataError, ParameterError
+from understudy.interface import Interface, Scales, Task, action_scales, raw_interface
 from understudy.nn.heads import ACTIVATIONS
-from understudy.params import EnvironmentParams, ExpertParams
-from understudy.policy import Policy, build_model
-from understudy.sequences.normalise import Normalisation
+from understudy.params.environment import EnvironmentParams
+from understudy.params.expert import ExpertParams
+from understudy.policies.build import build_model
+from understudy.policies.files import TrainedPolicy
 from understudy.spec import EnvironmentSpec
 from understudy.utils.progress import progress_bar
 
@@ -39,10 +42,13 @@ CURVE_STATE = ("rows", "returns", "lengths", "points", "saved_points", "running_
 class LearningCurve(BaseCallback):
     """Collects the returns of training episodes, moves the progress bar, and stops at weights that are not finite.
 
-    `save` is called with the curve's own state before a rollout, once for each hundredth of the training.
-
-    `rows` holds one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode
-    ended: environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
+    Args:
+        total_steps: environment steps of the whole training, over all environments.
+        num_environments: that step side by side.
+        bar: moved to the number of steps so far, at most `total_steps`.
+        save: called with the curve's own state before a rollout, once for each hundredth of the training.
+        rows: one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode ended:
+            environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
     """
 
     total_steps: int
@@ -89,21 +95,27 @@ class LearningCurve(BaseCallback):
 
 def train_expert(
     environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None, processes: int = 1
-) -> tuple[Policy, list[tuple]]:
+) -> tuple[TrainedPolicy, list[tuple]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
     Args:
+        environment: its id and kwargs.
+        expert: the algorithm, its seed, its number of environment steps and its hyperparameters.
         checkpoint: a file to resume from where it exists, and to write a hundred times. Interrupted and resumed, training gives
             the same expert to the bit.
         processes: with two or more, PPO steps half of its environments in a second process; the expert is the same to the bit.
 
     Raises:
-        ParameterError: the environment cannot be made, or the algorithm does not suit its actions.
+        ParameterError: the environment cannot be made, has several agents, or the algorithm does not suit its actions.
         DataError: the training diverged.
     """
     torch.set_num_threads(expert.threads)
-    probe = make_environment(environment.id, environment.kwargs)
-    spec = describe(probe)
+    spec = read_spec(environment.id, environment.kwargs)
+    if spec.num_agents > 1:
+        raise ParameterError(
+            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
+            f" got {expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
+        )
     if expert.algorithm in ("sac", "td3") and spec.discrete_actions:
         raise ParameterError(
             f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
@@ -124,7 +136,7 @@ def train_expert(
             snapshots = model.snapshots() if fast else [each.snapshot() for each in environments.envs]
             save_training(checkpoint, model, snapshots, curve_state)
 
-    with progress_bar(expert.total_steps, "expert", "step") as bar:
+    with progress_bar(expert.total_steps, "expert", "step") as bar, closing(environments):
         curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save)
         resumed = resume_training(checkpoint, model, environments.envs) if checkpoint is not None else None
         for name, value in (resumed or {}).items():
@@ -161,23 +173,27 @@ def _algorithm_arguments(expert: ExpertParams, spec: EnvironmentSpec) -> dict:
     return arguments
 
 
-def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec) -> Policy:
+def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec) -> TrainedPolicy:
     """Copy the actor's layers into the `expert` family."""
     squash = expert.algorithm in ("sac", "td3")
     config = {"hidden_sizes": list(expert.hidden_sizes), "activation": expert.activation, "squash": squash}
-    normalisation = Normalisation.none(spec.state_dim)
-    actor = build_model("expert", config, spec, normalisation, "expert")
+    interface = _squashed_interface(spec) if squash else raw_interface(spec)
+    actor = build_model("expert", config, interface, "expert")
     ours = [layer for layer in actor.actor if isinstance(layer, nn.Linear)]
     for layer, theirs in zip(ours, _actor_layers(model, expert.algorithm), strict=True):
         layer.load_state_dict(theirs.state_dict())
-    if squash:
-        low, high = torch.tensor(spec.action_low), torch.tensor(spec.action_high)
-        actor.middle.copy_((low + high) / 2)
-        actor.half_range.copy_((high - low) / 2)
     if not _all_finite(actor):
         raise _diverged("weights that are not finite at the end")
-    view = ObservationView(spec.components, ())
-    return Policy(actor.eval(), "expert", config, spec, view, normalisation)
+    return TrainedPolicy(actor.eval(), "expert", config, interface)
+
+
+def _squashed_interface(spec: EnvironmentSpec) -> Interface:
+    """Raw observations, and actions that tanh has put between -1 and 1."""
+    middle, half_range = action_scales(spec)
+    scales = replace(
+        Scales.identity(spec.state_dim, spec.action_dim), action_middle=middle, action_half_range=half_range
+    )
+    return Interface((Task(spec, (), scales),))
 
 
 def _all_finite(module: nn.Module) -> bool:

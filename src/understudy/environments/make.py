@@ -2,9 +2,11 @@
 
 make_environment(id, kwargs)   -> gymnasium.Env, or ParallelEnvironment for several agents
 describe(environment)          -> EnvironmentSpec
+read_spec(id, kwargs)          -> EnvironmentSpec, of an environment that is made for it and closed
 check_environment(folder, ...) -- whether a policy was made for the environment of params.yaml
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,9 @@ import numpy as np
 
 from understudy.environments.parallel import ParallelEnvironment, is_parallel, make_parallel
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams
 from understudy.spec import EnvironmentSpec
 
+IMPORTED_BY_NAME = ("Box2D",)  # the physics, by gymnasium: another version of it makes stale what a stage has played
 LUNAR_LANDER = ("x", "y", "vx", "vy", "angle", "angular_velocity", "left_contact", "right_contact")
 COMPONENT_NAMES = {
     "LunarLander": LUNAR_LANDER,
@@ -58,6 +60,7 @@ def make_environment(environment_id: str, kwargs: dict[str, Any]) -> gymnasium.E
             f" with {kwargs or 'no kwargs'}: {problem}"
         ) from None
     if ":" in environment_id:
+        environment.close()
         raise ParameterError(
             f"environment.id: expected an id that Gymnasium knows by itself, got {environment_id!r};"
             " a package registers its environments through the entry point gymnasium.envs"
@@ -111,9 +114,18 @@ def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:
     return tuple(float(bound) for bound in bounds)
 
 
-def check_environment(folder: Path, spec: EnvironmentSpec, environment: EnvironmentParams) -> None:
-    """Raise a DataError where the policy in `folder` was made for another environment than params.yaml names."""
-    expected = describe(make_environment(environment.id, environment.kwargs))
+def read_spec(environment_id: str, kwargs: dict[str, Any]) -> EnvironmentSpec:
+    """What the environment with this id offers; a stage asks once and hands the spec on.
+
+    Raises:
+        ParameterError: as `make_environment` and `describe`.
+    """
+    with closing(make_environment(environment_id, kwargs)) as environment:
+        return describe(environment)
+
+
+def check_environment(folder: Path, spec: EnvironmentSpec, expected: EnvironmentSpec) -> None:
+    """Raise a DataError where the policy in `folder`, made for `spec`, is for another environment than params.yaml names."""
     if spec != expected:
         raise DataError(
             f"{folder}: expected a policy for {expected.environment_id} with {expected.kwargs},"

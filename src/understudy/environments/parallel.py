@@ -19,6 +19,7 @@ from understudy.errors import ParameterError
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
+IMPORTED_BY_NAME = ("mpe2", "pettingzoo")  # a new version of them makes stale what a stage has played
 # Of these packages alone: whatever module a file named would be run by importing it.
 PARALLEL_ID = re.compile(r"(mpe2|pettingzoo(\.[a-z][a-z0-9_]*)+)\.[a-z][a-z0-9_]*_v[0-9]+")
 
@@ -93,6 +94,9 @@ class ParallelEnvironment:
             self._check_all_there(self.steps)
         flags = any(terminations.values()), any(truncations.values())
         return self._in_order(observations), self._in_order(rewards), *flags, infos
+
+    def close(self) -> None:
+        self.environment.close()
 
     def _in_order(self, of_agents: dict[str, Any]) -> np.ndarray:
         return np.asarray([of_agents[agent] for agent in self.agents], dtype=np.float32)

@@ -18,6 +18,7 @@ import numpy as np
 
 from understudy.environments.parallel import ParallelEnvironment
 from understudy.episode import NO_OPTION, Episode
+from understudy.step import Decision, Step
 
 NOISE_STREAM = 1
 BUSY_SHARE = 0.75
@@ -38,11 +39,8 @@ class Actor(Protocol):
     def keep(self, rows: np.ndarray) -> None:
         """Go on with `rows` alone; row i of the next call is what was row rows[i]."""
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        """Choose actions (B,) int64 or (B, A) float32 for observations (B, S) float32."""
-
-    def options(self) -> np.ndarray | None:
-        """Options (B,) int16 under which the last actions were chosen, None for an actor without options."""
+    def act(self, step: Step[np.ndarray]) -> Decision[np.ndarray]:
+        """Decide for all rows, all in the environment's units."""
 
 
 class _Log:
@@ -104,6 +102,10 @@ class _Environments:
             (len(environments), *self.agents, *environments[0].observation_space.shape), np.float32
         )
         self.active = np.zeros(len(environments), dtype=bool)
+        space, rows = environments[0].action_space, (len(environments), *self.agents)
+        self.previous_actions = np.zeros((*rows, *space.shape), np.float32 if space.shape else np.int64)
+        self.previous_rewards = np.zeros(rows, np.float32)
+        self.is_first = np.ones(rows, dtype=bool)
         self.log = _Log(len(environments))
         for actor in actors:
             actor.start(len(environments) * self.num_agents)
@@ -119,6 +121,7 @@ class _Environments:
                 self.environments[place].action_space.seed(int(self.noise[place].integers(2**31)))
             self.observations[place] = self.environments[place].reset(seed=seed)[0]
             begun.append(place)
+        self.previous_actions[begun], self.previous_rewards[begun], self.is_first[begun] = 0, 0, True
         self.active[free] = False
         self.active[begun] = True
         if begun:
@@ -134,10 +137,21 @@ class _Environments:
     def _keep(self, places: np.ndarray) -> None:
         self.environments = [self.environments[place] for place in places]
         self.noise = [self.noise[place] for place in places]
-        self.seeds, self.active, self.observations = self.seeds[places], self.active[places], self.observations[places]
+        for name in ("seeds", "active", "observations", "previous_actions", "previous_rewards", "is_first"):
+            setattr(self, name, getattr(self, name)[places])
         self.log.keep(places)
         for actor in self.actors:
             actor.keep(self._rows(places))
+
+    def told(self) -> Step[np.ndarray]:
+        """What the actors are told of all rows, (E * N, ...); copies, since the environments write to theirs."""
+        observations = self.observations.copy()
+        return Step(
+            observations.reshape(-1, observations.shape[-1]),
+            self.previous_actions.reshape(-1, *self.previous_actions.shape[1 + len(self.agents) :]),
+            self.previous_rewards.reshape(-1),
+            self.is_first.reshape(-1),
+        )
 
     def of_rows(self, values: np.ndarray) -> np.ndarray:
         """What an actor says of its rows (E * N, ...) in the shape of the environments."""
@@ -163,6 +177,8 @@ class _Environments:
             self.observations[place] = following
             if terminated or truncated:
                 ended[place] = (bool(terminated), bool(truncated))
+        self.previous_actions, self.previous_rewards = actions.copy(), rewards.copy()
+        self.is_first = np.zeros_like(self.is_first)
         return rewards, ended
 
 
@@ -192,19 +208,19 @@ def play(
     running.begin(np.arange(len(running.active)))
     finished: dict[int, Episode] = {}
     while running.active.any():
-        observations = running.observations.copy()
-        of_rows = observations.reshape(-1, observations.shape[-1])
-        actions = running.of_rows(actor.act(of_rows))
-        demonstrated = actions if demonstrator is None else running.of_rows(demonstrator.act(of_rows))
-        options = actor.options()
+        step = running.told()
+        decision = actor.act(step)
+        actions, options = running.of_rows(decision.actions), decision.options
+        demonstrated = actions if demonstrator is None else running.of_rows(demonstrator.act(step).actions)
         executed = running.with_noise(actions)
         rewards, ended = running.step(executed)
+        no_options = np.full(rewards.shape, NO_OPTION, np.int16)
         running.log.add(
-            observations=observations,
+            observations=running.of_rows(step.observation),
             actions=executed,
             demonstrated_actions=demonstrated,
             rewards=rewards,
-            options=np.full(rewards.shape, NO_OPTION, np.int16) if options is None else running.of_rows(options),
+            options=no_options if options is None else running.of_rows(options.astype(np.int16)),
         )
         for place, (terminated, truncated) in ended.items():
             seed, final = int(running.seeds[place]), running.observations[place].copy()

@@ -1,10 +1,14 @@
 """From evaluation recordings to the numbers of metrics/summary.json.
 
-summarise(recordings, ...)   -- one entry a policy
-differences(recordings, ...) -- one a pair of policies
+Evaluated                          -- what is known of one policy
+summarise(evaluated, ...)          -- one entry a policy
+differences(evaluated, ...)        -- one a pair of policies
+
+R training seeds, E evaluation episodes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,36 +19,56 @@ from understudy.evaluation.statistics import Bootstrap, interquartile_mean, norm
 from understudy.options.usage import describe_usage
 from understudy.rollouts.parquet import Recording
 
-EXPERT, RANDOM, BASELINE = "expert", "random", "mlp"
+EXPERT, RANDOM = "expert", "random"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One policy's evaluation: its recording, its accuracy on held-out episodes, there at all steps and at those where the
-    demonstrated action changes, and its play with shuffled options, of which it has `num_options`."""
+class Evaluated:
+    """One policy's evaluation.
 
-    recording: Recording
+    Attributes:
+        recordings: R of them, one a training seed; one of a demonstrator.
+        action_accuracy, change_accuracy: means over the training seeds on held-out episodes, at all steps and at those where the
+            demonstrated action changes; None where they are not known.
+        variants: other ways in which it played, R recordings each.
+        num_options: how many it may follow; None for one without options.
+    """
+
+    recordings: Sequence[Recording]
     action_accuracy: float | None = None
     change_accuracy: float | None = None
-    shuffled: Recording | None = None
+    variants: dict[str, Sequence[Recording]] = field(default_factory=dict)
     num_options: int | None = None
 
+    @property
+    def returns(self) -> np.ndarray:
+        """(R, E) float64, raw reward."""
+        return _returns(self.recordings)
 
-def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict[str, Any]]:
+
+def summarise(
+    evaluated: dict[str, Evaluated], bootstrap: Bootstrap, baseline: str | None = None
+) -> dict[str, dict[str, Any]]:
     """One entry a policy, in the given order; "expert" and "random" are the references of the score.
 
+    Args:
+        evaluated: by name.
+        bootstrap: how intervals are made.
+        baseline: the policy whose score the others have to beat; None for none.
+
     Returns:
-        return_* in raw reward; score is 1 for the expert and 0 for random; *_ci_low and *_ci_high bound intervals by episodes,
-        paired by seed; gain is the score beyond the memoryless baseline's; solved_rate a share of episodes, None where the
-        environment has no threshold; length_mean in steps; copy_rate the share of the steps, but for an episode's first, whose
-        action is that of the step before, None where all episodes have one step. Of a policy that plays with options
-        option_usage is the share of the steps of each, and option_dwell for how many steps one is held, the median.
+        return_* in raw reward; score is 1 for the expert and 0 for random; *_ci_low and *_ci_high bound intervals over training
+        seeds and over episodes, paired by the episodes' seeds; gain is the score beyond the baseline's; solved_rate a share of
+        episodes, None where the environment has no threshold; length_mean in steps; copy_rate the share of the steps, but for an
+        episode's first, whose action is that of the step before, None where all episodes have one step. Of a policy that plays
+        with options option_usage is the share of the steps of each, and option_dwell for how many steps one is held, the median.
+        VARIANT_score is that of another way to play. training_seeds is R where there are several.
 
     Raises:
         DataError: recordings of other seeds or environments, or an expert no better than random.
     """
-    _check_pairing(judged)
-    returns = {name: each.recording.episodes["return"] for name, each in judged.items()}
+    _check_pairing(evaluated)
+    returns = {name: each.returns for name, each in evaluated.items()}
     expert, random = returns[EXPERT], returns[RANDOM]
     if expert.mean() <= random.mean():
         raise DataError(
@@ -52,34 +76,45 @@ def summarise(judged: dict[str, Judged], bootstrap: Bootstrap) -> dict[str, dict
             f" got {expert.mean():.1f}; a score needs an expert that is better than random"
         )
     summary = {}
-    for name, each in judged.items():
-        entry = _describe_returns(each.recording, bootstrap) | _score("score", bootstrap, returns[name], expert, random)
+    for name, each in evaluated.items():
+        entry = _describe_returns(each, bootstrap) | _score("score", bootstrap, returns[name], expert, random)
         if name not in (EXPERT, RANDOM):
             entry["action_accuracy"] = each.action_accuracy
             entry["change_accuracy"] = each.change_accuracy
-            entry["on_policy_agreement"] = _agreement(each.recording)
-            if BASELINE in returns and name != BASELINE:
-                entry |= _gain(bootstrap, returns[name], returns[BASELINE], expert, random)
-        if each.num_options is not None and (each.recording.steps["option"] != NO_OPTION).all():
-            entry |= _options(each.recording, each.num_options)
-        if each.shuffled is not None:
-            entry |= _score("shuffled_score", bootstrap, each.shuffled.episodes["return"], expert, random)
+            entry["on_policy_agreement"] = _agreement(each.recordings)
+            if baseline is not None and name != baseline:
+                entry |= _gain(bootstrap, returns[name], returns[baseline], expert, random)
+        if each.num_options is not None and all((one.steps["option"] != NO_OPTION).all() for one in each.recordings):
+            entry |= _options(each.recordings, each.num_options)
+        for variant, recordings in each.variants.items():
+            entry |= _score(f"{variant}_score", bootstrap, _returns(recordings), expert, random)
         summary[name] = entry
     return summary
 
 
-def differences(judged: dict[str, Judged], pairs: list[list[str]], bootstrap: Bootstrap) -> dict[str, dict[str, float]]:
+def differences(
+    evaluated: dict[str, Evaluated], pairs: list[list[str]], bootstrap: Bootstrap
+) -> dict[str, dict[str, float]]:
     """By "first - second", the difference of the scores of each pair of policies with its interval, paired by seed."""
-    returns = {name: each.recording.episodes["return"] for name, each in judged.items()}
+    returns = {name: each.returns for name, each in evaluated.items()}
     references = returns[EXPERT], returns[RANDOM]
     return {f"{one} - {other}": _gain(bootstrap, returns[one], returns[other], *references) for one, other in pairs}
 
 
-def _check_pairing(judged: dict[str, Judged]) -> None:
-    reference = judged[EXPERT].recording
-    recordings = {name: each.recording for name, each in judged.items()}
-    recordings |= {f"{name}/shuffled": each.shuffled for name, each in judged.items() if each.shuffled is not None}
-    for name, recording in recordings.items():
+def _returns(recordings: Sequence[Recording]) -> np.ndarray:
+    return np.stack([recording.episodes["return"] for recording in recordings])
+
+
+def _check_pairing(evaluated: dict[str, Evaluated]) -> None:
+    [reference] = evaluated[EXPERT].recordings
+    recordings = [(name, one) for name, each in evaluated.items() for one in each.recordings]
+    recordings += [
+        (f"{name}/{variant}", one)
+        for name, each in evaluated.items()
+        for variant, ones in each.variants.items()
+        for one in ones
+    ]
+    for name, recording in recordings:
         if recording.spec != reference.spec:
             expected, got = reference.spec, recording.spec
             raise DataError(
@@ -92,20 +127,22 @@ def _check_pairing(judged: dict[str, Judged]) -> None:
             )
 
 
-def _describe_returns(recording: Recording, bootstrap: Bootstrap) -> dict[str, Any]:
-    returns = recording.episodes["return"]
+def _describe_returns(evaluated: Evaluated, bootstrap: Bootstrap) -> dict[str, Any]:
+    returns, recordings = evaluated.returns, evaluated.recordings
     interval = bootstrap.interval(np.mean, returns)
-    threshold = recording.spec.solved_return
-    return {
+    threshold = recordings[0].spec.solved_return
+    lengths = np.stack([recording.episodes["length"] for recording in recordings])
+    described = {
         "return_mean": float(returns.mean()),
-        "return_iqm": interquartile_mean(returns),
+        "return_iqm": interquartile_mean(returns.reshape(-1)),
         "return_ci_low": interval.low,
         "return_ci_high": interval.high,
         "solved_rate": None if threshold is None else float((returns >= threshold).mean()),
-        "length_mean": float(recording.episodes["length"].mean()),
-        "copy_rate": _copy_rate(recording),
-        "episodes": len(returns),
+        "length_mean": float(lengths.mean()),
+        "copy_rate": _copy_rate(recordings),
+        "episodes": returns.shape[1],
     }
+    return described | ({"training_seeds": len(recordings)} if len(recordings) > 1 else {})
 
 
 def _score(
@@ -114,11 +151,11 @@ def _score(
     interval = bootstrap.interval(normalised_score, policy, expert, random)
     if not np.isfinite([interval.low, interval.high]).all():
         raise DataError(
-            f"data/evaluation: expected enough episodes for an interval of the score, got {len(policy)}"
+            f"data/evaluation: expected enough episodes for an interval of the score, got {policy.shape[1]}"
             " among which some resamples know no difference between expert and random"
         )
     return {
-        key: float(normalised_score(policy, expert, random)),
+        key: float(normalised_score(policy.mean(0), expert.mean(0), random.mean(0))),
         f"{key}_ci_low": interval.low,
         f"{key}_ci_high": interval.high,
     }
@@ -132,32 +169,37 @@ def _gain(
     ) -> np.ndarray:
         return normalised_score(policy, expert, random, axis) - normalised_score(baseline, expert, random, axis)
 
-    interval = bootstrap.interval(gain, policy, baseline, expert, random)
+    samples = (policy, baseline, expert, random)
+    interval = bootstrap.interval(gain, *samples)
     return {
-        "gain": float(gain(policy, baseline, expert, random)),
+        "gain": float(gain(*(sample.mean(0) for sample in samples))),
         "gain_ci_low": interval.low,
         "gain_ci_high": interval.high,
     }
 
 
-def _options(recording: Recording, num_options: int) -> dict[str, Any]:
+def _options(recordings: Sequence[Recording], num_options: int) -> dict[str, Any]:
     """How the policy used its options; an agent's steps follow one another."""
-    options, step = (
-        recording.steps[name].reshape(-1, recording.spec.num_agents).T.reshape(-1) for name in ("option", "step")
+    options, steps = (
+        np.concatenate([one.steps[name].reshape(-1, one.spec.num_agents).T.reshape(-1) for one in recordings])
+        for name in ("option", "step")
     )
-    used = describe_usage(options, step == 0, num_options)
+    used = describe_usage(options, steps == 0, num_options)
     return {"option_usage": used["usage"], "option_dwell": used["median_dwell"]}
 
 
-def _agreement(recording: Recording) -> float:
+def _agreement(recordings: Sequence[Recording]) -> float:
     """Share of the steps at which the policy did what the expert would have done in the same state."""
-    agree = recording.spec.agree(recording.steps["action"], recording.steps["demonstrated_action"])
-    return float(agree.mean())
+    agree = [one.spec.agree(one.steps["action"], one.steps["demonstrated_action"]) for one in recordings]
+    return float(np.concatenate(agree).mean())
 
 
-def _copy_rate(recording: Recording) -> float | None:
+def _copy_rate(recordings: Sequence[Recording]) -> float | None:
     """Share of the steps, an episode's first left out, at which the policy did what it had done the step before."""
-    actions, agents = recording.steps["action"], recording.spec.num_agents  # an agent's rows lie that far apart
-    repeats = recording.spec.agree(actions[agents:], actions[:-agents])
-    follows = recording.steps["step"][agents:] > 0
-    return float(repeats[follows].mean()) if follows.any() else None
+    repeats = []
+    for recording in recordings:
+        actions, agents = recording.steps["action"], recording.spec.num_agents  # an agent's rows lie that far apart
+        follows = recording.steps["step"][agents:] > 0
+        repeats.append(recording.spec.agree(actions[agents:], actions[:-agents])[follows])
+    together = np.concatenate(repeats)
+    return float(together.mean()) if len(together) else None

@@ -4,9 +4,7 @@ B rows, T steps, A action. Rows may have further axes in front, such as agents.
 """
 
 import math
-from collections.abc import Sequence
 
-import torch
 from torch import Size, Tensor
 from torch.nn import functional
 
@@ -36,28 +34,21 @@ def mean_squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Te
 class ActionPredictionLoss:
     """The losses of a model that predicts actions and values; mask (B, T) bool is true at the steps that count.
 
-    `continuous_loss` says what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, or "mse". Where
-    `action_bounds`, the lowest and highest vector, are given, an entry's squared error is in units of half its range.
+    Args:
+        discrete_actions: whether actions are choices.
+        continuous_loss: what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, or "mse".
 
     Raises:
         ValueError: a discrete loss is asked of continuous actions, or the other way round, an unknown loss, or targets of
             another shape than the predictions, which would be stretched to it.
     """
 
-    def __init__(
-        self,
-        discrete_actions: bool,
-        continuous_loss: str = "nll",
-        action_bounds: tuple[Sequence[float], Sequence[float]] | None = None,
-    ) -> None:
+    def __init__(self, discrete_actions: bool, continuous_loss: str = "nll") -> None:
         if continuous_loss not in CONTINUOUS_LOSSES:
             raise ValueError(
                 f"continuous_loss: expected one of {', '.join(CONTINUOUS_LOSSES)}, got {continuous_loss!r}"
             )
         self.discrete_actions, self.continuous_loss = discrete_actions, continuous_loss
-        low, high = ((-1.0,), (1.0,)) if action_bounds is None else action_bounds
-        low, high = torch.tensor(low, dtype=torch.float64), torch.tensor(high, dtype=torch.float64)
-        self.half_range = ((high - low) / 2).float()
 
     def discrete_action_loss(self, preds: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Cross entropy of logits (B, T, A) and choices (B, T) int64."""
@@ -75,7 +66,7 @@ class ActionPredictionLoss:
         _check_shape(targets, preds.shape)
         if log_std is not None:
             return gaussian_nll(preds, log_std, targets, mask)
-        return masked_mean(((preds - targets) / self.half_range.to(preds.device)).square().mean(-1), mask)
+        return masked_mean((preds - targets).square().mean(-1), mask)
 
     def action_loss(self, preds: Tensor, log_std: Tensor | None, targets: Tensor, mask: Tensor) -> Tensor:
         """The loss of either kind of action: a negative log-likelihood unless `continuous_loss` is "mse"."""

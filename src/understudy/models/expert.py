@@ -3,20 +3,30 @@
 B rows, S state, A action.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import PlayState
-from understudy.nn.heads import multilayer_perceptron
+from understudy.nn.cache import RowMemory
+from understudy.nn.heads import choose_actions, multilayer_perceptron
+from understudy.step import Decision, Step
 
 
 class ExpertActor(nn.Module):
-    """Logits over choices, or mean action vectors; `squash` bounds them by tanh and stretches them to the action range.
+    """Logits over choices, or mean action vectors.
 
     Args:
-        state_dim: S. action_dim: A. hidden_sizes, activation: of the hidden layers. squash: as SAC and TD3 do.
+        state_dim: S.
+        action_dim: choices, or A.
+        hidden_sizes: widths of the hidden layers.
+        activation: relu or tanh, between them.
+        squash: whether vectors are bounded by tanh, as SAC and TD3 do; they are then normalised to the range of actions.
         discrete_actions: whether actions are choices.
     """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(
         self,
@@ -28,29 +38,25 @@ class ExpertActor(nn.Module):
         discrete_actions: bool,
     ) -> None:
         super().__init__()
-        self.squash = squash
-        self.discrete_actions = discrete_actions
+        self.squash, self.discrete_actions = squash, discrete_actions
         self.actor = multilayer_perceptron([state_dim, *hidden_sizes, action_dim], activation)
-        if squash:
-            self.register_buffer("middle", torch.zeros(action_dim))
-            self.register_buffer("half_range", torch.ones(action_dim))
 
     def forward(self, states: Tensor) -> Tensor:
         """Action predictions (..., A) for states (..., S)."""
         output = self.actor(states)
-        return self.middle + self.half_range * torch.tanh(output) if self.squash else output
+        return torch.tanh(output) if self.squash else output
 
-    def new_state(self, num_rows: int) -> PlayState:
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Stays in float32: small matrices gain nothing."""
+
+    def begin(self, num_rows: int) -> RowMemory:
         """Nothing to remember."""
-        return PlayState(num_rows)
+        return RowMemory(num_rows)
 
-    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Action predictions (B, A) for the present states (B, S); as deterministic as the expert is judged."""
-        preds = self(observations)
-        return preds, None if self.discrete_actions else torch.full_like(preds, -torch.inf)
-
-    def acted(self, state: PlayState, actions: Tensor) -> None:
-        """Take note of the executed actions: a memoryless policy takes none."""
+    def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
+        """Actions for the present states; vectors are as deterministic as the expert is judged."""
+        preds = self(step.observation)
+        return Decision(choose_actions(preds, None, self.discrete_actions, generator), predictions=preds)
 
 
 FAMILY = ExpertActor

@@ -8,12 +8,11 @@ attention, the low level leaned on the last action, and with continuous actions 
 head, which learns from all steps; each has a correction of its own to it, zero at first, which learns from that option's alone.
 
 At play time an option is held until its termination head says so. Terminations are rare, so no single step is likely to be one:
-an option ends at the step at which the chance that it should still be going on, the product of 1 - termination since it began,
-falls below one half.
+an option ends at the step at which its chance of survival, the product of 1 - termination since it began, falls below one half.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,42 +20,41 @@ from torch.nn import functional
 
 from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_by_step
 from understudy.losses.masking import masked_mean
-from understudy.nn.cache import PlayState
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_hidden, previous_states
-from understudy.nn.heads import ActionBounds, ActionHead, ActionRange, ValueHead
+from understudy.models.family import Losses, LossTerm
+from understudy.nn.cache import RowMemory
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
+from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
 from understudy.nn.maps import AttentionMaps, attention_maps
-from understudy.nn.rows import (
-    advance_to_state,
-    check_arguments,
-    check_bounds,
-    check_entries,
-    check_rows,
-    check_sizes,
-    last_states,
-    no_actions,
-)
-from understudy.nn.trunk import Trunk
+from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state, swap_last_states
+from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch
-from understudy.utils.masking import create_padding_mask
+from understudy.step import Decision, Step
 
 STATE, OPTION, ACTION = 0, 1, 2
 TOKENS_PER_STEP = 3
-HELD_UNTIL = 0.5
+LEAST_SURVIVAL = 0.5
 
 
 class HierarchicalTransformer(nn.Module):
     """Chooses options, ends them, and acts under them.
 
     Args:
-        state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions, context,
-            num_kv_heads, state_differences, action_dropout, difference_scale, continuous_loss, action_bounds,
-            gradient_checkpointing: as in ActionTransformer.
+        state_dim, action_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len, discrete_actions: the sizes that every
+            transformer family has, documented in ActionTransformer.
         num_options: O.
+        options: fields of TransformerOptions.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads, or the context is longer than max_seq_len.
+        ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, or a size makes no
+            sense.
     """
+
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"observation", "action", "label", "return_to_go", "option", "termination"}
+    )
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"shuffled": {"shuffle_options": True}}
+    Options = TransformerOptions
 
     def __init__(
         self,
@@ -69,44 +67,29 @@ class HierarchicalTransformer(nn.Module):
         max_seq_len: int,
         discrete_actions: bool,
         num_options: int,
-        *,
-        context: int | None = None,
-        num_kv_heads: int | None = None,
-        state_differences: bool = False,
-        action_dropout: float = 0.0,
-        difference_scale: Sequence[float] | None = None,
-        continuous_loss: Literal["nll", "mse"] = "nll",
-        action_bounds: ActionBounds | None = None,
-        gradient_checkpointing: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_sizes(state_dim=state_dim, action_dim=action_dim, num_options=num_options)
-        check_arguments(max_seq_len, context, action_dropout)
+        self.options = TransformerOptions(**options)
         self.state_dim, self.action_dim, self.discrete_actions = state_dim, action_dim, discrete_actions
-        self.max_seq_len, self.num_options, self.action_dropout = max_seq_len, num_options, action_dropout
-        self.embed_state = StateEmbedding(state_dim, embed_dim, state_differences, difference_scale)
-        self.embed_option = nn.Embedding(num_options, embed_dim)
-        self.action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
-        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions, self.action_range)
-        self.trunk = Trunk(
-            embed_dim,
-            num_layers,
-            num_heads,
-            hidden_dim,
-            context=max_seq_len if context is None else context,
-            num_kv_heads=num_kv_heads,
-            gradient_checkpointing=gradient_checkpointing,
+        self.max_seq_len, self.num_options = max_seq_len, num_options
+        self.embed_state = StateEmbedding(
+            state_dim, embed_dim, self.options.state_differences, self.options.difference_scale
         )
+        self.embed_option = nn.Embedding(num_options, embed_dim)
+        self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
+        self.trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.option_head = nn.Linear(embed_dim, num_options)
         self.termination_head = nn.Linear(embed_dim, 1)
-        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, continuous_loss, self.action_range)
+        self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, self.options.continuous_loss)
         self.corrections = nn.ModuleList(
             [nn.Linear(embed_dim, self.action_head.predict.out_features) for _ in range(num_options)]
         )
         for weights in self.corrections.parameters():
             nn.init.zeros_(weights)
         self.value_head = ValueHead(embed_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
+        self.loss = ActionPredictionLoss(discrete_actions, self.options.continuous_loss)
 
     def forward(
         self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
@@ -114,84 +97,93 @@ class HierarchicalTransformer(nn.Module):
         """Option logits (B, T, O), action predictions (B, T, A) under the given options, termination logits (B, T).
 
         Args:
-            states: (B, T, S) float32. actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
-            options: (B,) int64, held throughout, or (B, T). seq_lens: (B,) int64, steps of each row that are real.
+            states: (B, T, S) float32.
+            actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
+            options: (B,) int64, held throughout, or (B, T).
+            seq_lens: (B,) int64, steps of each row that are real.
 
         Raises:
-            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, an action does not exist, or an
-                option is not from 0 to O - 1.
+            ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, a choice does not exist, or an option
+                is not from 0 to O - 1.
         """
-        held = self._check(states, actions, options, seq_lens)
-        high, low = self._hidden(states, actions, held, None)
-        return self.option_head(high), self._act_under(low, held)[0], self.termination_head(high)[..., 0]
+        by_step = self._check(states, actions, options, seq_lens)
+        high, low = self._features(states, actions, by_step, None)
+        return self.option_head(high), self._act_under(low, by_step)[0], self.termination_head(high)[..., 0]
 
     def attention_maps(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
         """What attends to what in `forward`."""
-        held = self._check(states, actions, options, seq_lens)
-        tokens, steps, _ = self._tokens(states, actions, held, None)
+        by_step = self._check(states, actions, options, seq_lens)
+        tokens, steps, _ = self._tokens(states, actions, by_step, None)
         return attention_maps(self.trunk, tokens, steps, ("state", "option", "action"))
 
-    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """The loss terms of a batch and the action predictions (B, T, A); `generator` draws which past actions to hide.
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """Imitation, options and value; `generator` draws which past actions to drop.
 
-        All terms are means over the same steps, so that their sum is the negative log-likelihood of options and actions
-        together, unless `continuous_loss` is "mse". The option enters at the steps where one begins. The first step of an
-        episode always begins one, so terminations enter from the second on.
+        All terms but the value are means over the same steps, so that their sum is the negative log-likelihood of options and
+        actions together, unless `continuous_loss` is "mse". The option enters at the steps where one begins. The first step of
+        an episode always begins one, so terminations enter from the second on.
         """
-        if batch.options is None:
-            raise ValueError("batch: expected options, got none; the policy should learn from labelled sequences")
-        chance = self.action_dropout if self.training else 0.0
-        hide = draw_hidden(batch.mask.shape, chance, generator)
-        high, low = self._hidden(batch.states, batch.actions, batch.options, hide)
-        preds, log_std = self._act_under(low, batch.options)
-        choices = cross_entropy_by_step(self.option_head(high), batch.options) * batch.terminations
+        options, terminations = batch["option"], batch["termination"]
+        chance = self.options.action_dropout if self.training else 0.0
+        dropped = draw_action_dropout(batch.mask.shape, chance, generator)
+        high, low = self._features(batch["observation"], batch["action"], options, dropped)
+        preds, log_std = self._act_under(low, options)
+        choices = cross_entropy_by_step(self.option_head(high), options) * terminations
         endings = functional.binary_cross_entropy_with_logits(
-            self.termination_head(high)[..., 0].float(), batch.terminations.float(), reduction="none"
+            self.termination_head(high)[..., 0].float(), terminations.float(), reduction="none"
         )
         endings[:, 0] = 0.0
+        value = self.loss.value_loss(self.value_head(high), batch["return_to_go"], batch.value_mask)
+        action = self.loss.action_loss(preds, log_std, batch["label"], batch.mask)
         terms = {
-            "action": self.loss.action_loss(preds, log_std, batch.labels, batch.mask),
-            "option": masked_mean(choices, batch.mask),
-            "termination": masked_mean(endings, batch.mask),
-            "value": self.loss.value_loss(self.value_head(high), batch.returns_to_go, batch.value_mask),
+            "action": LossTerm(action, batch.mask),
+            "option": LossTerm(masked_mean(choices, batch.mask), batch.mask),
+            "termination": LossTerm(masked_mean(endings, batch.mask), batch.mask),
+            "value": LossTerm(value, batch.value_mask, self.options.value_weight),
         }
-        return terms, preds
+        return Losses(terms, preds)
 
-    def new_state(self, num_rows: int) -> PlayState:
-        """An empty memory: the cache, each row's last action, its option, and the chance that it goes on; its last state where
-        tokens carry the change since then.
+    def after_update(self) -> None:
+        """Nothing follows the weights."""
 
-        `option_shift` (B,) int64 is added to every option that the high level chooses, modulo O: zero but for tests of
-        whether the options matter.
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """The trunk's matrices and its cache."""
+        self.trunk.set_compute_dtype(dtype)
+
+    def begin(self, num_rows: int, *, shuffle_options: bool = False) -> RowMemory:
+        """An empty cache, each row's option and its chance of survival; its last state where tokens carry the change since then.
+
+        With `shuffle_options` each option that the high level chooses is exchanged for another, by a rotation that derives from
+        the episode's seed; what a policy loses by that is what its options are worth.
         """
-        memory = {
-            "action": no_actions(num_rows, self.action_dim, self.discrete_actions),
-            "option": torch.zeros(num_rows, dtype=torch.int64),
-            "going_on": torch.zeros(num_rows),
-            "option_shift": torch.zeros(num_rows, dtype=torch.int64),
-        }
-        if self.embed_state.differences:
-            memory["state"] = torch.zeros(num_rows, self.state_dim)
-        return PlayState(num_rows, memory, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
+        tensors = {"option": torch.zeros(num_rows, dtype=torch.int64), "survival_prob": torch.zeros(num_rows)}
+        if self.options.state_differences:
+            tensors["state"] = torch.zeros(num_rows, self.state_dim)
+        cache = self.trunk.new_cache(num_rows, TOKENS_PER_STEP)
+        return RowMemory(num_rows, tensors, cache, settings={"shuffle_options": shuffle_options})
 
-    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Action predictions (B, A) for the present states (B, S), with log standard deviations where continuous."""
-        memory = state.memory
-        token = self.embed_state(observations, last_states(state, observations))
-        high = advance_to_state(self.trunk, state, self.embed_action(memory["action"]), token)
-        going_on = memory["going_on"] * torch.sigmoid(-self.termination_head(high)[:, 0])
-        ends = going_on < HELD_UNTIL  # at an episode's start too, where going_on is zero
-        chosen = (self.option_head(high).argmax(-1) + memory["option_shift"]) % self.num_options
-        memory["option"] = torch.where(ends, chosen, memory["option"])
-        memory["going_on"] = torch.where(ends, torch.ones_like(going_on), going_on)
-        option_token = token + self.embed_option(memory["option"])
-        low = self.trunk.advance(option_token[:, None], (0,), state.cache)
-        state.cache.end_step()
-        return self._act_under(low, memory["option"])
+    def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
+        """Actions for the present states, under the options that go on or begin."""
+        previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
+        state_tokens = self.embed_state(step.observation, previous)
+        high = decode_state(self.trunk, memory, self.embed_action(step.previous_action), state_tokens)
+        options = self._follow_options(memory, high)
+        option_tokens = state_tokens + self.embed_option(options)
+        low = self.trunk.decode_step(option_tokens[:, None], (0,), memory.cache)
+        memory.cache.end_step()
+        preds, log_std = self._act_under(low, options)
+        return Decision(self.action_head.choose(preds, log_std, generator), options, preds)
 
-    def acted(self, state: PlayState, actions: Tensor) -> None:
-        """Take note of the executed actions (B,) or (B, A)."""
-        state.memory["action"] = actions.clone()
+    def _follow_options(self, memory: RowMemory, high: Tensor) -> Tensor:
+        """The option (B,) of each row at this step, given the high level's features (B, D); it is remembered."""
+        survival = memory.tensors["survival_prob"] * torch.sigmoid(-self.termination_head(high)[:, 0])
+        ends = survival < LEAST_SURVIVAL  # at an episode's start too, where it is zero
+        chosen = self.option_head(high).argmax(-1)
+        if memory.settings["shuffle_options"]:
+            chosen = (chosen + 1 + memory.seeds % max(1, self.num_options - 1)) % self.num_options
+        memory.tensors["option"] = torch.where(ends, chosen, memory.tensors["option"])
+        memory.tensors["survival_prob"] = torch.where(ends, torch.ones_like(survival), survival)
+        return memory.tensors["option"]
 
     def _check(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> Tensor:
         """The option at each step (B, T); ValueError where the arguments of `forward` do not belong together."""
@@ -199,7 +191,6 @@ class HierarchicalTransformer(nn.Module):
         sizes = {"state_dim": self.state_dim, "action_dim": self.action_dim}
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
         batch, length = states.shape[:2]
-        check_bounds(actions, create_padding_mask(seq_lens, length), self.action_range)
         if options.shape not in ((batch,), (batch, length)):
             raise ValueError(f"options: expected shape ({batch},) or ({batch}, {length}), got {tuple(options.shape)}")
         if options.numel() and not (0 <= int(options.min()) and int(options.max()) < self.num_options):
@@ -209,16 +200,18 @@ class HierarchicalTransformer(nn.Module):
         return options[:, None].expand(batch, length) if options.ndim == 1 else options
 
     def _tokens(
-        self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None
+        self, states: Tensor, actions: Tensor, options: Tensor, dropped: Tensor | None
     ) -> tuple[Tensor, Tensor, int]:
         state_tokens = self.embed_state(states, previous_states(states))
         option_tokens = state_tokens + self.embed_option(options)
-        return interleave([state_tokens, option_tokens, self.embed_action(actions, hide)])
+        return interleave([state_tokens, option_tokens, self.embed_action(actions, dropped)])
 
-    def _hidden(self, states: Tensor, actions: Tensor, options: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Hidden states of the high and of the low level, (B, T, D) each."""
-        hidden = self.trunk(*self._tokens(states, actions, options, hide))
-        return pick(hidden, STATE, TOKENS_PER_STEP), pick(hidden, OPTION, TOKENS_PER_STEP)
+    def _features(
+        self, states: Tensor, actions: Tensor, options: Tensor, dropped: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Features of the high and of the low level, (B, T, D) each."""
+        features = self.trunk(*self._tokens(states, actions, options, dropped))
+        return pick(features, STATE, TOKENS_PER_STEP), pick(features, OPTION, TOKENS_PER_STEP)
 
     def _act_under(self, low: Tensor, options: Tensor) -> tuple[Tensor, Tensor | None]:
         """The prediction (..., A) under each option (...), from low (..., D).

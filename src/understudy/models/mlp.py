@@ -3,24 +3,39 @@
 B rows, T steps, S state, A action.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from understudy.losses.action_losses import ActionPredictionLoss
-from understudy.nn.cache import PlayState
-from understudy.nn.heads import MOST_LAYERS, ActionBounds, ActionHead, ActionRange, ValueHead, multilayer_perceptron
+from understudy.models.family import Losses, LossTerm
+from understudy.nn.cache import RowMemory
+from understudy.nn.heads import MOST_LAYERS, ActionHead, ValueHead, multilayer_perceptron
 from understudy.sequences.batch import Batch
+from understudy.step import Decision, Step
 
 
 class MultilayerPerceptron(nn.Module):
-    """Hidden layers of width `hidden_dim`, then an action head and a value head.
+    """Hidden layers, then an action head and a value head.
 
     Args:
-        state_dim: S. action_dim: choices, or entries of an action vector. hidden_dim, num_layers: of the hidden layers.
-        discrete_actions: whether actions are choices. continuous_loss, action_bounds: as in ActionTransformer.
+        state_dim: S.
+        action_dim: choices, or A.
+        hidden_dim: width of the hidden layers.
+        num_layers: how many there are.
+        discrete_actions: whether actions are choices.
+        continuous_loss: of action vectors, "nll" with a learned, state-dependent standard deviation, or "mse".
+        value_weight: weight of the value's squared error beside the imitation's loss.
+
+    Raises:
+        ValueError: a size is below 1, or there are more than 1000 layers.
     """
+
+    reads: ClassVar[frozenset[str]] = frozenset({"observation", "label", "return_to_go"})
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    max_seq_len = None
 
     def __init__(
         self,
@@ -31,7 +46,7 @@ class MultilayerPerceptron(nn.Module):
         discrete_actions: bool,
         *,
         continuous_loss: Literal["nll", "mse"] = "nll",
-        action_bounds: ActionBounds | None = None,
+        value_weight: float = 0.1,
     ) -> None:
         super().__init__()
         if num_layers < 1 or hidden_dim < 1:
@@ -39,36 +54,42 @@ class MultilayerPerceptron(nn.Module):
         if num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
         self.body = multilayer_perceptron([state_dim] + [hidden_dim] * num_layers, "relu")
-        action_range = None if action_bounds is None else ActionRange(action_dim, action_bounds)
-        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss, action_range)
+        self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(hidden_dim)
-        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss, action_bounds)
+        self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
+        self.value_weight = value_weight
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """Action predictions (..., A), logits or means, and values (...) for states (..., S)."""
-        hidden = torch.relu(self.body(states))
-        return self.action_head(hidden)[0], self.value_head(hidden)
+        features = torch.relu(self.body(states))
+        return self.action_head(features)[0], self.value_head(features)
 
-    def losses(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """The loss terms of a batch and the action predictions (B, T, A); nothing here is random."""
-        hidden = torch.relu(self.body(batch.states))
-        preds, log_std = self.action_head(hidden)
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """Imitation and value; nothing here is random."""
+        features = torch.relu(self.body(batch["observation"]))
+        preds, log_std = self.action_head(features)
+        action = self.loss.action_loss(preds, log_std, batch["label"], batch.mask)
+        value = self.loss.value_loss(self.value_head(features), batch["return_to_go"], batch.value_mask)
         terms = {
-            "action": self.loss.action_loss(preds, log_std, batch.labels, batch.mask),
-            "value": self.loss.value_loss(self.value_head(hidden), batch.returns_to_go, batch.value_mask),
+            "action": LossTerm(action, batch.mask),
+            "value": LossTerm(value, batch.value_mask, self.value_weight),
         }
-        return terms, preds
+        return Losses(terms, preds)
 
-    def new_state(self, num_rows: int) -> PlayState:
+    def after_update(self) -> None:
+        """Nothing follows the weights."""
+
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Stays in float32: small matrices gain nothing."""
+
+    def begin(self, num_rows: int) -> RowMemory:
         """Nothing to remember."""
-        return PlayState(num_rows)
+        return RowMemory(num_rows)
 
-    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Action predictions (B, A) for the present states (B, S), with log standard deviations where continuous."""
-        return self.action_head(torch.relu(self.body(observations)))
-
-    def acted(self, state: PlayState, actions: Tensor) -> None:
-        """Take note of the executed actions: a memoryless policy takes none."""
+    def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
+        """Actions for the present states."""
+        preds, log_std = self.action_head(torch.relu(self.body(step.observation)))
+        return Decision(self.action_head.choose(preds, log_std, generator), predictions=preds)
 
 
 FAMILY = MultilayerPerceptron

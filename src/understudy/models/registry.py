@@ -2,12 +2,17 @@
 
 family_names()    -- the names that a block under `policies:` may give as its family
 load_family(name) -- the class; the one place where a module of this project is imported by name
+
+No import statement shows which family that is. So a stage program from which `load_family` can be reached says it:
+`LOADS = ("expert", POLICY)`.
 """
 
 import importlib
 from pathlib import Path
 
 DEMONSTRATORS = ("expert", "scripted")  # play, but learn nothing here
+# What a stage program's LOADS says of families that params.yaml decides.
+POLICY, EVERY_POLICY = "POLICY", "EVERY_POLICY"
 NO_FAMILIES = ("__init__", "registry", "family")
 
 

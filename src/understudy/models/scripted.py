@@ -4,12 +4,17 @@ B rows, N agents, S observation components. An observation of an agent holds its
 landmarks and then to each of the N - 1 other agents, two entries each; x grows to the right, y upwards.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from understudy.nn.cache import PlayState
+from understudy.nn.cache import RowMemory
+from understudy.nn.heads import choose_actions
+from understudy.step import Decision, Step
 
 STAY, LEFT, RIGHT, DOWN, UP = range(5)
 
@@ -25,9 +30,17 @@ class SpreadScript(nn.Module):
     or y, first along the longer way; with action vectors its force is in proportion, and full from `tolerance` on.
 
     Args:
-        state_dim: S. num_agents: N. stopping_distance: units of length a unit of speed. tolerance: units of length.
+        state_dim: S.
+        num_agents: N.
+        stopping_distance: units of length a unit of speed.
+        tolerance: units of length.
         discrete_actions: whether actions are choices; else vectors of five forces from 0 to 1, in the choices' order.
+
+    Raises:
+        ValueError: observations are too short to tell of so many agents.
     """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(
         self, state_dim: int, num_agents: int, stopping_distance: float, tolerance: float, discrete_actions: bool
@@ -64,17 +77,17 @@ class SpreadScript(nn.Module):
         own = [linear_sum_assignment(each)[1][0] for each in squares]
         return landmarks[np.arange(rows), own]
 
-    def new_state(self, num_rows: int) -> PlayState:
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Nothing here multiplies matrices."""
+
+    def begin(self, num_rows: int) -> RowMemory:
         """Nothing to remember."""
-        return PlayState(num_rows)
+        return RowMemory(num_rows)
 
-    def step(self, state: PlayState, observations: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Action predictions (B, 5); nothing in them is left to chance."""
-        preds = self(observations)
-        return preds, None if self.discrete_actions else torch.full_like(preds, -torch.inf)
-
-    def acted(self, state: PlayState, actions: Tensor) -> None:
-        """Take note of the executed actions: a memoryless policy takes none."""
+    def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
+        """Actions for the present states; nothing in them is left to chance."""
+        preds = self(step.observation)
+        return Decision(choose_actions(preds, None, self.discrete_actions, generator), predictions=preds)
 
 
 FAMILY = SpreadScript

@@ -55,19 +55,19 @@ def with_absent_zero(
     return states.masked_fill(absent[..., None], 0.0), ids, actions.masked_fill(of_actions, 0), real
 
 
-def own_last_actions(actions: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Each agent's action of the step before (B, N, T, ...), and where there is none or it is hidden, (B, N, T) bool."""
-    none = torch.zeros(actions.shape[:3], dtype=torch.bool, device=actions.device) if hide is None else hide
+def own_last_actions(actions: Tensor, dropped: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Each agent's action of the step before (B, N, T, ...), and where there is none or it is dropped, (B, N, T) bool."""
+    none = torch.zeros(actions.shape[:3], dtype=torch.bool, device=actions.device) if dropped is None else dropped
     none = torch.cat([torch.ones_like(none[:, :, :1]), none[:, :, :-1]], dim=2)
     return torch.cat([actions[:, :, :1], actions[:, :, :-1]], dim=2), none
 
 
-def earlier_actions(actions: Tensor, real: Tensor, hide: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The action (B, N, T, ...) at the same step of the last agent before each, and where none is or it is hidden."""
+def earlier_actions(actions: Tensor, real: Tensor, dropped: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The action (B, N, T, ...) at the same step of the last agent before each, and where none is or it is dropped."""
     numbers = torch.arange(real.shape[1], device=real.device)[None, :, None]
     latest = torch.where(real, numbers, -1).cummax(dim=1).values
     before = torch.cat([torch.full_like(latest[:, :1], -1), latest[:, :-1]], dim=1)  # (B, N, T), -1 for none
     index = before.clamp(min=0)
-    none = before < 0 if hide is None else (before < 0) | hide.to(index.device).gather(1, index)
+    none = before < 0 if dropped is None else (before < 0) | dropped.to(index.device).gather(1, index)
     of_actions = index if actions.ndim == 3 else index[..., None].expand_as(actions)
     return actions.gather(1, of_actions), none

@@ -5,7 +5,7 @@ B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H w
 rotary_frequencies(head_dim, ...) -- by which angles a step turns queries and keys
 rotary_angles(steps, frequencies) -- unit complex numbers, those angles at these steps
 window_mask(steps, window)        -- which token may see which in a full pass
-visible(steps, window, real)      -- the same where some tokens do not exist
+visible_mask(steps, window, real) -- the same where some tokens do not exist
 as_bias(allowed)                  -- a mask as what is added to attention scores
 window_bands(steps, window, ...)  -- a full pass cut into bands of queries and the keys within their reach
 one_token_a_step(bands, ...)      -- the same bands with fewer queries
@@ -19,21 +19,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import LayerCache
+from understudy.nn.cache import LayerKVCache
 from understudy.utils.masking import create_causal_mask
 
 ROTARY_BASE = 10_000.0
 SMALLEST_BAND = 32
 
 
-def rotary_frequencies(head_dim: int, num_turned: int, num_still: int) -> Tensor:
-    """Angles a step (num_turned + num_still, K / 2) float64 of heads that are turned, and then of some that are not.
+def rotary_frequencies(head_dim: int, num_rotated: int, num_unrotated: int) -> Tensor:
+    """Angles a step (num_rotated + num_unrotated, K / 2) float64 of heads that are rotated, and then of some that are not.
 
     RoFormer (Su et al., 2021), equation 34.
     """
     slowest = -(head_dim - 2) / head_dim
     frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, dtype=torch.float64)
-    return torch.cat([frequencies.repeat(num_turned, 1), torch.zeros(num_still, head_dim // 2, dtype=torch.float64)])
+    return torch.cat(
+        [frequencies.repeat(num_rotated, 1), torch.zeros(num_unrotated, head_dim // 2, dtype=torch.float64)]
+    )
 
 
 def rotary_angles(steps: Tensor, frequencies: Tensor) -> Tensor:
@@ -57,7 +59,7 @@ def window_mask(steps: Tensor, window: int) -> Tensor:
     return causal & (steps[:, None] - steps[None, :] < window)
 
 
-def visible(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
+def visible_mask(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
     """The window's mask (L, L), or (B, 1, L, L) where `real` (B, L) bool marks the tokens that exist.
 
     A token that does not exist is seen by no other. It sees itself, since a softmax over nothing is NaN.
@@ -93,7 +95,7 @@ def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor 
     bands = []
     for start in range(0, length, size):
         first, end = max(0, start - reach), min(start + size, length)
-        allowed = visible(steps[first:end], window, None if real is None else real[:, first:end])
+        allowed = visible_mask(steps[first:end], window, None if real is None else real[:, first:end])
         bands.append(Band(slice(start, end), slice(first, end), as_bias(allowed[..., start - first :, :])))
     return bands
 
@@ -128,32 +130,32 @@ class WindowedAttention(nn.Module):
         self.num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
         if self.num_kv_heads < 1 or num_heads % self.num_kv_heads:
             raise ValueError(f"num_kv_heads: expected a divisor of num_heads = {num_heads}, got {num_kv_heads}")
-        self.qkv = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
-        self.out = nn.Linear(embed_dim, embed_dim, bias=False)
+        self.qkv_proj = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
+        self.output_proj = nn.Linear(embed_dim, embed_dim, bias=False)
 
     def frequencies(self) -> Tensor:
         """By which angles a step turns this layer's heads, (H + 2G, K / 2) float64; those of values are zero."""
         return rotary_frequencies(self.head_dim, self.num_heads + self.num_kv_heads, self.num_kv_heads)
 
-    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
         """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's.
 
         `rotation` (L, H + 2G, K / 2) are the angles of the tokens' steps.
         """
-        query, joining = self._heads(x, rotation)
+        query, new_kv = self._heads(x, rotation)
         if cache is None:
-            key, value = joining.transpose(1, 2).chunk(2, dim=1)
+            key, value = new_kv.transpose(1, 2).chunk(2, dim=1)  # (B, G, L, K) each
         else:
-            key, value = cache.extend(joining)  # each (B, G, R, K)
+            key, value = cache.update(new_kv)  # each (B, G, R, K)
         mixed = [
             attend(query[:, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
-        return self.out(torch.cat(mixed, dim=1) if len(mixed) > 1 else mixed[0])
+        return self.output_proj(torch.cat(mixed, dim=1) if len(mixed) > 1 else mixed[0])
 
     def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
-        query, joining = self._heads(x, rotation)
-        key, _ = joining.transpose(1, 2).chunk(2, dim=1)
+        query, new_kv = self._heads(x, rotation)
+        key, _ = new_kv.transpose(1, 2).chunk(2, dim=1)
         return torch.softmax(scaled_scores(query, key, bias), dim=-1).transpose(2, 3).flatten(1, 2)
 
     def _heads(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,8 +163,8 @@ class WindowedAttention(nn.Module):
 
         All go through `rotate` together, where values keep as they are.
         """
-        dtype = self.qkv.weight.dtype
-        heads = rotate(self.qkv(x.to(dtype)).unflatten(-1, (-1, self.head_dim)), rotation).to(dtype)
+        dtype = self.qkv_proj.weight.dtype
+        heads = rotate(self.qkv_proj(x.to(dtype)).unflatten(-1, (-1, self.head_dim)), rotation).to(dtype)
         return heads.split([self.num_heads, 2 * self.num_kv_heads], dim=2)
 
 
@@ -174,9 +176,9 @@ def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
     """
     batch, groups, length, width = key.shape
     num_queries, shared = query.shape[1], query.shape[2] // groups
-    beside = query.view(batch, num_queries, groups, shared, width).transpose(1, 2)
-    products = torch.bmm(beside.reshape(batch * groups, num_queries * shared, width), key.flatten(0, 1).mT)
-    products = products.view(batch, groups, num_queries, shared, length)
+    grouped = query.view(batch, num_queries, groups, shared, width).transpose(1, 2)  # (B, G, Q, H / G, K)
+    products = torch.bmm(grouped.reshape(batch * groups, num_queries * shared, width), key.flatten(0, 1).mT)
+    products = products.view(batch, groups, num_queries, shared, length)  # (B, G, Q, H / G, N)
     return torch.add(bias.unsqueeze(-2), products, alpha=width**-0.5)
 
 
@@ -191,5 +193,5 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         with torch.autocast("cpu", enabled=False):
             return attend(query, key, value, bias)
     weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)  # (B, G, Q, H / G, N)
-    mixed = torch.bmm(weights.flatten(2, 3).flatten(0, 1), value.to(key.dtype).flatten(0, 1))
-    return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)
+    mixed = torch.bmm(weights.flatten(2, 3).flatten(0, 1), value.to(key.dtype).flatten(0, 1))  # (B G, Q H / G, K)
+    return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)  # (B, Q, D)

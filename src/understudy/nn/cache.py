@@ -2,9 +2,9 @@
 
 B rows, G heads of keys and values, R slots, K width of a head, L tokens of a pass.
 
-LayerCache -- one layer's keys and values of the last `context` steps, in a ring of slots
-Cache      -- those of all layers, and the step that each slot belongs to
-PlayState  -- a cache and the model's own memory of each row (its last action, the option it follows, ...)
+LayerKVCache -- one layer's keys and values of the last `context` steps, in a ring of slots
+KVCache      -- those of all layers, and the step that each slot belongs to
+RowMemory    -- a cache and a family's own tensors of each row (its last state, the option it follows, ...)
 
 All rows act at once, so a pass of the model writes its tokens to the next slots of the ring, the same for all rows, and one clock
 counts the steps of all of them. It never goes back: a row that begins a new episode only notes the time and forgets its slots.
@@ -15,6 +15,7 @@ the action looks back one step further.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,24 +26,27 @@ EMPTY = -(10**9)  # further back than any context
 
 
 @dataclass
-class LayerCache:
+class LayerKVCache:
     """Keys and values of one layer, `ring` (2, B, G, R, K), and where the present pass writes."""
 
     ring: Tensor
     slots: slice
 
-    def extend(self, joining: Tensor) -> tuple[Tensor, Tensor]:
+    def update(self, new_kv: Tensor) -> tuple[Tensor, Tensor]:
         """Write the pass's keys and values (B, L, 2G, K) to its slots; returns those of the whole ring, (B, G, R, K) each."""
-        self.ring[:, :, :, self.slots] = joining.unflatten(2, (2, -1)).permute(2, 0, 3, 1, 4)
+        by_kind = new_kv.unflatten(2, (2, -1))  # (B, L, 2, G, K)
+        self.ring[:, :, :, self.slots] = by_kind.permute(2, 0, 3, 1, 4)  # (2, B, G, L, K)
         return self.ring[0], self.ring[1]
 
 
-class Cache:
+class KVCache:
     """Ring of keys and values for all layers.
 
-    `clock` is the step that all rows are at, counted from the first one; `begun` (B,) int64 is what it was when each row's
-    episode began. `slot_clock` (R,) int64 is the step that a slot belongs to, and `filled` (B, R) bool says where there is a
-    token of the row's present episode.
+    Attributes:
+        clock: the step that all rows are at, counted from the first one.
+        episode_start: (B,) int64, the clock when each row's episode began.
+        slot_clock: (R,) int64, the step that a slot belongs to.
+        valid: (B, R) bool, where there is a token of the row's present episode.
     """
 
     def __init__(
@@ -55,49 +59,59 @@ class Cache:
         context: int,
         tokens_per_step: int,
         dtype: torch.dtype = torch.float32,
-    ):
+    ) -> None:
         self.context = context
         self.num_slots = (context + 1) * tokens_per_step
         shape = (2, num_rows, num_kv_heads, self.num_slots, head_dim)
-        self.layers = [LayerCache(torch.zeros(shape, dtype=dtype), slice(0)) for _ in range(num_layers)]
+        self.layers = [LayerKVCache(torch.zeros(shape, dtype=dtype), slice(0)) for _ in range(num_layers)]
         self.clock = 0
-        self.begun = torch.zeros(num_rows, dtype=torch.int64)
+        self.episode_start = torch.zeros(num_rows, dtype=torch.int64)
         self.slot_clock = torch.full((self.num_slots,), EMPTY)
-        self.filled = torch.zeros(num_rows, self.num_slots, dtype=torch.bool)
+        self.valid = torch.zeros(num_rows, self.num_slots, dtype=torch.bool)
         self._next_slot = 0
 
     @property
-    def step(self) -> Tensor:
+    def episode_step(self) -> Tensor:
         """The step of its episode (B,) int64 that each row is at."""
-        return self.clock - self.begun
+        return self.clock - self.episode_start
 
     def begin_pass(
-        self, ago: Sequence[int], exist: Tensor | None = None, in_order: bool = False
+        self, step_offsets: Sequence[int], exists: Tensor | None = None, in_order: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Take the next slots for tokens of the steps `ago` (L,) before the present one.
+        """Take the next slots for the tokens of a pass.
 
-        Returns the clock (L,) int64 at each token's step and the mask (B, 1, L, R), true where a token may see a slot. A token
-        does not exist where `exist` (B, L) bool says so or its step is before the row's episode (no action before step 0). It
-        is seen by no other, but by itself, since a softmax over nothing is NaN. Where a pass has several tokens of one step,
-        `in_order` keeps each from seeing those after it.
+        A token does not exist where `exists` says so or where its step is before the row's episode (no action before step 0). It
+        is seen by no other, but by itself, since a softmax over nothing is NaN.
+
+        Args:
+            step_offsets: L numbers, how many steps before the present one each token's step is.
+            exists: (B, L) bool; None where all tokens do.
+            in_order: of several tokens of one step, whether each is kept from seeing those after it.
+
+        Returns:
+            The clock (L,) int64 at each token's step, and the mask (B, 1, L, R), true where a token may see a slot.
+
+        Raises:
+            ValueError: passes of this size do not fill the ring evenly.
         """
-        slots = slice(self._next_slot, self._next_slot + len(ago))
+        slots = slice(self._next_slot, self._next_slot + len(step_offsets))
         if slots.stop > self.num_slots:
             raise ValueError(
-                f"expected passes that fill the ring of {self.num_slots} slots evenly, got {len(ago)} tokens"
+                f"step_offsets: expected passes that fill the ring of {self.num_slots} slots evenly,"
+                f" got {len(step_offsets)} tokens"
             )
         self._next_slot = slots.stop % self.num_slots
         for layer in self.layers:
             layer.slots = slots
-        clock = torch.tensor([self.clock - steps for steps in ago], device=self.begun.device)
-        exists = clock >= self.begun[:, None]
+        clock = torch.tensor([self.clock - offset for offset in step_offsets], device=self.episode_start.device)
+        in_episode = clock >= self.episode_start[:, None]  # (B, L)
         self.slot_clock[slots] = clock
-        self.filled[:, slots] = exists if exist is None else exists & exist
-        age = clock[:, None] - self.slot_clock
+        self.valid[:, slots] = in_episode if exists is None else in_episode & exists
+        age = clock[:, None] - self.slot_clock  # (L, R)
         reach = (age >= 0) & (age < self.context)
         if in_order:
-            reach[:, slots] &= create_causal_mask(len(ago)).to(reach.device)
-        allowed = reach & self.filled[:, None, :]
+            reach[:, slots] &= create_causal_mask(len(step_offsets)).to(reach.device)
+        allowed = reach & self.valid[:, None, :]  # (B, L, R)
         allowed[:, :, slots].diagonal(dim1=1, dim2=2).fill_(True)
         return clock, allowed[:, None]
 
@@ -107,40 +121,58 @@ class Cache:
 
     def reset(self, rows: Tensor) -> None:
         """Forget everything of `rows` (R,) int64, whose episodes begin now."""
-        self.begun = self.begun.index_fill(0, rows, self.clock)
-        self.filled = self.filled.index_fill(0, rows, False)
+        self.episode_start = self.episode_start.index_fill(0, rows, self.clock)
+        self.valid = self.valid.index_fill(0, rows, False)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with `rows` (R,) int64 alone, in that order."""
-        self.begun, self.filled = self.begun[rows], self.filled[rows]
+        self.episode_start, self.valid = self.episode_start[rows], self.valid[rows]
         for layer in self.layers:
             layer.ring = layer.ring[:, rows]
 
 
 @dataclass
-class PlayState:
-    """Memory of B rows at play time: tensors (B, ...) by name, zero at an episode's start, and the cache where there is one.
+class RowMemory:
+    """Memory of B rows at play time.
 
-    Each `group` of rows that follow one another are the agents of one environment and share a row of the cache; they begin
-    and leave together. `agent_ids` (B,) int64 says which agent a row is, None in families without agents.
+    Attributes:
+        num_rows: B.
+        tensors: (B, ...) by name, zero at an episode's start.
+        cache: keys and values, None in families without attention.
+        group: so many rows that follow one another are the agents of one environment and share a row of the cache; they begin
+            and leave together.
+        agent_ids: (B,) int64, which agent a row is; None in families without agents.
+        settings: how the family was asked to play, by the names of its `begin`.
+        seeds: (B,) int64, of each row's episode, for what is to be drawn anew in each; 0 where it is not known.
     """
 
     num_rows: int
-    memory: dict[str, Tensor] = field(default_factory=dict)
-    cache: Cache | None = None
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    cache: KVCache | None = None
     group: int = 1
     agent_ids: Tensor | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    seeds: Tensor = field(init=False)
 
-    def reset(self, rows: Tensor) -> None:
-        """Begin new episodes in `rows` (R,) int64; tensors are exchanged, not written to, since callers may hold them."""
-        self.memory = {name: values.index_fill(0, rows, 0) for name, values in self.memory.items()}
+    def __post_init__(self) -> None:
+        self.seeds = torch.zeros(self.num_rows, dtype=torch.int64)
+
+    def reset(self, rows: Tensor, seeds: Tensor | None = None) -> None:
+        """Begin new episodes in `rows` (R,) int64, with `seeds` (R,) int64 where they are known.
+
+        Tensors are exchanged, not written to, since callers may hold them.
+        """
+        self.tensors = {name: values.index_fill(0, rows, 0) for name, values in self.tensors.items()}
+        new_seeds = torch.zeros_like(rows) if seeds is None else seeds.to(rows.device)
+        self.seeds = self.seeds.index_copy(0, rows, new_seeds)
         if self.cache is not None:
             self.cache.reset(self._cache_rows(rows))
 
     def keep(self, rows: Tensor) -> None:
         """Go on with `rows` alone, in that order."""
         self.num_rows = len(rows)
-        self.memory = {name: values[rows] for name, values in self.memory.items()}
+        self.tensors = {name: values[rows] for name, values in self.tensors.items()}
+        self.seeds = self.seeds[rows]
         if self.agent_ids is not None:
             self.agent_ids = self.agent_ids[rows]
         if self.cache is not None:

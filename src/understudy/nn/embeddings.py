@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.heads import ActionRange
-
 
 class StateEmbedding(nn.Module):
     """A state's token, which may also carry the change since the step before: with velocities hidden, that shows them.
 
-    `difference_scale` holds the size (S,) that a change usually has, since it is much smaller than the state; None for one.
+    Args:
+        state_dim: S.
+        embed_dim: D.
+        differences: whether tokens carry the change.
+        difference_scale: (S,) the size that a change usually has, since it is much smaller than the state; None for one.
     """
 
     def __init__(
@@ -41,25 +43,30 @@ def previous_states(states: Tensor) -> Tensor:
 
 
 class ActionEmbedding(nn.Module):
-    """An executed action's token, or the learned token of an action that is hidden; `action_range` of vectors, where known."""
+    """An executed action's token, or the learned token of an action that is dropped.
 
-    def __init__(
-        self, action_dim: int, embed_dim: int, discrete_actions: bool, action_range: ActionRange | None = None
-    ) -> None:
+    Args:
+        action_dim: choices, or A.
+        embed_dim: D.
+        discrete_actions: whether actions are choices.
+    """
+
+    def __init__(self, action_dim: int, embed_dim: int, discrete_actions: bool) -> None:
         super().__init__()
-        self.action_range = action_range
         self.embed = nn.Embedding(action_dim, embed_dim) if discrete_actions else nn.Linear(action_dim, embed_dim)
-        self.hidden = nn.Parameter(torch.zeros(embed_dim))
+        self.dropped_token = nn.Parameter(torch.zeros(embed_dim))
 
-    def forward(self, actions: Tensor, hide: Tensor | None = None) -> Tensor:
-        """Tokens (..., D) of actions (...) int64 or (..., A) float32; `hide` (...) bool marks those to withhold."""
-        tokens = self.embed(actions if self.action_range is None else self.action_range.inside(actions))
-        return tokens if hide is None else torch.where(hide[..., None].to(tokens.device), self.hidden, tokens)
+    def forward(self, actions: Tensor, dropped: Tensor | None = None) -> Tensor:
+        """Tokens (..., D) of actions (...) int64 or (..., A) float32; `dropped` (...) bool marks those to withhold."""
+        tokens = self.embed(actions)
+        if dropped is None:
+            return tokens
+        return torch.where(dropped[..., None].to(tokens.device), self.dropped_token, tokens)
 
 
-def draw_hidden(shape: torch.Size, chance: float, generator: torch.Generator) -> Tensor | None:
+def draw_action_dropout(shape: torch.Size, chance: float, generator: torch.Generator) -> Tensor | None:
     """Which past actions to withhold in a training batch, against learning to copy the last one; None where chance is 0.
 
-    Drawn on the CPU, so that a seed hides the same ones on any device.
+    Drawn on the CPU, so that a seed drops the same ones on any device.
     """
     return torch.rand(shape, generator=generator) < chance if chance > 0 else None

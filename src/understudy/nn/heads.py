@@ -1,10 +1,9 @@
-"""What a hidden state says: an action, a value.
+"""What a token's features say: an action, a value.
 
-S input width, A action, D width.
+A action, D width.
 """
 
 import itertools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,6 @@ from torch import Tensor, nn
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 LOG_STD_RANGE = (-5.0, 2.0)
 MOST_LAYERS = 1000
-
-ActionBounds = tuple[Sequence[float], Sequence[float]]
 
 
 def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:
@@ -26,68 +23,62 @@ def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-class ActionRange(nn.Module):
-    """Bounds `low` and `high` (A,) float32 of action vectors, which have the environment's units outside of a model.
+def greedy_actions(preds: Tensor, discrete_actions: bool) -> Tensor:
+    """The likeliest actions, (...) int64 of logits (..., A), or the means (..., A) themselves."""
+    return preds.argmax(-1) if discrete_actions else preds
 
-    Inside, an entry is -1 at its lower and 1 at its upper bound, so that any range is learned like any other. The bounds come
-    from the environment, not from a training: they are no weights.
 
-    Raises:
-        ValueError: there are not `action_dim` bounds of each kind.
+def choose_actions(
+    preds: Tensor, log_std: Tensor | None, discrete_actions: bool, generator: torch.Generator | None
+) -> Tensor:
+    """Actions (B,) int64 or (B, A): the likeliest ones, or with a `generator`, on the CPU, drawn from what is predicted.
+
+    Args:
+        preds: (B, A) logits, or means.
+        log_std: (B, A) of a Gaussian around the means; None where nothing says how far an action may lie from them.
+        discrete_actions: whether `preds` are logits.
+        generator: draws on the CPU, so that a seed gives the same actions on any device; None for the likeliest.
     """
-
-    def __init__(self, action_dim: int, action_bounds: ActionBounds) -> None:
-        super().__init__()
-        low, high = (torch.tensor(bounds, dtype=torch.float64) for bounds in action_bounds)
-        if not len(low) == len(high) == action_dim:
-            raise ValueError(f"action_bounds: expected {action_dim} numbers each, got {len(low)} and {len(high)}")
-        values = {"low": low, "high": high, "middle": (low + high) / 2, "half_range": (high - low) / 2}
-        for name, value in values.items():
-            self.register_buffer(name, value.float(), persistent=False)
-
-    def inside(self, actions: Tensor) -> Tensor:
-        """What a model sees of actions (..., A)."""
-        return (actions - self.middle) / self.half_range
-
-    def outside(self, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
-        """What a model's mean and log standard deviation, (..., A) each, say in the environment's units, float32."""
-        return self.middle + self.half_range * mean, log_std + self.half_range.log()
+    if generator is None or (log_std is None and not discrete_actions):
+        return greedy_actions(preds, discrete_actions)
+    if discrete_actions:
+        drawn = torch.multinomial(preds.cpu().softmax(-1), 1, generator=generator)[:, 0]
+    else:
+        noise = torch.randn(preds.shape, generator=generator)
+        drawn = preds.cpu() + log_std.cpu().exp() * noise
+    return drawn.to(preds.device)
 
 
 class ActionHead(nn.Module):
     """Logits over choices, or mean and state-dependent log standard deviation of a Gaussian over action vectors.
 
-    Where `continuous_loss` is "mse" nothing says how far an action may lie from its mean: the standard deviation is zero.
-    Vectors are in the environment's units where their `action_range` is given.
+    Args:
+        width: D.
+        action_dim: A.
+        discrete_actions: whether actions are choices.
+        continuous_loss: of action vectors; "mse" predicts means alone.
     """
 
-    def __init__(
-        self,
-        width: int,
-        action_dim: int,
-        discrete_actions: bool,
-        continuous_loss: str = "nll",
-        action_range: ActionRange | None = None,
-    ) -> None:
+    def __init__(self, width: int, action_dim: int, discrete_actions: bool, continuous_loss: str = "nll") -> None:
         super().__init__()
-        self.discrete_actions, self.gaussian = discrete_actions, continuous_loss == "nll"
-        self.action_range = action_range
-        self.predict = nn.Linear(width, 2 * action_dim if self.gaussian and not discrete_actions else action_dim)
+        self.discrete_actions = discrete_actions
+        self.gaussian = continuous_loss == "nll" and not discrete_actions
+        self.predict = nn.Linear(width, 2 * action_dim if self.gaussian else action_dim)
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Predictions (..., A), and log standard deviations (..., A) where actions are continuous, else None."""
-        return self.split(self.predict(hidden))
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Predictions (..., A), and log standard deviations (..., A) of a Gaussian, else None."""
+        return self.split(self.predict(features))
 
     def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What `predict` gives as (logits, None) or (mean, log standard deviation)."""
-        if self.discrete_actions:
+        """What `predict` gives as predictions and log standard deviations."""
+        if not self.gaussian:
             return output, None
-        if self.gaussian:
-            mean, log_std = output.chunk(2, dim=-1)
-            log_std = log_std.clamp(*LOG_STD_RANGE)
-        else:
-            mean, log_std = output, torch.full_like(output, -torch.inf)
-        return (mean, log_std) if self.action_range is None else self.action_range.outside(mean, log_std)
+        mean, log_std = output.chunk(2, dim=-1)
+        return mean, log_std.clamp(*LOG_STD_RANGE)
+
+    def choose(self, preds: Tensor, log_std: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """Actions (B,) or (B, A) of this head's predictions, as `choose_actions`."""
+        return choose_actions(preds, log_std, self.discrete_actions, generator)
 
 
 class ValueHead(nn.Module):
@@ -97,5 +88,5 @@ class ValueHead(nn.Module):
         super().__init__()
         self.predict = nn.Linear(width, 1)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        return torch.squeeze(self.predict(hidden), -1)
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.squeeze(self.predict(features), -1)

@@ -18,6 +18,6 @@ def interleave(modalities: list[Tensor]) -> tuple[Tensor, Tensor, int]:
     return stacked.reshape(batch, length * count, width), steps, count
 
 
-def pick(hidden: Tensor, modality: int, tokens_per_step: int) -> Tensor:
+def pick(features: Tensor, modality: int, tokens_per_step: int) -> Tensor:
     """Take one modality's positions (B, T, D) out of the stream (B, T * M, D)."""
-    return hidden[:, modality::tokens_per_step]
+    return features[:, modality::tokens_per_step]

@@ -16,10 +16,10 @@ from understudy.nn.attention import (
     as_bias,
     one_token_a_step,
     rotary_angles,
-    visible,
+    visible_mask,
     window_bands,
 )
-from understudy.nn.cache import Cache, LayerCache
+from understudy.nn.cache import KVCache, LayerKVCache
 from understudy.nn.heads import MOST_LAYERS
 
 
@@ -31,20 +31,20 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(embed_dim)
         self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
-        self.widen, self.narrow = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
+        self.up_proj, self.down_proj = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
-    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
         """The tokens (B, Q, D) that the bands name as queries; all of x (B, L, D) where they name all."""
         queried = x[:, bands[0].queries.start : bands[-1].queries.stop : bands[0].queries.step]
         x = queried + self.attention(self.attention_norm(x), rotation, bands, cache)
-        normed = self.feed_forward_norm(x).to(self.widen.weight.dtype)
-        return x + self.narrow(functional.gelu(self.widen(normed)))
+        normed = self.feed_forward_norm(x).to(self.up_proj.weight.dtype)
+        return x + self.down_proj(functional.gelu(self.up_proj(normed)))
 
 
 class Trunk(nn.Module):
     """Blocks over a stream of tokens, each of which belongs to an environment step and sees the last `context` steps.
 
-    `forward` passes over whole rows, `advance` over the newest tokens alone; both give the same hidden states. With
+    `forward` passes over whole rows, `decode_step` over the newest tokens alone; both give the same features. With
     `gradient_checkpointing` a training pass keeps each block's input alone and computes the rest once more for the gradients.
     """
 
@@ -87,7 +87,7 @@ class Trunk(nn.Module):
         *,
         token: int | None = None,
     ) -> Tensor:
-        """Hidden states (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
+        """Features (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
 
         Args:
             real: (B, L) bool, marks the tokens that exist; None where all do.
@@ -111,24 +111,29 @@ class Trunk(nn.Module):
         """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
         rotation = rotary_angles(steps, self.frequencies)
         bands = window_bands(steps, self.context, tokens_per_step, real)
-        bias = as_bias(visible(steps, self.context, real))
+        bias = as_bias(visible_mask(steps, self.context, real))
         x, maps = tokens, []
         for block in self.blocks:
             maps.append(block.attention.weights(block.attention_norm(x), rotation, bias))
             x = block(x, rotation, bands)
         return maps
 
-    def advance(
-        self, tokens: Tensor, ago: Sequence[int], cache: Cache, exist: Tensor | None = None, in_order: bool = False
+    def decode_step(
+        self,
+        tokens: Tensor,
+        step_offsets: Sequence[int],
+        cache: KVCache,
+        exists: Tensor | None = None,
+        in_order: bool = False,
     ) -> Tensor:
-        """Hidden state (B, D) of the last of the newest tokens (B, L, D), all of which join the cache.
+        """Features (B, D) of the last of the newest tokens (B, L, D), all of which join the cache.
 
         Args:
-            ago: how many steps before the present one each token belongs to.
-            exist: (B, L) bool, marks the tokens that exist; None where all do that are not of a step before the row's episode.
+            step_offsets: how many steps before the present one each token belongs to.
+            exists: (B, L) bool, marks the tokens that exist; None where all do that are not of a step before the row's episode.
             in_order: for several tokens of one step, of which each sees those before it alone.
         """
-        clock, allowed = cache.begin_pass(ago, exist, in_order)
+        clock, allowed = cache.begin_pass(step_offsets, exists, in_order)
         rotation, bias = rotary_angles(clock, self.frequencies), as_bias(allowed)
         length = tokens.shape[1]
         all_tokens = [Band(slice(0, length), slice(None), bias)]
@@ -138,19 +143,19 @@ class Trunk(nn.Module):
             x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
         return self.norm(x)[:, 0]
 
-    def new_cache(self, num_rows: int, tokens_per_step: int) -> Cache:
+    def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache:
         """An empty cache for `num_rows` rows."""
-        return Cache(
+        return KVCache(
             num_rows,
             num_layers=len(self.blocks),
             num_kv_heads=self.blocks[0].attention.num_kv_heads,
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,
-            dtype=self.blocks[0].attention.qkv.weight.dtype,
+            dtype=self.blocks[0].attention.qkv_proj.weight.dtype,
         )
 
-    def multiply_in(self, dtype: torch.dtype) -> None:
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Keep the blocks' matrices, and caches made from now on, in `dtype`; norms, softmax and the residual stay float32."""
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):

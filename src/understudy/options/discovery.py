@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from understudy.errors import DataError
-from understudy.params import OptionParams
+from understudy.params.options import OptionParams
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 
@@ -81,9 +81,10 @@ def step_features(sequences: Sequences) -> np.ndarray:
 
     A vector's entries are between -1 and 1, so that what is found does not hang on the environment's units.
     """
-    states, labels = sequences.normalisation.apply(sequences.states), np.asarray(sequences.labels)
-    actions = labels[:, None] if sequences.spec.discrete_actions else sequences.spec.inside_range(labels)
-    return np.concatenate([states, actions], axis=1).astype(np.float64)
+    task = sequences.task
+    actions = task.normalize_actions(sequences.labels)
+    columns = [task.normalize_states(sequences.states), actions[:, None] if task.discrete_actions else actions]
+    return np.concatenate(columns, axis=1).astype(np.float64)
 
 
 class OptionHMM(BaseHMM):  # type: ignore[misc]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from understudy.errors import DataError
+from understudy.interface import Interface
 from understudy.sequences.split_file import map_arrow, write_arrow
 from understudy.sequences.store import Sequences
 from understudy.utils.jsonfile import read_json, sha256, write_json
@@ -53,4 +54,10 @@ def with_labels(sequences: Sequences, folder: Path, split: str) -> Sequences:
             f" got {options.min()} to {options.max()}"
         )
     terminations = batch.column("termination").to_numpy(zero_copy_only=False)
-    return replace(sequences, options=options, terminations=terminations, num_options=num_options)
+    return labelled(sequences, options, terminations, num_options)
+
+
+def labelled(sequences: Sequences, options: np.ndarray, terminations: np.ndarray, num_options: int) -> Sequences:
+    """The sequences with options (N,) int16 below num_options and terminations (N,) bool as columns."""
+    interface = Interface((replace(sequences.task, num_options=num_options),))
+    return replace(sequences, interface=interface, labels_of_steps={"option": options, "termination": terminations})

@@ -29,8 +29,8 @@ def _held_out_nll(training: Sequences, held_out: Sequences, with_option: bool) -
 def _features(sequences: Sequences, with_option: bool) -> np.ndarray:
     columns = [sequences.states]
     if with_option:
-        assert sequences.num_options is not None
-        columns.append(np.eye(sequences.num_options)[sequences.options])
+        assert sequences.task.num_options is not None
+        columns.append(np.eye(sequences.task.num_options)[sequences.labels_of_steps["option"]])
     return np.concatenate(columns, axis=1)
 
 
@@ -49,7 +49,9 @@ def _choice_nll(training: Sequences, held_out: Sequences, with_option: bool, num
 
 def _entry_nll(training: Sequences, held_out: Sequences, with_option: bool, entry: int) -> float:
     """Of a Gaussian around the prediction of one action entry, whose variance is that of the training residuals."""
-    targets, expected = (each.spec.inside_range(each.labels)[:, entry] for each in (training, held_out))
+    targets, expected = (
+        each.task.normalize_actions(each.labels)[:, entry].astype(np.float64) for each in (training, held_out)
+    )
     regressor = HistGradientBoostingRegressor(**BOOSTING)
     regressor.fit(_features(training, with_option), targets)
     variance = np.var(targets - regressor.predict(_features(training, with_option))) + 1e-6

@@ -3,9 +3,10 @@
 from typing import Any
 
 
-def format_table(summary: dict[str, dict[str, Any]]) -> str:
+def format_table(summary: dict[str, dict[str, Any]], baseline: str | None) -> str:
     """Lines of a table with one policy a row, at most 130 columns wide; the same text serves as Markdown."""
-    header = ("policy", "return", "IQM", "score [interval]", "beyond mlp", "solved", "steps", "accuracy", "agreement")
+    beyond = "beyond" if baseline is None else f"beyond {baseline}"
+    header = ("policy", "return", "IQM", "score [interval]", beyond, "solved", "steps", "accuracy", "agreement")
     rows = [header, *(_row(name, entry) for name, entry in summary.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["| " + " | ".join(_pad(row, widths)) + " |" for row in rows]

@@ -46,26 +46,24 @@ class Recording:
     def offsets(self) -> np.ndarray:
         return _row_offsets(self.spec, self.episodes["length"])
 
-    def as_episodes(self) -> list[Episode]:
-        """The episodes one by one, as they were written."""
+    def as_episodes(self) -> Iterator[Episode]:
+        """The episodes one by one, as they were written, each with arrays of its own: who keeps one keeps no other."""
         episodes, offsets, agents = self.episodes, self.offsets, self.spec.num_agents
         steps = {name: _by_agent(values, agents) for name, values in self.steps.items()}
         finals = episodes["final_observation"].reshape(-1, self.spec.state_dim)
         finals, offsets = _by_agent(finals, agents), offsets // agents
-        return [
-            Episode(
+        for index, (first, end) in enumerate(itertools.pairwise(offsets)):
+            yield Episode(
                 seed=int(episodes["seed"][index]),
-                observations=steps["observation"][first:end],
-                actions=steps["action"][first:end],
-                demonstrated_actions=steps["demonstrated_action"][first:end],
-                rewards=steps["reward"][first:end],
-                options=steps["option"][first:end],
-                final_observation=finals[index],
+                observations=steps["observation"][first:end].copy(),
+                actions=steps["action"][first:end].copy(),
+                demonstrated_actions=steps["demonstrated_action"][first:end].copy(),
+                rewards=steps["reward"][first:end].copy(),
+                options=steps["option"][first:end].copy(),
+                final_observation=finals[index].copy(),
                 terminated=bool(episodes["terminated"][index]),
                 truncated=bool(episodes["truncated"][index]),
             )
-            for index, (first, end) in enumerate(itertools.pairwise(offsets))
-        ]
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,7 @@ def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, epis
     summaries = []
     with new_file(folder / "steps.parquet", step_columns) as file:
         for first, group in _groups(episodes):
-            steps = as_table(_of_steps(group, first, spec.num_agents), step_columns)
-            file.write_table(steps, row_group_size=len(steps))
+            _write_row_group(file, as_table(_of_steps(group, first, spec.num_agents), step_columns))
             summaries.append(as_table(_of_episodes(group, first), episode_columns))
     with new_file(folder / "episodes.parquet", episode_columns) as file:
         file.write_table(pa.concat_tables(summaries).combine_chunks())
@@ -160,15 +157,20 @@ def read_recording(folder: Path) -> Recording:
     return Recording(reader.spec, reader.demonstrator, steps, reader.episodes)
 
 
+def _write_row_group(file: pq.ParquetWriter, rows: pa.Table) -> None:
+    file.write_table(rows, row_group_size=len(rows))
+
+
 def _groups(episodes: Iterable[Episode]) -> Iterator[tuple[int, list[Episode]]]:
-    """The episodes of each row group, and the number of the first."""
+    """The number of the first episode of each row group, and its episodes, which the next group takes the place of."""
     group, first, rows = [], 0, 0
     for episode in episodes:
         group.append(episode)
         rows += episode.rewards.size
         if rows >= ROW_GROUP_ROWS:
             yield first, group
-            group, first, rows = [], first + len(group), 0
+            first, rows = first + len(group), 0
+            group.clear()
     if group:
         yield first, group
 

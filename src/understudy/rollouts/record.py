@@ -1,25 +1,31 @@
 """Recording episodes with several processes: the same bytes whatever their number, and whenever they are killed.
 
+record(plan, seeds, ...)  -- the episodes in order, as they finish; memory is that of a block
+ReturnFilter              -- those of a stream that returned enough
+
 The seeds are cut into fixed blocks, each played by one process on as many rows as it has seeds; what a block returns depends on
 the block alone. A finished block is a recording in a folder of its own, so a recording that was interrupted goes on with the
-blocks that are missing, and no episode travels between processes.
+blocks that are missing, no episode travels between processes, and none waits in memory for those before it.
 """
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy.environments.make import describe, make_environment
+from understudy.environments.make import make_environment
 from understudy.environments.play import Actor, play
 from understudy.episode import Episode
 from understudy.errors import DataError
-from understudy.rollouts.parquet import read_recording, write_recording
+from understudy.rollouts.parquet import open_recording, write_recording
+from understudy.spec import EnvironmentSpec
 from understudy.utils.atomic import replace_folder
 from understudy.utils.progress import progress_bar
 
@@ -34,8 +40,7 @@ class Plan:
     `demonstrator` None takes the actor's own choices for what was demonstrated; `noise` is the chance of a random action.
     """
 
-    environment_id: str
-    kwargs: dict
+    spec: EnvironmentSpec
     actor: ActorFactory
     demonstrator: ActorFactory | None = None
     noise: float = 0.0
@@ -44,12 +49,14 @@ class Plan:
 _finished_episodes = None
 
 
+@contextmanager
 def record(
     plan: Plan, seeds: Sequence[int], *, block_size: int, workers: int, title: str, blocks_folder: Path
-) -> list[Episode]:
-    """Play one episode for each of `seeds`, with a progress bar, and return them in that order.
+) -> Iterator[Iterator[Episode]]:
+    """Play one episode for each of `seeds`, with a progress bar; the `with` gets them in that order while later ones are played.
 
-    `blocks_folder` holds the finished blocks; those of an earlier call with the same plan and seeds are not played again.
+    `blocks_folder` holds the finished blocks; those of an earlier call with the same plan and seeds are not played again. Leaving
+    the `with` early cancels the blocks that have not begun.
     """
     blocks = {
         blocks_folder / f"block_{start}": seeds[start : start + block_size]
@@ -59,31 +66,46 @@ def record(
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
     counter = context.Value("q", sum(map(len, blocks.values())) - sum(map(len, missing.values())))
-    with progress_bar(len(seeds), title, "episode") as bar:
-        if missing:
-            processes = min(workers, len(missing))
-            with ProcessPoolExecutor(processes, context, _begin_worker, (counter, os.getpid())) as pool:
-                _follow(
-                    [pool.submit(_record_block, plan, block, folder) for folder, block in missing.items()], counter, bar
-                )
+    processes = max(1, min(workers, len(missing)))  # which start with the first block that is submitted
+    with (
+        progress_bar(len(seeds), title, "episode") as bar,
+        ProcessPoolExecutor(processes, context, _begin_worker, (counter, os.getpid())) as pool,
+    ):
+        playing = {folder: pool.submit(_record_block, plan, block, folder) for folder, block in missing.items()}
+        try:
+            yield _in_order(list(blocks), playing, counter, bar)
+        finally:
+            for block in playing.values():
+                block.cancel()
+
+
+def _in_order(folders: list[Path], playing: dict[Path, Future], counter, bar) -> Iterator[Episode]:
+    """The episodes of the blocks in `folders`, each read when it is finished and forgotten before the next."""
+    blocks = list(playing.values())
+    for folder in folders:
+        if folder in playing:
+            _wait_for(playing[folder], blocks, counter, bar)
+        yield from _read_block(folder)
+    bar.update(counter.value - bar.n)
+
+
+def _read_block(folder: Path) -> Iterator[Episode]:
+    for piece in open_recording(folder).pieces():
+        yield from piece.as_episodes()
+
+
+def _wait_for(awaited: Future, blocks: list[Future], counter, bar) -> None:
+    """Move the bar until a block is done; the first failure of any cancels the rest and is raised."""
+    while not awaited.done():
         bar.update(counter.value - bar.n)
-    return [episode for folder in blocks for episode in read_recording(folder).as_episodes()]
-
-
-def _follow(blocks: list[Future], counter, bar) -> None:
-    """Move the bar until all blocks are done; the first failure, or an interruption, cancels the rest and is raised."""
-    try:
-        while not all(block.done() for block in blocks):
-            bar.update(counter.value - bar.n)
-            if any(block.done() and block.exception() for block in blocks):
-                break
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-    finally:
-        for block in blocks:
-            block.cancel()
-    for block in blocks:
-        if not block.cancelled():
-            block.result()
+        if any(block.done() and block.exception() for block in blocks):
+            for block in blocks:
+                block.cancel()
+            for block in blocks:
+                if not block.cancelled():
+                    block.result()
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    awaited.result()
 
 
 def _begin_worker(counter, parent: int) -> None:
@@ -101,17 +123,19 @@ def _leave_with(parent: int) -> None:
 
 
 def _record_block(plan: Plan, seeds: Sequence[int], folder: Path) -> None:
-    environments = [make_environment(plan.environment_id, plan.kwargs) for _ in seeds]
-    episodes = play(
-        plan.actor(),
-        environments,
-        seeds,
-        demonstrator=plan.demonstrator and plan.demonstrator(),
-        noise=plan.noise,
-        on_episode=_count_episode,
-    )
+    spec = plan.spec
+    with ExitStack() as stack:
+        environments = [stack.enter_context(closing(make_environment(spec.environment_id, spec.kwargs))) for _ in seeds]
+        episodes = play(
+            plan.actor(),
+            environments,
+            seeds,
+            demonstrator=plan.demonstrator and plan.demonstrator(),
+            noise=plan.noise,
+            on_episode=_count_episode,
+        )
     with replace_folder(folder) as unfinished:
-        write_recording(unfinished, describe(environments[0]), "block", episodes)
+        write_recording(unfinished, spec, "block", episodes)
 
 
 def _count_episode() -> None:
@@ -119,19 +143,32 @@ def _count_episode() -> None:
         _finished_episodes.value += 1
 
 
-def drop_low_returns(episodes: list[Episode], minimum_return: float | None) -> list[Episode]:
-    """Keep the episodes whose return reaches `minimum_return` (raw reward); None keeps all.
+class ReturnFilter:
+    """Lets the episodes of a stream pass whose return reaches `minimum_return` (raw reward); None lets all pass.
 
-    Raises:
-        DataError: none is left.
+    `seen` and `kept` count the episodes of the stream so far, and those of them that passed.
     """
-    if minimum_return is None:
-        return episodes
-    kept = [episode for episode in episodes if episode.total_return >= minimum_return]
-    if not kept:
-        best = max(episode.total_return for episode in episodes)
-        raise DataError(
-            f"rollouts.minimum_return: expected some episode to return {minimum_return},"
-            f" got {best:.1f} at best of {len(episodes)}"
-        )
-    return kept
+
+    def __init__(self, minimum_return: float | None) -> None:
+        self.minimum_return = minimum_return
+        self.seen = self.kept = 0
+
+    def keep(self, episodes: Iterable[Episode]) -> Iterator[Episode]:
+        """The episodes that return enough, as they come.
+
+        Raises:
+            DataError: at the end, where there was none.
+        """
+        best = -math.inf
+        for episode in episodes:
+            self.seen += 1
+            total = episode.total_return
+            best = max(best, total)
+            if self.minimum_return is None or total >= self.minimum_return:
+                self.kept += 1
+                yield episode
+        if self.seen and not self.kept:
+            raise DataError(
+                f"rollouts.minimum_return: expected some episode to return {self.minimum_return},"
+                f" got {best:.1f} at best of {self.seen}"
+            )

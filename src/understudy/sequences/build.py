@@ -1,61 +1,75 @@
 """Building sequences from a recording, in the memory of a piece of it.
 
-write_sequences(folder, recording, view, splits)
+write_sequences(folder, recording, hidden_components, splits)
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from understudy.environments.view import ObservationView
+from understudy.interface import Interface, Scales, Task, check_hidden
 from understudy.rollouts.parquet import Recording, RecordingReader
 from understudy.sequences.normalise import ScaleSums
 from understudy.sequences.returns import returns_to_go
-from understudy.sequences.split_file import SplitWriter, action_entries
+from understudy.sequences.split_file import SplitWriter
 from understudy.sequences.store import FORMAT_VERSION, SPLITS
 from understudy.utils.jsonfile import sha256, write_json
 
 
 def write_sequences(
-    folder: Path, recording: RecordingReader, view: ObservationView, splits: dict[str, np.ndarray]
+    folder: Path, recording: RecordingReader, hidden_components: tuple[str, ...], splits: dict[str, np.ndarray]
 ) -> None:
     """Write what each agent did in each episode as a sequence to an existing folder: a file a split, and store.json.
 
     An episode's agents are neighbours, in their order, and in the same split.
 
-    `splits` holds the numbers of the episodes of "train" and "validation"; scales come from "train" alone.
+    Args:
+        folder: an existing one.
+        recording: of the demonstrator.
+        hidden_components: what students do not see of an observation.
+        splits: the numbers of the episodes of "train" and "validation"; scales come from "train" alone.
 
     Raises:
+        ParameterError: a hidden component does not exist, or all of them are hidden.
         DataError: the recording breaks a promise; the folder is then half written.
     """
+    task = _unscaled_task(recording, hidden_components)
     members = {split: np.isin(recording.episodes["episode"], splits[split]) for split in SPLITS}
-    writers = {split: _writer(folder / f"{split}.arrow", recording, view, members[split]) for split in SPLITS}
-    sums = ScaleSums(len(view.visible))
+    writers = {split: _writer(folder / f"{split}.arrow", recording, task, members[split]) for split in SPLITS}
+    sums = ScaleSums(task.state_dim)
     for piece in map(_agent_by_agent, recording.pieces()):
-        steps = _columns(piece, view)
+        steps = _columns(piece, task)
         for split in SPLITS:
             in_split = np.repeat(members[split][piece.episodes["episode"]], np.diff(piece.offsets))
             part = {name: values[in_split] for name, values in steps.items()}
             writers[split].write(**part)
             if split == "train":
-                states = part["state_action"][:, : len(view.visible)]
-                sums.add(states, part["return_to_go"], piece.steps["step"][in_split] == 0)
+                sums.add(part["observation"], part["return_to_go"], piece.steps["step"][in_split] == 0)
+    scaled = replace(task, scales=sums.scales(recording.spec))
     content = {
         "format_version": FORMAT_VERSION,
-        "environment": recording.spec.to_json(),
-        "hidden_components": list(view.hidden),
-        "normalisation": asdict(sums.normalisation()),
+        "interface": Interface((scaled,)).to_json(),
         "files": {f"{split}.arrow": sha256(folder / f"{split}.arrow") for split in SPLITS},
         "recording": {name: sha256(recording.folder / name) for name in ("steps.parquet", "episodes.parquet")},
     }
     write_json(folder / "store.json", content)
 
 
-def _writer(path: Path, recording: RecordingReader, view: ObservationView, members: np.ndarray) -> SplitWriter:
-    names, agents = ("episode", "seed", "truncated", "length"), recording.spec.num_agents
-    sequences = {name: np.repeat(recording.episodes[name][members], agents) for name in names}
-    return SplitWriter(path, recording.spec, len(view.visible), sequences)
+def _unscaled_task(recording: RecordingReader, hidden_components: tuple[str, ...]) -> Task:
+    """The task before anything is known of its scales."""
+    spec = recording.spec
+    check_hidden(spec.components, hidden_components)
+    entries = 0 if spec.discrete_actions else spec.action_dim
+    return Task(spec, hidden_components, Scales.identity(len(set(spec.components) - set(hidden_components)), entries))
+
+
+def _writer(path: Path, recording: RecordingReader, task: Task, members: np.ndarray) -> SplitWriter:
+    episodes, agents = recording.episodes, recording.spec.num_agents
+    names = ("episode", "seed", "terminated", "truncated", "length")
+    sequences = {name: np.repeat(episodes[name][members], agents) for name in names}
+    finals = episodes["final_observation"][members].reshape(-1, recording.spec.state_dim)
+    return SplitWriter(path, task, sequences | {"final_observation": task.select_visible(finals)})
 
 
 def _agent_by_agent(piece: Recording) -> Recording:
@@ -66,13 +80,14 @@ def _agent_by_agent(piece: Recording) -> Recording:
     return replace(piece, steps={name: values[order] for name, values in piece.steps.items()})
 
 
-def _columns(piece: Recording, view: ObservationView) -> dict[str, np.ndarray]:
+def _columns(piece: Recording, task: Task) -> dict[str, np.ndarray]:
     """What is written of each step, by the names that it has in the file."""
     lengths = np.repeat(piece.episodes["length"], piece.spec.num_agents)
     sequence_offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    actions = piece.steps["action"].reshape(-1, action_entries(piece.spec)).astype(np.float32)
     return {
-        "state_action": np.concatenate([view.apply(piece.steps["observation"]), actions], axis=1),
+        "observation": task.select_visible(piece.steps["observation"]),
+        "action": piece.steps["action"],
         "label": piece.steps["demonstrated_action"],
+        "reward": piece.steps["reward"],
         "return_to_go": returns_to_go(piece.steps["reward"], sequence_offsets),
     }

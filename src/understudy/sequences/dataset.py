@@ -19,39 +19,63 @@ STEPS_READ_AT_ONCE = 16_384
 
 @dataclass(frozen=True)
 class Chunks:
-    """C pieces of sequences: `first` step in the store, `length` in steps, `lead`ing steps that are context and do not count."""
+    """C pieces of sequences.
+
+    Attributes:
+        first: (C,) int64, step in the store.
+        length: (C,) int64, in steps.
+        burn_in: (C,) int64, first steps of the chunk that are context and do not count.
+        sequence: (C,) int64, which sequence it is cut from.
+    """
 
     first: np.ndarray
     length: np.ndarray
-    lead: np.ndarray
+    burn_in: np.ndarray
     sequence: np.ndarray
+
+    def picked(self, which: np.ndarray) -> "Chunks":
+        """Those at the places `which`."""
+        return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which])
 
     def of_all_agents(self, sequences: Sequences) -> "Chunks":
         """Chunks of first agents, each followed by the same steps of the other agents."""
         agents = sequences.spec.num_agents
+        own = self.picked(np.repeat(np.arange(len(self.first)), agents))
         numbers = (self.sequence[:, None] + np.arange(agents)).reshape(-1)
-        first, length, lead, own = (
-            np.repeat(each, agents) for each in (self.first, self.length, self.lead, self.sequence)
-        )
-        return Chunks(first + sequences.offsets[numbers] - sequences.offsets[own], length, lead, numbers)
+        first = own.first + sequences.offsets[numbers] - sequences.offsets[own.sequence]
+        return Chunks(first, own.length, own.burn_in, numbers)
 
 
 @dataclass(frozen=True)
 class SequenceDataset:
-    """Batches of `batch_size` chunks of episodes of at most `chunk_length` steps; of N agents each chunk makes N rows.
+    """Batches of chunks of episodes; of N agents each chunk makes N rows. In each epoch every step counts exactly once.
 
-    In each epoch every step counts exactly once. Chunks of an episode overlap by `lead` steps, which the later one sees but
-    does not count: at least one, since a step's predecessor must be seen; more where predictions are judged.
+    Attributes:
+        sequences: where they come from.
+        chunk_length: T, at most, in steps.
+        batch_size: chunks a batch.
+        columns: which columns of the store a batch has.
+        burn_in: steps by which chunks of an episode overlap, which the later one sees but does not count: at least one, since a
+            step's predecessor must be seen; more where predictions are evaluated.
+
+    Raises:
+        ValueError: the burn-in leaves nothing of a chunk, or there is no such column.
     """
 
     sequences: Sequences
     chunk_length: int
     batch_size: int
-    lead: int = 1
+    columns: frozenset[str]
+    burn_in: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.lead < self.chunk_length:
-            raise ValueError(f"lead: expected from 1 to {self.chunk_length - 1} steps, got {self.lead}")
+        if not 1 <= self.burn_in < self.chunk_length:
+            raise ValueError(f"burn_in: expected from 1 to {self.chunk_length - 1} steps, got {self.burn_in}")
+        missing = sorted(self.columns - self.sequences.columns)
+        if missing:
+            raise ValueError(
+                f"columns: expected some of {', '.join(sorted(self.sequences.columns))}, got {missing[0]!r}"
+            )
 
     def in_order(self) -> Iterator[Batch]:
         """All chunks once, in the episodes' order, cut from each episode's start."""
@@ -61,60 +85,71 @@ class SequenceDataset:
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All chunks once, in random order, cut anew at random places in each epoch."""
         generator = np.random.default_rng([seed, epoch])
-        stride = self.chunk_length - self.lead
+        stride = self.chunk_length - self.burn_in
         chunks = self._cut(generator.integers(stride, size=self.sequences.num_episodes))
         return self._batches(chunks, generator.permutation(len(chunks.first)))
 
-    def _cut(self, phases: np.ndarray) -> Chunks:
-        """Cut each episode into strides that begin `phases` steps before it; a chunk is a stride and its lead."""
-        stride = self.chunk_length - self.lead
+    def _cut(self, offsets: np.ndarray) -> Chunks:
+        """Cut each episode into strides that begin `offsets` (E,) steps before it; a chunk is a stride and its burn-in."""
+        stride = self.chunk_length - self.burn_in
         agents = self.sequences.spec.num_agents
         starts, lengths = self.sequences.offsets[:-1:agents], np.diff(self.sequences.offsets)[::agents]
-        counts = -(-(lengths + phases) // stride)
+        counts = -(-(lengths + offsets) // stride)
         episode = np.repeat(np.arange(len(lengths)), counts)
         number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        counted_from = np.maximum(number * stride - phases[episode], 0)
-        counted_to = np.minimum((number + 1) * stride - phases[episode], lengths[episode])
-        lead = np.minimum(self.lead, counted_from)
-        return Chunks(starts[episode] + counted_from - lead, counted_to - counted_from + lead, lead, agents * episode)
+        counted_from = np.maximum(number * stride - offsets[episode], 0)
+        counted_to = np.minimum((number + 1) * stride - offsets[episode], lengths[episode])
+        burn_in = np.minimum(self.burn_in, counted_from)
+        first, length = starts[episode] + counted_from - burn_in, counted_to - counted_from + burn_in
+        return Chunks(first, length, burn_in, agents * episode)
 
     def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
         batch_rows = self.batch_size * self.sequences.spec.num_agents
         at_once = self.batch_size * max(1, STEPS_READ_AT_ONCE // (batch_rows * self.chunk_length))
         for begin in range(0, len(order), at_once):
             chosen = order[begin : begin + at_once]
-            picked = Chunks(chunks.first[chosen], chunks.length[chosen], chunks.lead[chosen], chunks.sequence[chosen])
-            read = gather(self.sequences, picked.of_all_agents(self.sequences), self.chunk_length)
+            picked = chunks.picked(chosen).of_all_agents(self.sequences)
+            read = gather(self.sequences, picked, self.chunk_length, self.columns)
             for start in range(0, len(read.mask), batch_rows):
                 yield read.rows(slice(start, start + batch_rows))
 
 
-def gather(sequences: Sequences, chunks: Chunks, chunk_length: int) -> Batch:
-    """Read the chunks' steps; rows are padded on the right with their last step, which no loss counts."""
+def gather(sequences: Sequences, chunks: Chunks, chunk_length: int, columns: frozenset[str]) -> Batch:
+    """Read these columns of the chunks' steps; rows are padded on the right with their last step, which no loss counts."""
     time = np.arange(chunk_length)
-    mask = (time < chunks.length[:, None]) & (time >= chunks.lead[:, None])
-    known = mask & ~sequences.truncated[chunks.sequence][:, None]
-    spec, normalisation = sequences.spec, sequences.normalisation
-    state_action, labels, returns_to_go = (
-        sequences.steps.read(name, chunks.first, chunks.length, chunk_length)
-        for name in ("state_action", "label", "return_to_go")
-    )
-    states, actions = np.split(state_action, [len(sequences.view.visible)], axis=-1)
-    action_type = np.int64 if spec.discrete_actions else np.float32
-    options = terminations = None
-    if sequences.options is not None:
-        steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
-        options = torch.from_numpy(sequences.options[steps].astype(np.int64))
-        terminations = torch.from_numpy(sequences.terminations[steps])
+    mask = (time < chunks.length[:, None]) & (time >= chunks.burn_in[:, None])
+    known = mask & ~sequences.steps.episodes["truncated"][chunks.sequence][:, None]
     return Batch(
-        states=torch.from_numpy(normalisation.apply(states)),
-        actions=torch.from_numpy(per_step(actions, spec).astype(action_type)),
-        labels=torch.from_numpy(per_step(labels, spec).astype(action_type)),
-        returns_to_go=torch.from_numpy(normalisation.apply_returns(returns_to_go[..., 0])),
+        columns={name: torch.from_numpy(_read(name, sequences, chunks, chunk_length)) for name in sorted(columns)},
         seq_lens=torch.from_numpy(chunks.length),
         mask=torch.from_numpy(mask),
         value_mask=torch.from_numpy(known),
-        options=options,
-        terminations=terminations,
-        num_agents=spec.num_agents,
+        num_agents=sequences.spec.num_agents,
     )
+
+
+def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
+    """A column of a batch, as columns.py describes it."""
+    task, file, time = sequences.task, sequences.steps, np.arange(chunk_length)
+    match name:
+        case "final_observation":
+            return task.normalize_states(file.episodes["final_observation"][chunks.sequence])
+        case "agent":
+            return chunks.sequence % task.num_agents
+        case "terminated":
+            last = sequences.offsets[chunks.sequence + 1] - 1 - chunks.first  # (B,) the episode's last step in the row
+            return (time == last[:, None]) & file.episodes["terminated"][chunks.sequence][:, None]
+        case "option" | "termination":
+            steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
+            values = sequences.labels_of_steps[name][steps]
+            return values.astype(np.int64) if name == "option" else values
+    raw = file.read(name, chunks.first, chunks.length, chunk_length)  # (B, T, numbers)
+    match name:
+        case "observation":
+            return task.normalize_states(raw)
+        case "action" | "label":
+            return task.normalize_actions(per_step(raw, task.environment))
+        case "return_to_go":
+            return task.normalize_returns(raw[..., 0])
+        case _:
+            return raw[..., 0]

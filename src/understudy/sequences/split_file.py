@@ -1,14 +1,13 @@
 """The file of a split: a memory-mapped Arrow file of one record batch, written and read in pieces.
 
-split_schema(spec, state_dim)                          -- the columns
-SplitWriter(path, spec, state_dim, episodes)           -- lays a file out, then takes its steps as they come
-map_split(path, spec, state_dim)                       -- MappedSplit: columns as views, and chunks of steps
+split_schema(task)                                     -- the columns
+SplitWriter(path, task, episodes)                      -- lays a file out, then takes its steps as they come
+map_split(path, task)                                  -- MappedSplit: columns as views, and chunks of steps
 map_arrow(path, schema), write_arrow(path, schema, _)  -- any Arrow file of one record batch
 
-A row is an episode, or what one of several agents did in it. Its column `sequence` is a list of steps with three fields, each of
-which lies in one buffer from the first step of the first row to the last of the last: `state_action` is s_0 a_0 s_1 a_1 ...,
-beside it `label` and `return_to_go`. Arrow's list offsets say where a row begins. N steps, E rows, S visible state
-components, A action entries.
+A row is an episode, or what one of several agents did in it. Its column `sequence` is a list of steps whose fields are the
+columns of columns.py, each of which lies in one buffer from the first step of the first row to the last of the last. Arrow's
+list offsets say where a row begins. N steps, E rows.
 """
 
 import mmap
@@ -20,31 +19,15 @@ import numpy as np
 import pyarrow as pa
 
 from understudy.errors import DataError
-from understudy.spec import EnvironmentSpec
-
-NUMBER_BYTES = 4
-
-
-def action_entries(spec: EnvironmentSpec) -> int:
-    """Numbers that an action takes in a sequence: one for a choice."""
-    return 1 if spec.discrete_actions else spec.action_dim
+from understudy.interface import Task
+from understudy.sequences.columns import Column, episode_columns, step_columns
 
 
-def split_schema(spec: EnvironmentSpec, state_dim: int) -> pa.Schema:
-    """Columns of train.arrow and validation.arrow; `truncated` takes a byte, so that it can be mapped."""
-    entries = action_entries(spec)
-    step = {
-        "state_action": pa.list_(pa.float32(), state_dim + entries),
-        "label": pa.list_(pa.float32(), entries),
-        "return_to_go": pa.list_(pa.float32(), 1),
-    }
-    columns = {
-        "episode": pa.int32(),
-        "seed": pa.int64(),
-        "truncated": pa.bool8(),
-        "sequence": pa.large_list(pa.field("step", pa.struct(_required(step)), nullable=False)),
-    }
-    return pa.schema(_required(columns))
+def split_schema(task: Task) -> pa.Schema:
+    """Columns of train.arrow and validation.arrow."""
+    step = {name: column.arrow_type for name, column in step_columns(task).items()}
+    sequence = pa.large_list(pa.field("step", pa.struct(_required(step)), nullable=False))
+    return pa.schema(_required(episode_columns(task) | {"sequence": sequence}))
 
 
 class SplitWriter:
@@ -54,46 +37,50 @@ class SplitWriter:
     only be filled bit by bit where their places are known.
     """
 
-    def __init__(self, path: Path, spec: EnvironmentSpec, state_dim: int, episodes: dict[str, np.ndarray]) -> None:
-        """`episodes` holds episode, seed, length (E,) int and truncated (E,) bool."""
-        schema = split_schema(spec, state_dim)
+    def __init__(self, path: Path, task: Task, episodes: dict[str, np.ndarray]) -> None:
+        """`episodes` holds length (E,) int and the columns of `episode_columns`, (E,) or (E, S)."""
+        schema = split_schema(task)
         offsets = np.concatenate([[0], np.cumsum(episodes["length"], dtype=np.int64)])
         kind = schema.field("sequence").type
-        zeros = [_zeros(int(offsets[-1]), field.type) for field in kind.value_type]
+        columns = step_columns(task)
+        zeros = [_zeros(int(offsets[-1]), columns[field.name]) for field in kind.value_type]
         steps = pa.StructArray.from_arrays(zeros, fields=list(kind.value_type))
-        arrays = [pa.array(episodes[name], schema.field(name).type) for name in ("episode", "seed", "truncated")]
+        arrays = [_as_arrow(episodes[name], schema.field(name).type) for name in episode_columns(task)]
         write_arrow(path, schema, [*arrays, pa.LargeListArray.from_arrays(pa.array(offsets), steps, type=kind)])
-        self.path, self.written = path, 0
-        self.fields = map_split(path, spec, state_dim).fields
+        self.path, self.written, self.columns = path, 0, columns
+        self.first_bytes = map_split(path, task).first_bytes
 
-    def write(self, **fields: np.ndarray) -> None:
-        """Append steps: state_action (n, S + A), label (n,) or (n, A), return_to_go (n,), of any number type."""
+    def write(self, **steps: np.ndarray) -> None:
+        """Append n steps: each column (n,) or (n, numbers), of any number type."""
         with self.path.open("r+b") as file:
-            for name, values in fields.items():
-                first_byte, numbers = self.fields[name]
-                file.seek(first_byte + self.written * numbers * NUMBER_BYTES)
-                file.write(np.ascontiguousarray(values, dtype=np.float32).data)
-        self.written += len(fields["state_action"])
+            for name, values in steps.items():
+                column = self.columns[name]
+                file.seek(self.first_bytes[name] + self.written * column.step_bytes)
+                file.write(np.ascontiguousarray(values, dtype=column.dtype).data)
+        self.written += len(steps["observation"])
 
 
 class MappedSplit:
-    """One split, mapped: offsets (E + 1,) int64, seeds (E,) int64, truncated (E,) bool, columns (N, ...) float32 by name.
+    """One split, mapped.
 
-    `fields` says of each column at which byte of the file it begins and how many numbers a step of it has.
+    Attributes:
+        offsets: (E + 1,) int64, the first step of each row.
+        episodes: (E, ...) by name, the columns of the episodes.
+        columns: (N, numbers) by name, the columns of the steps as views of the file.
+        first_bytes: at which byte of the file each of them begins.
     """
 
-    def __init__(self, path: Path, batch: pa.RecordBatch, mapped: pa.Buffer) -> None:
+    def __init__(self, path: Path, task: Task, batch: pa.RecordBatch, mapped: pa.Buffer) -> None:
         sequence = batch.column("sequence")
         steps = sequence.values
         buffers = {field.name: steps.field(field.name).values for field in steps.type}
-        self.path = path
+        self.path, self.kinds = path, step_columns(task)
         self.offsets = sequence.offsets.to_numpy()
-        self.seeds, self.truncated = batch.column("seed").to_numpy(), batch.column("truncated").to_numpy()
-        self.fields = {
-            field.name: (buffers[field.name].buffers()[1].address - mapped.address, field.type.list_size)
-            for field in steps.type
+        self.episodes = {name: _as_numpy(batch.column(name)) for name in episode_columns(task)}
+        self.first_bytes = {name: values.buffers()[1].address - mapped.address for name, values in buffers.items()}
+        self.columns = {
+            name: values.to_numpy().reshape(-1, self.kinds[name].numbers) for name, values in buffers.items()
         }
-        self.columns = {name: values.to_numpy().reshape(-1, self.fields[name][1]) for name, values in buffers.items()}
         self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
 
@@ -104,38 +91,38 @@ class MappedSplit:
         costs about the same however large the file is; a mapping makes a page fault of nearly every chunk.
 
         Returns:
-            (B, T, numbers a step) float32.
+            (B, T, numbers a step) of the column's type.
 
         Raises:
             DataError: the file ends before the steps do.
         """
-        first_byte, numbers = self.fields[name]
-        step_bytes = numbers * NUMBER_BYTES
-        places, sizes = (first_byte + first * step_bytes).tolist(), (length * step_bytes).tolist()
+        column = self.kinds[name]
+        places = (self.first_bytes[name] + first * column.step_bytes).tolist()
+        sizes = (length * column.step_bytes).tolist()
         read = b"".join([os.pread(self._file, size, place) for size, place in zip(sizes, places, strict=True)])
         if len(read) != sum(sizes):
             raise DataError(
                 f"{self.path}: expected {sum(sizes)} bytes of {name} in {len(first)} pieces, got {len(read)}"
             )
-        steps = np.frombuffer(read, np.float32).reshape(-1, numbers)
+        steps = np.frombuffer(read, column.dtype).reshape(-1, column.numbers)
         ends = np.cumsum(length)[:, None]
         return steps[np.minimum(ends - length[:, None] + np.arange(chunk_length), ends - 1)]
 
 
-def map_split(path: Path, spec: EnvironmentSpec, state_dim: int) -> MappedSplit:
+def map_split(path: Path, task: Task) -> MappedSplit:
     """Map a split; nothing is read but the description of its columns.
 
     Raises:
         DataError: the file is missing, truncated, of other columns, or its episodes have not the steps that it holds.
     """
-    batch, mapped = map_arrow(path, split_schema(spec, state_dim))
+    batch, mapped = map_arrow(path, split_schema(task))
     sequence = batch.column("sequence")
     ends = [sequence.offsets[0].as_py(), sequence.offsets[-1].as_py()]
     if ends != [0, len(sequence.values)]:
         raise DataError(
             f"{path}: column sequence: expected episodes from step 0 to {len(sequence.values)}, got {ends[0]} to {ends[1]}"
         )
-    return MappedSplit(path, batch, mapped)
+    return MappedSplit(path, task, batch, mapped)
 
 
 def map_arrow(path: Path, schema: pa.Schema) -> tuple[pa.RecordBatch, pa.Buffer]:
@@ -175,6 +162,21 @@ def _required(fields: dict[str, pa.DataType]) -> list[pa.Field]:
     return [pa.field(name, kind, nullable=False) for name, kind in fields.items()]
 
 
-def _zeros(steps: int, kind: pa.DataType) -> pa.Array:
+def _zeros(steps: int, column: Column) -> pa.Array:
     """Steps of zeros that take no memory: pages of a fresh array that are only read are all the same one."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(steps * kind.list_size, np.float32)), type=kind)
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.zeros(steps * column.numbers, column.dtype)), type=column.arrow_type
+    )
+
+
+def _as_arrow(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_fixed_size_list(kind):
+        return pa.array(values, kind)
+    flat = pa.array(np.ascontiguousarray(values, kind.value_type.to_pandas_dtype()).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+
+
+def _as_numpy(column: pa.Array) -> np.ndarray:
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_numpy(zero_copy_only=False)
+    return column.values.to_numpy().reshape(-1, column.type.list_size)

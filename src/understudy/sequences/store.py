@@ -3,59 +3,81 @@
 open_sequences(folder, split) -> Sequences
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from understudy.environments.view import ObservationView
 from understudy.errors import DataError
-from understudy.sequences.normalise import Normalisation
+from understudy.interface import Interface, Task
+from understudy.sequences.columns import BATCH_COLUMNS, LABEL_COLUMNS
 from understudy.sequences.split_file import MappedSplit, map_split
 from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_versioned_json, sha256
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3  # 2: state and action in one column, scales without those of actions
 SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """One split: E sequences of N steps in all, in a mapped file; S visible state components, A action entries.
+    """One split: E sequences of N steps in all, in a mapped file.
 
     A sequence is what one agent did in an episode; those of an episode's agents are neighbours, in their order.
-    offsets (E + 1,) int64; truncated (E,) bool; seeds (E,) int64; states, actions, labels and returns_to_go are views of the
-    whole file. options (N,) int16 below num_options and terminations (N,) bool, where they have been found, else None.
     Batches come from `steps`, which reads chunks of the file and leaves the rest on disk, while what a view has shown stays in
-    memory. `sha256` is that of store.json, which holds the hashes of everything the sequences are made of.
+    memory.
+
+    Attributes:
+        interface: what a model is told of it.
+        steps: the file.
+        sha256: of store.json, which holds the hashes of everything that the sequences are made of.
+        labels_of_steps: (N,) by name, columns that were found in the sequences: option int16 and termination bool.
     """
 
-    spec: EnvironmentSpec
-    view: ObservationView
-    normalisation: Normalisation
+    interface: Interface
     steps: MappedSplit
-    offsets: np.ndarray
-    truncated: np.ndarray
-    seeds: np.ndarray
     sha256: str
-    options: np.ndarray | None = None
-    terminations: np.ndarray | None = None
-    num_options: int | None = None
+    labels_of_steps: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """The task that was demonstrated."""
+        return self.interface.task
+
+    @property
+    def spec(self) -> EnvironmentSpec:
+        """The environment."""
+        return self.task.environment
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(E + 1,) int64, the first step of each sequence."""
+        return self.steps.offsets
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that a batch may have."""
+        return frozenset(BATCH_COLUMNS) - frozenset(LABEL_COLUMNS) | self.labels_of_steps.keys()
 
     @property
     def states(self) -> np.ndarray:
-        """(N, S) float32, unnormalised."""
-        return self.steps.columns["state_action"][:, : len(self.view.visible)]
+        """(N, S) float32, raw."""
+        return self.steps.columns["observation"]
 
     @property
     def actions(self) -> np.ndarray:
-        """(N,) or (N, A) float32, as executed."""
-        return per_step(self.steps.columns["state_action"][:, len(self.view.visible) :], self.spec)
+        """(N,) int64 or (N, A) float32, raw, as executed."""
+        return per_step(self.steps.columns["action"], self.spec)
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) or (N, A) float32, as demonstrated."""
+        """(N,) int64 or (N, A) float32, raw, as demonstrated."""
         return per_step(self.steps.columns["label"], self.spec)
+
+    @property
+    def rewards(self) -> np.ndarray:
+        """(N,) float32, raw."""
+        return self.steps.columns["reward"][:, 0]
 
     @property
     def returns_to_go(self) -> np.ndarray:
@@ -64,10 +86,12 @@ class Sequences:
 
     @property
     def num_episodes(self) -> int:
+        """Episodes, of all agents together."""
         return (len(self.offsets) - 1) // self.spec.num_agents
 
     @property
     def num_steps(self) -> int:
+        """N, an agent's step counted as one."""
         return int(self.offsets[-1])
 
 
@@ -80,18 +104,16 @@ def open_sequences(folder: Path, split: str) -> Sequences:
     description = folder / "store.json"
     content = read_versioned_json(description, FORMAT_VERSION)
     try:
-        spec = EnvironmentSpec.from_json(content["environment"])
-        view = ObservationView(spec.components, tuple(content["hidden_components"]))
-        normalisation = Normalisation.from_json(content["normalisation"], len(view.visible))
+        interface = Interface.from_json(content["interface"])
+        task = interface.task
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{description}: expected a description of sequences, got a malformed one: {error!r}") from None
-    steps = map_split(folder / f"{split}.arrow", spec, len(view.visible))
-    if (len(steps.offsets) - 1) % spec.num_agents:
+    steps = map_split(folder / f"{split}.arrow", task)
+    if (len(steps.offsets) - 1) % task.num_agents:
         raise DataError(
-            f"{steps.path}: expected sequences of {spec.num_agents} agents an episode, got {len(steps.offsets) - 1} in all"
+            f"{steps.path}: expected sequences of {task.num_agents} agents an episode, got {len(steps.offsets) - 1} in all"
         )
-    ends = steps.offsets, steps.truncated, steps.seeds
-    return Sequences(spec, view, normalisation, steps, *ends, sha256(description))
+    return Sequences(interface, steps, sha256(description))
 
 
 def per_step(actions: np.ndarray, spec: EnvironmentSpec) -> np.ndarray:

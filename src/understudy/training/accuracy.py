@@ -9,25 +9,30 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from understudy.nn.cache import PlayState
+from understudy.interface import Task
+from understudy.models.family import Family
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
-from understudy.spec import EnvironmentSpec
-from understudy.training.run import CURVE_COLUMNS, Outcome, rows_on
+from understudy.step import Step
+from understudy.training.agreement import agree
+from understudy.training.run import Outcome
 from understudy.utils.csvfile import write_csv
 from understudy.utils.jsonfile import write_json
 
 MOST_ROWS, MOST_STEPS = 128, 2**18  # held in memory together
+COLUMNS = frozenset({"observation", "action", "label", "reward"})
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Shares of right actions: among all steps, and among those whose demonstrated action is not that of the step before.
+    """Shares of right actions. A policy that only repeats the last action has none of those at changes right.
 
-    A policy that only repeats the last action has none of the latter right. None where there are no such steps.
+    Attributes:
+        all_steps: among all steps.
+        at_changes: among those whose demonstrated action is not that of the step before; None where there are none.
     """
 
     all_steps: float
@@ -35,7 +40,7 @@ class Accuracy:
 
 
 @torch.inference_mode()
-def held_out_accuracy(model: nn.Module, held_out: Sequences) -> Accuracy:
+def held_out_accuracy(model: Family, held_out: Sequences) -> Accuracy:
     """Whether the likeliest action is the demonstrated one, while those that were recorded are executed.
 
     A model with options follows those that it chooses itself. The data's would tell it too much: they were labelled in hindsight,
@@ -43,54 +48,43 @@ def held_out_accuracy(model: nn.Module, held_out: Sequences) -> Accuracy:
     """
     device = next(model.parameters()).device
     model.eval()
+    task = held_out.task
     longest = int(np.diff(held_out.offsets).max())
-    episodes = max(1, min(MOST_ROWS, MOST_STEPS // longest) // held_out.spec.num_agents)
+    episodes = max(1, min(MOST_ROWS, MOST_STEPS // longest) // task.num_agents)
     right, counted = np.zeros(2), np.zeros(2)
-    for batch in SequenceDataset(held_out, longest + 1, episodes).in_order():
-        chosen = _follow(model, rows_on(batch, slice(None), device), held_out.spec).cpu()
-        agree, changes = _agree(held_out.spec, chosen, batch.labels), _changes(held_out.spec, batch)
-        right += [int((agree & batch.mask).sum()), int((agree & changes).sum())]
+    for batch in SequenceDataset(held_out, longest + 1, episodes, COLUMNS).in_order():
+        chosen = _follow(model, batch.to(device)).cpu()
+        same, changes = agree(task, chosen, batch["label"]), _changes(task, batch)
+        right += [int((same & batch.mask).sum()), int((same & changes).sum())]
         counted += [int(batch.mask.sum()), int(changes.sum())]
     return Accuracy(float(right[0] / counted[0]), float(right[1] / counted[1]) if counted[1] else None)
 
 
 def write_outcome(outcome: Outcome, accuracy: Accuracy, folder: Path) -> None:
     """Write learning_curve.csv and held_out.json to an existing folder."""
-    write_csv(folder / "learning_curve.csv", CURVE_COLUMNS, outcome.curve)
-    held_out = {"loss": outcome.kept.loss, "step": outcome.kept_step}
+    write_csv(folder / "learning_curve.csv", list(outcome.curve[0]), (list(row.values()) for row in outcome.curve))
+    held_out = {"loss": outcome.selected.loss if outcome.selected else None, "step": outcome.selected_step}
     held_out |= {"action_accuracy": accuracy.all_steps, "change_accuracy": accuracy.at_changes}
     write_json(folder / "held_out.json", held_out)
 
 
-def _follow(model: nn.Module, batch: Batch, spec: EnvironmentSpec) -> Tensor:
+def _follow(model: Family, batch: Batch) -> Tensor:
     """The likeliest action (B, T) or (B, T, A) at each step of whole episodes, after the recorded ones of the steps before."""
-    of_agents = (batch.num_agents,) if hasattr(model, "max_num_agents") else ()
-    with batch.states.device:
-        state = model.new_state(len(batch.states), *of_agents)
+    observations, executed, rewards = batch["observation"], batch["action"], batch["reward"]
+    with observations.device:
+        memory = model.begin(len(observations))
+        is_first = torch.ones(len(observations), dtype=torch.bool)
+        previous_action, previous_reward = torch.zeros_like(executed[:, 0]), torch.zeros_like(rewards[:, 0])
     chosen = []
-    for observations, executed in zip(batch.states.unbind(1), batch.actions.unbind(1), strict=True):
-        if of_agents:
-            preds = _step_among_agents(model, state, observations, executed)
-        else:
-            preds, _ = model.step(state, observations)
-        chosen.append(preds.argmax(-1) if spec.discrete_actions else preds)
-        model.acted(state, executed)
-    played = torch.stack(chosen, dim=1)
-    return played if spec.discrete_actions else played.clamp(*played.new_tensor([spec.action_low, spec.action_high]))
+    for time in range(observations.shape[1]):
+        step = Step(observations[:, time], previous_action, previous_reward, is_first)
+        chosen.append(model.act(memory, step).actions)
+        previous_action, previous_reward, is_first = executed[:, time], rewards[:, time], torch.zeros_like(is_first)
+    return torch.stack(chosen, dim=1)
 
 
-def _step_among_agents(model: nn.Module, state: PlayState, observations: Tensor, executed: Tensor) -> Tensor:
-    """A step at which each agent sees what those before it have executed, of `executed` (B, ...)."""
-    of_each = iter(executed.unflatten(0, (-1, state.group)).unbind(1))
-    return model.step(state, observations, lambda preds, log_std: next(of_each))[0]
-
-
-def _changes(spec: EnvironmentSpec, batch: Batch) -> Tensor:
+def _changes(task: Task, batch: Batch) -> Tensor:
     """Steps (B, T) that count and demonstrate another action than the step before; an episode's first step is none."""
     changes = torch.zeros_like(batch.mask)
-    changes[:, 1:] = ~_agree(spec, batch.labels[:, 1:], batch.labels[:, :-1])
+    changes[:, 1:] = ~agree(task, batch["label"][:, 1:], batch["label"][:, :-1])
     return changes & batch.mask
-
-
-def _agree(spec: EnvironmentSpec, actions: Tensor, others: Tensor) -> Tensor:
-    return torch.from_numpy(spec.agree(actions.numpy(), others.numpy()))

@@ -1,27 +1,26 @@
-"""Saving a training run after a look at the held-out episodes, and going on from there, exact to the bit."""
+"""Saving a training run after a validation, and going on from there, exact to the bit."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
 
-from understudy.training.run import Held, Outcome, TrainingRun
+from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
 from understudy.utils.checkpoint import load_state, save_state
 
 
 def save(run: TrainingRun, path: Path) -> None:
-    """Write all of a run's state, just after a look."""
+    """Write all of a run's state, just after a validation."""
     slots = {
         f"optimizer.{index}.{name}": tensor
         for index, slot in run.optimizer.state_dict()["state"].items()
         for name, tensor in slot.items()
     }
     weights = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
-    kept = {f"kept.{name}": tensor for name, tensor in run.kept_weights.items()}
+    selected = {f"selected.{name}": tensor for name, tensor in run.selected_weights.items()}
     position = {name: getattr(run, name) for name in ("step", "epoch", "batches_taken", "finished")}
-    outcome = {"curve": run.outcome.curve, "kept": asdict(run.outcome.kept), "kept_step": run.outcome.kept_step}
-    tensors = slots | weights | kept | {"generator": run.generator.get_state()}
-    save_state(path, tensors, {"position": position, "outcome": outcome})
+    tensors = slots | weights | selected | {"generator": run.generator.get_state()}
+    save_state(path, tensors, {"position": position, "outcome": asdict(run.outcome)})
 
 
 def resume(run: TrainingRun, path: Path) -> None:
@@ -31,7 +30,7 @@ def resume(run: TrainingRun, path: Path) -> None:
         return
     tensors, content = found
     run.model.load_state_dict(_below("model.", tensors))
-    run.kept_weights = _below("kept.", tensors)
+    run.selected_weights = _below("selected.", tensors)
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below("optimizer.", tensors).items():
         index, key = name.split(".")
@@ -39,8 +38,7 @@ def resume(run: TrainingRun, path: Path) -> None:
     run.optimizer.load_state_dict({"state": slots, "param_groups": run.optimizer.state_dict()["param_groups"]})
     run.generator.set_state(tensors["generator"])
     outcome, position = content["outcome"], content["position"]
-    curve = [tuple(row) for row in outcome["curve"]]
-    run.outcome = Outcome(curve, Held(**outcome["kept"]), outcome["kept_step"])
+    run.outcome = Outcome(outcome["curve"], ValidationMetrics(**outcome["selected"]), outcome["selected_step"])
     run.step, run.finished = position["step"], position["finished"]
     run.start_epoch(position["epoch"], position["batches_taken"])
 

@@ -1,11 +1,12 @@
 """Several processes that train one model, each on its rows of every batch, as `torchrun --nproc-per-node=2 PROGRAM` starts them.
 
 process_group(device_name)      -- join the processes that torchrun started
-first_goes_first()              -- the others enter a block after the first process has left it
+rank_zero_first()               -- the others enter a block after the first process has left it
 rank(), count()                 -- which of the processes this one is, and of how many; 0 of 1 without torchrun
-own_rows(number)                -- the rows of a batch that are this process's
+shard(number)                   -- the rows of a batch that are this process's
 averaged_over_processes(losses) -- a model's losses such that a backward pass averages gradients over the processes
-total(values)                   -- the sum over the processes
+parts_of_batch(losses)          -- what this process's rows contribute to the means of the whole batch
+all_reduce_sum(values)          -- the sum over the processes
 
 All processes gather the same batches, so that each knows what the losses of the whole batch are divided by.
 """
@@ -19,12 +20,11 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from understudy.errors import DataError, ParameterError
+from understudy.models.family import Family, Losses
 from understudy.sequences.batch import Batch
 from understudy.utils.device import resolve_device
 
 LOST = ("Connection closed", "Connection reset", "Broken pipe")
-
-Terms = dict[str, Tensor]
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def count() -> int:
 
 
 @contextmanager
-def first_goes_first() -> Iterator[None]:
+def rank_zero_first() -> Iterator[None]:
     """A block that the first process leaves before the others enter it."""
     if rank() > 0:
         distributed.barrier()
@@ -83,7 +83,7 @@ def first_goes_first() -> Iterator[None]:
         distributed.barrier()
 
 
-def own_rows(number: int, together: int = 1) -> slice:
+def shard(number: int, together: int = 1) -> slice:
     """The rows of `number` that are this process's: neighbours, as many as the others', give or take one.
 
     Each `together` rows from the first on stay in one process.
@@ -92,17 +92,32 @@ def own_rows(number: int, together: int = 1) -> slice:
     return slice(groups * rank() // count() * together, groups * (rank() + 1) // count() * together)
 
 
-def total(values: Tensor) -> Tensor:
+def all_reduce_sum(values: Tensor) -> Tensor:
     """The sum of `values` over the processes, in place."""
     if count() > 1:
         distributed.all_reduce(values)
     return values
 
 
-def averaged_over_processes(model: nn.Module) -> Callable[[Batch, torch.Generator], Terms]:
-    """The loss terms of a batch; their backward pass gives each process the mean of all processes' gradients."""
+def parts_of_batch(losses: Losses) -> dict[str, Tensor]:
+    """Each term's mean, weighed by the part of its steps in the whole batch that lies in this process's rows.
+
+    The sum over the processes is then the mean over the whole batch.
+    """
     if count() == 1:
-        return _Losses(model)
+        return {name: term.mean for name, term in losses.terms.items()}
+    own = torch.stack([term.mask.sum() for term in losses.terms.values()])
+    everybody = all_reduce_sum(own.clone()).clamp(min=1)
+    return {
+        name: term.mean * share
+        for (name, term), share in zip(losses.terms.items(), (own / everybody).unbind(), strict=True)
+    }
+
+
+def averaged_over_processes(model: Family) -> Callable[[Batch, torch.Generator], Losses]:
+    """The losses of a batch; their backward pass gives each process the mean of all processes' gradients."""
+    if count() == 1:
+        return model.losses
     # The graph is the same at every step: weights that no loss reaches, such as a token never used, are known after the first.
     return DistributedDataParallel(_Losses(model), static_graph=True, forward_sync_buffers=False)
 
@@ -110,9 +125,9 @@ def averaged_over_processes(model: nn.Module) -> Callable[[Batch, torch.Generato
 class _Losses(nn.Module):
     """A model whose forward pass is its losses: DistributedDataParallel follows forward passes alone."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Family) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Terms:
-        return self.model.losses(batch, generator)[0]
+    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        return self.model.losses(batch, generator)

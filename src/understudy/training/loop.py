@@ -1,36 +1,35 @@
-"""The training loop: any model that gives losses for a batch, any sequences.
+"""The training loop: any family, any sequences that have the columns which it reads.
 
-train(model, training, held_out, params) -> Outcome
-judge(model, dataset)                    -> losses and accuracy on held-out episodes
-
-The model comes from outside, on the device that it is to be trained on; what is asked of it is
-`losses(batch, generator) -> (terms, action predictions)`. Every term but `value` is a mean over `batch.mask`, a negative
-log-likelihood or a squared error; `value` is a mean over `batch.value_mask`. What it draws is one number a step of the batch, or
-none.
+train(model, training, held_out, params, ...) -> Outcome
+validate(model, dataset)                      -> losses and accuracy on held-out episodes
 """
 
-from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from understudy.errors import ParameterError
-from understudy.params import TrainingParams
+from understudy.models.family import Family
+from understudy.nn.heads import greedy_actions
+from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.training import distributed
+from understudy.training.agreement import agree
 from understudy.training.checkpoint import resume, save
-from understudy.training.run import Held, Outcome, TrainingRun, imitation_loss, rows_on
+from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
 from understudy.utils.progress import progress_bar
 
 
 def train(
-    model: nn.Module,
+    model: Family,
     training: Sequences,
     held_out: Sequences,
     params: TrainingParams,
+    *,
+    seed: int,
     name: str,
     checkpoint: Path | None = None,
 ) -> Outcome:
@@ -39,70 +38,87 @@ def train(
     Where `params.patience` is given, training may stop early, and the weights are those that were best on the held-out episodes.
 
     Args:
+        model: on the device that it is to be trained on.
+        training: what it learns from.
+        held_out: what it is validated on.
+        params: how it learns.
+        seed: of the order of the data and of action dropout, one of params.seeds.
         name: of the policy, for messages and the progress bar.
-        checkpoint: a file to resume from where it exists, and to write at every look at the held-out episodes. Interrupted and
-            resumed, training gives the same weights to the bit. Of several processes the first one writes it.
+        checkpoint: a file to resume from where it exists, and to write at every validation. Interrupted and resumed, training
+            gives the same weights to the bit. Of several processes the first one writes it.
 
     Raises:
         DataError: a loss is not finite.
-        ParameterError: the model needs other chunks or other sequences than there are.
+        ParameterError: the model needs shorter chunks, or sequences with other columns, than there are.
     """
     torch.set_num_threads(params.threads)
     _check_fits(model, training, params, f"policies.{name}")
-    judged = SequenceDataset(held_out, params.chunk_length, params.batch_size, lead=params.chunk_length // 2)
-    run = TrainingRun(model, SequenceDataset(training, params.chunk_length, params.batch_size), params)
+    size = (params.chunk_length, params.batch_size, model.reads)
+    validation = SequenceDataset(held_out, *size, burn_in=params.chunk_length // 2)
+    run = TrainingRun(model, SequenceDataset(training, *size), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0
     with progress_bar(params.steps, name, "batch", shown=first) as bar:
         bar.update(run.step)
         while not run.finished:
-            run.advance()
+            run.train_step()
             bar.update()
             if run.step % params.evaluate_every == 0 or run.step == params.steps:
-                held = judge(model, judged)
-                run.look(held)
-                bar.set_postfix_str(f"held-out loss {held.loss:.4f}, accuracy {held.accuracy:.3f}", refresh=False)
+                metrics = validate(model, validation)
+                run.record(metrics)
+                bar.set_postfix_str(_described(metrics), refresh=False)
                 if checkpoint is not None and first:
                     save(run, checkpoint)
-    model.load_state_dict(run.kept_weights)
+    model.load_state_dict(run.selected_weights)
     return run.outcome
 
 
-def _check_fits(model: nn.Module, training: Sequences, params: TrainingParams, where: str) -> None:
-    """Raise a ParameterError where the model needs other chunks or other sequences than there are."""
-    if params.chunk_length > getattr(model, "max_seq_len", params.chunk_length):
+def _described(metrics: ValidationMetrics) -> str:
+    accuracy = "" if metrics.accuracy is None else f", accuracy {metrics.accuracy:.3f}"
+    return f"validation loss {metrics.loss:.4f}{accuracy}"
+
+
+def _check_fits(model: Family, training: Sequences, params: TrainingParams, where: str) -> None:
+    """Raise a ParameterError where the model needs shorter chunks, or other columns, than there are."""
+    if model.max_seq_len is not None and params.chunk_length > model.max_seq_len:
         raise ParameterError(
             f"training.chunk_length: expected at most max_seq_len = {model.max_seq_len}, got {params.chunk_length}"
         )
-    if hasattr(model, "num_options") and training.options is None:
-        raise ParameterError(f"{where}.learns_from: expected options, which this family needs, got sequences")
-    if getattr(model, "num_options", training.num_options) != training.num_options:
+    missing = sorted(model.reads - training.columns)
+    if missing:
         raise ParameterError(
-            f"{where}.num_options: expected options.count = {training.num_options}, got {model.num_options}"
+            f"{where}.family: expected sequences with a column {missing[0]!r}, which it reads, got none"
         )
 
 
 @torch.inference_mode()
-def judge(model: nn.Module, dataset: SequenceDataset) -> Held:
-    """Losses and accuracy over all steps of a dataset, each counted once; of several processes each judges its batches."""
+def validate(model: Family, dataset: SequenceDataset) -> ValidationMetrics:
+    """Losses and accuracy over all steps of a dataset, each counted once; of several processes each takes its rows of a batch."""
     device = next(model.parameters()).device
     model.eval()
-    loss = value = right = steps = valued = 0
-    for batch in islice(dataset.in_order(), distributed.rank(), None, distributed.count()):
-        terms, preds = model.losses(rows_on(batch, slice(None), device), torch.Generator())
-        count, known = int(batch.mask.sum()), int(batch.value_mask.sum())
-        loss += float(imitation_loss(terms)) * count
-        value += float(terms["value"]) * known
-        right += _right_actions(dataset.sequences, preds.cpu(), batch)
-        steps, valued = steps + count, valued + known
+    weights: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}  # (2,) by term: its sum over the steps, and of how many
+    right = torch.zeros(2, dtype=torch.float64)  # right actions, and of how many
+    for batch in dataset.in_order():
+        own = batch.rows(distributed.shard(len(batch.mask), batch.num_agents))
+        losses = model.losses(own.to(device), torch.Generator())
+        for name, term in losses.terms.items():
+            count = int(term.mask.sum())
+            weights[name] = term.weight
+            part = torch.tensor([float(term.mean) * count, count], dtype=torch.float64)
+            sums[name] = sums.get(name, torch.zeros(2, dtype=torch.float64)) + part
+        if losses.predictions is not None:
+            right += torch.tensor(
+                [_right_actions(dataset.sequences, losses.predictions.cpu(), own), int(own.mask.sum())]
+            )
     model.train()
-    sums = torch.tensor([loss, value, right, steps, valued], dtype=torch.float64, device=device)
-    loss, value, right, steps, valued = distributed.total(sums).tolist()
-    return Held(loss / steps, value / max(1, valued), right / steps)
+    everything = distributed.all_reduce_sum(torch.stack([*sums.values(), right]).to(device)).tolist()
+    means = {name: total / max(1.0, count) for name, (total, count) in zip(sums, everything, strict=False)}
+    loss = sum(weights[name] * mean for name, mean in means.items())
+    return ValidationMetrics(loss, means, everything[-1][0] / everything[-1][1] if everything[-1][1] else None)
 
 
-def _right_actions(sequences: Sequences, preds: Tensor, batch: Batch) -> float:
-    actions = preds.argmax(-1) if sequences.spec.discrete_actions else preds
-    agree = torch.from_numpy(sequences.spec.agree(actions.numpy(), batch.labels.numpy()))
-    return float((agree & batch.mask).sum())
+def _right_actions(sequences: Sequences, preds: Tensor, batch: Batch) -> int:
+    actions = greedy_actions(preds, sequences.task.discrete_actions)
+    return int((agree(sequences.task, actions, batch["label"]) & batch.mask).sum())

@@ -1,48 +1,58 @@
 """A training under way.
 
-Held        -- what held-out episodes say
-Outcome     -- the learning curve and the look whose weights are kept
-TrainingRun -- model, optimizer, position in the data
-rows_on     -- rows of a batch on the device of a model
+ValidationMetrics -- what held-out episodes say
+Outcome           -- the learning curve, and the validation whose weights are selected
+TrainingRun       -- model, optimizer, position in the data
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from understudy.errors import DataError
-from understudy.params import TrainingParams
+from understudy.models.family import Family
+from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import distributed
 from understudy.training.schedule import warmup_cosine
 from understudy.utils.precision import autocast, resolve_precision
 
-CURVE_COLUMNS = ("step", "train_loss", "train_value", "validation_loss", "validation_value", "validation_accuracy")
-
 
 @dataclass(frozen=True)
-class Held:
-    """What held-out episodes say: `imitation_loss` a step, value in squared standard deviations, share of right actions.
+class ValidationMetrics:
+    """What held-out episodes say.
 
-    Predictions are those of the losses: in families with options under the data's, which were labelled in hindsight.
+    Attributes:
+        loss: the objective, a mean over their steps.
+        terms: the mean of each loss term over the steps that it counts.
+        accuracy: share of right actions, told from the losses' predictions (in families with options under the data's, which were
+            labelled in hindsight); None where nothing is predicted.
     """
 
     loss: float
-    value: float
-    accuracy: float
+    terms: dict[str, float]
+    accuracy: float | None
 
 
 @dataclass
 class Outcome:
-    """The curve's rows, as CURVE_COLUMNS, and the look at the held-out episodes whose weights the model holds."""
+    """What a training comes to.
 
-    curve: list[tuple] = field(default_factory=list)
-    kept: Held | None = None
-    kept_step: int = 0
+    Attributes:
+        curve: a row a validation: step, train_loss, validation_loss, train_TERM and validation_TERM of each loss term, and
+            validation_accuracy where actions are predicted.
+        selected: the validation whose weights the model holds in the end.
+        selected_step: its optimizer step.
+    """
+
+    curve: list[dict[str, float]] = field(default_factory=list)
+    selected: ValidationMetrics | None = None
+    selected_step: int = 0
 
 
 class TrainingRun:
@@ -50,18 +60,24 @@ class TrainingRun:
 
     Batches are a pure function of the seed, the epoch and the number of batches taken in it. Of several processes each takes
     its rows of every batch, and all take the same optimizer steps.
+
+    Args:
+        model: a family's module; trained in place.
+        dataset: what it learns from.
+        params: how.
+        seed: one of params.seeds.
     """
 
-    def __init__(self, model: nn.Module, dataset: SequenceDataset, params: TrainingParams) -> None:
-        self.model, self.dataset, self.params = model, dataset, params
+    def __init__(self, model: Family, dataset: SequenceDataset, params: TrainingParams, seed: int) -> None:
+        self.model, self.dataset, self.params, self.seed = model, dataset, params, seed
         self.device = next(model.parameters()).device
         self.precision = resolve_precision(params.precision, self.device)
         self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), params.learning_rate, fused=True)
-        self.generator = torch.Generator().manual_seed(params.seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.losses = distributed.averaged_over_processes(model)
         self.outcome = Outcome()
-        self.kept_weights: dict[str, Tensor] = {}
-        self.running: list[Tensor] = []
+        self.selected_weights: dict[str, Tensor] = {}
+        self.running: list[dict[str, Tensor]] = []
         self.step = 0
         self.finished = False
         self.start_epoch(0)
@@ -69,9 +85,9 @@ class TrainingRun:
     def start_epoch(self, epoch: int, batches_taken: int = 0) -> None:
         """Go on with the batches of an epoch after the first few."""
         self.epoch, self.batches_taken = epoch, batches_taken
-        self._batches = islice(self.dataset.shuffled(self.params.seed, epoch), batches_taken, None)
+        self._batches = islice(self.dataset.shuffled(self.seed, epoch), batches_taken, None)
 
-    def advance(self) -> None:
+    def train_step(self) -> None:
         """Take one optimizer step."""
         batch = next(self._batches, None)
         if batch is None:
@@ -84,67 +100,62 @@ class TrainingRun:
         self.running.append(self._update(batch))
         self.step += 1
 
-    def look(self, held: Held) -> None:
-        """Take note of the held-out episodes: a row of the curve, which weights to keep, whether it is time to stop.
+    def record(self, metrics: ValidationMetrics) -> None:
+        """Take note of a validation: a row of the curve, which weights to select, whether it is time to stop.
 
-        The last weights are kept, or those with the least held-out loss where `patience` says when to stop early.
+        The last weights are selected, or those with the least loss where `patience` says when to stop early.
         """
-        losses = self._losses_since_last_look()
-        _check_finite(held.loss, "held-out loss", self.step)
+        trained = self._losses_since_last_validation()
+        _check_finite(metrics.loss, "validation loss", self.step)
         outcome, patience = self.outcome, self.params.patience
-        outcome.curve.append((self.step, *_means(losses), held.loss, held.value, held.accuracy))
-        if patience is None or outcome.kept is None or held.loss < outcome.kept.loss:
-            outcome.kept, outcome.kept_step = held, self.step
-            self.kept_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        without_better = self.step - outcome.kept_step
+        outcome.curve.append({"step": self.step, **_curve_row(trained, metrics)})
+        if patience is None or outcome.selected is None or metrics.loss < outcome.selected.loss:
+            outcome.selected, outcome.selected_step = metrics, self.step
+            self.selected_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        without_better = self.step - outcome.selected_step
         early = patience is not None and without_better >= patience * self.params.evaluate_every
         self.finished = early or self.step >= self.params.steps
 
-    def _update(self, batch: Batch) -> Tensor:
-        """Take one optimizer step; returns this process's part of the batch's `imitation_loss` and value loss, (2,)."""
-        params, length = self.params, batch.mask.shape[1]
-        rows = distributed.own_rows(len(batch.mask), batch.num_agents)
-        counted, valued = (_share(mask, rows) for mask in (batch.mask, batch.value_mask))
+    def _update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one optimizer step; returns this process's part of the objective ("loss") and of each term's mean."""
+        length = batch.mask.shape[1]
+        rows = distributed.shard(len(batch.mask), batch.num_agents)
         _skip(self.generator, rows.start * length)
         with autocast(self.precision, self.device):
-            terms = self.losses(rows_on(batch, rows, self.device), self.generator)
+            losses = self.losses(batch.rows(rows).to(self.device), self.generator)
         _skip(self.generator, (len(batch.mask) - rows.stop) * length)
-        loss, value = imitation_loss(terms) * counted, terms["value"] * valued
+        parts = distributed.parts_of_batch(losses)
+        objective = torch.stack([losses.terms[name].weight * part for name, part in parts.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         # The gradient of the whole batch's loss is the processes' sum, and what they are given is the mean.
-        (distributed.count() * (loss + params.value_weight * value)).backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), params.max_grad_norm)
+        (distributed.count() * objective).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
         self.optimizer.step()
-        return torch.stack([loss.detach(), value.detach()])
+        self.model.after_update()
+        return {name: part.detach() for name, part in ({"loss": objective} | parts).items()}
 
-    def _losses_since_last_look(self) -> list[tuple[float, float]]:
-        """`imitation_loss` and value loss of each step, all finite.
+    def _losses_since_last_validation(self) -> dict[str, float]:
+        """Mean objective and terms over the steps since then, all of which must be finite.
 
         They are not asked for at every step: the processor would wait for the device, and each process for the others.
         """
-        losses = [tuple(row) for row in distributed.total(torch.stack(self.running)).tolist()]
-        for step, (loss, value) in enumerate(losses, self.step - len(losses) + 1):
-            _check_finite(loss + self.params.value_weight * value, "loss", step)
+        names = list(self.running[0])
+        rows = torch.stack([torch.stack([losses[name] for name in names]) for losses in self.running])
+        values = distributed.all_reduce_sum(rows).tolist()
+        for step, row in enumerate(values, self.step - len(values) + 1):
+            _check_finite(row[0], "loss", step)
         self.running = []
-        return losses
+        return {name: sum(column) / len(column) for name, column in zip(names, zip(*values, strict=True), strict=True)}
 
 
-def rows_on(batch: Batch, rows: slice, device: torch.device) -> Batch:
-    """Rows of a batch on a device. The copy to a CUDA device is from pinned memory, so that nothing waits for it."""
-    own = batch.rows(rows).tensors()
-    if device.type == "cuda":
-        own = {name: tensor.pin_memory() for name, tensor in own.items()}
-    return replace(batch, **{name: tensor.to(device, non_blocking=True) for name, tensor in own.items()})
-
-
-def imitation_loss(terms: dict[str, Tensor]) -> Tensor:
-    """The sum of a model's loss terms but for the value's; in nats a step, but where a term is a squared error."""
-    return sum(term for name, term in terms.items() if name != "value")
-
-
-def _share(mask: Tensor, rows: slice) -> float:
-    """The part of the steps that count which lies in these rows."""
-    return int(mask[rows].sum()) / max(1, int(mask.sum()))
+def _curve_row(trained: dict[str, float], metrics: ValidationMetrics) -> dict[str, float]:
+    validated = {"loss": metrics.loss} | metrics.terms
+    row = {
+        f"{split}_{name}": values[name]
+        for name in trained
+        for split, values in (("train", trained), ("validation", validated))
+    }
+    return row if metrics.accuracy is None else row | {"validation_accuracy": metrics.accuracy}
 
 
 def _skip(generator: torch.Generator, numbers: int) -> None:
@@ -159,13 +170,8 @@ def _check_finite(loss: float, name: str, step: int) -> None:
         )
 
 
-def _weight_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def _weight_groups(model: Family, weight_decay: float) -> list[dict[str, Any]]:
     """Decay the matrices; leave biases and norms, which are vectors, alone."""
     matrices = [weights for weights in model.parameters() if weights.ndim >= 2]
     vectors = [weights for weights in model.parameters() if weights.ndim < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _means(losses: list[tuple[float, float]]) -> tuple[float, float]:
-    imitation, values = zip(*losses, strict=True)
-    return sum(imitation) / len(imitation), sum(values) / len(values)

@@ -32,15 +32,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_versioned_json(path: Path, format_version: int) -> dict[str, Any]:
-    """Read a JSON object whose `format_version` is this one.
+def read_versioned_json(
+    path: Path, format_version: int, remedy: str = "make it again with `dvc repro`"
+) -> dict[str, Any]:
+    """Read a JSON object whose `format_version` is this one; `remedy` says what to do about another one.
 
     Raises:
         DataError: it is another version, or as in read_json.
     """
     content = read_json(path)
-    if content.get("format_version") != format_version:
-        raise DataError(f"{path}: expected format_version {format_version}, got {content.get('format_version')!r}")
+    found = content.get("format_version")
+    if found != format_version:
+        raise DataError(f"{path}: expected format_version {format_version}, got {found!r}; {remedy}")
     return content
 
 

@@ -26,19 +26,24 @@ def check_files(description: Path) -> None:
             )
 
 
-def check_origin(folder: Path, provenance: dict[str, str], sources: dict[str, Path]) -> None:
-    """Hold a policy's provenance against the descriptions of what lies in the workspace now.
+def check_origin(folder: Path, provenance: dict[str, str], columns: Path) -> None:
+    """Hold a policy's provenance against what select_columns says of its data now.
+
+    Args:
+        folder: of the policy.
+        provenance: the SHA-256 hashes by name of what it learned from.
+        columns: a JSON file with the hashes, under `sources`, of what such a policy would learn from now.
 
     Raises:
-        DataError: the policy in `folder` learned from something else, or what it learned from is not there.
+        DataError: the policy learned from something else, or it is not known what is there.
     """
-    for name, path in sources.items():
-        if name not in provenance:
-            continue
-        if not path.exists():
-            raise DataError(f"{path}: expected what {folder} learned from, found no such file")
-        if provenance[name] != sha256(path):
+    sources = read_json(columns).get("sources")
+    if not isinstance(sources, dict):
+        raise DataError(f"{columns}: expected hashes of data under 'sources', got {sources!r}")
+    for name in sorted(sources.keys() | provenance.keys()):
+        expected, got = sources.get(name), provenance.get(name)
+        if expected != got:
             raise DataError(
-                f"{folder}: expected a policy that learned from {path.parent} ({sha256(path)[:12]}),"
-                f" got one that learned from other {name} ({str(provenance[name])[:12]}); train it again"
+                f"{folder}: expected a policy that learned from data/processed/{name} ({str(expected)[:12]}),"
+                f" got one that learned from other {name} ({str(got)[:12]}); train it again"
             )

@@ -1,0 +1,33 @@
+"""Stage code: the modules and libraries that each other stage runs. Writes data/code, and says whose code has changed.
+
+It runs first, whatever changes in params.yaml, and so checks the whole of it. With --table it prints which modules make which
+stages stale, and writes nothing.
+"""
+
+import sys
+from pathlib import Path
+
+from understudy.code.changes import describe_changes, format_table
+from understudy.code.stages import describe_stages, read_stages, write_stages
+from understudy.params.policies import PoliciesParams
+from understudy.params.whole import load_params
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_folder
+
+ROOT, TARGET = Path(__file__).resolve().parents[1], Path("data/code")
+
+
+def work(policies: PoliciesParams) -> None:
+    load_params(Path("params.yaml"))
+    before = read_stages(TARGET)
+    after = describe_stages(ROOT, {name: policy.family for name, policy in policies.items()})
+    with replace_folder(TARGET) as folder:
+        write_stages(folder, after)
+    print("\n".join(describe_changes(before, after)))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--table"]:
+        print(format_table(ROOT))
+    else:
+        run_stage(work, __doc__)

@@ -1,0 +1,245 @@
+"""What a model is told of what it acts in, the same object in store.json and in policy.json.
+
+Scales    -- by which states, actions and returns are normalised
+Task      -- one environment, what of it is visible, and its scales: the one place where numbers change their units
+Interface -- the tasks of a model, one or several
+
+S visible state components, A entries of an action vector.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from understudy.errors import ParameterError
+from understudy.spec import EnvironmentSpec
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Raw units of a model's numbers: a normalised number is (raw - mean) / std, or (raw - middle) / half_range.
+
+    Attributes:
+        state_mean, state_std: (S,) raw, of each visible component over the training steps.
+        difference_std: (S,) root mean square of each normalised component's change in one step.
+        action_middle, action_half_range: (A,) raw, so that an entry is -1 at its lower and 1 at its upper bound; () for choices.
+        return_mean, return_std: raw reward, of the returns-to-go over the training steps.
+
+    Raises:
+        ValueError: a scale is not a finite number, a deviation or half range is not positive, or lengths disagree.
+    """
+
+    state_mean: tuple[float, ...]
+    state_std: tuple[float, ...]
+    difference_std: tuple[float, ...]
+    action_middle: tuple[float, ...]
+    action_half_range: tuple[float, ...]
+    return_mean: float
+    return_std: float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            values = np.asarray(getattr(self, field.name), np.float64)
+            if values.ndim != (0 if field.name.startswith("return") else 1) or not np.isfinite(values).all():
+                raise ValueError(f"scales.{field.name}: expected finite numbers, got {getattr(self, field.name)}")
+            if field.name.endswith(("_std", "_range")) and not (values > 0).all():
+                raise ValueError(f"scales.{field.name}: expected positive numbers, got {getattr(self, field.name)}")
+        for one, other in (("state_mean", "state_std"), ("state_mean", "difference_std")):
+            self._check_same_length(one, other)
+        self._check_same_length("action_middle", "action_half_range")
+
+    def _check_same_length(self, one: str, other: str) -> None:
+        expected, got = len(getattr(self, one)), len(getattr(self, other))
+        if expected != got:
+            raise ValueError(f"scales.{other}: expected {expected} numbers as in {one}, got {got}")
+
+    @classmethod
+    def identity(cls, state_dim: int, action_dim: int) -> "Scales":
+        """The scales that change nothing; `action_dim` is 0 for choices."""
+        states, actions = (1.0,) * state_dim, (1.0,) * action_dim
+        return cls((0.0,) * state_dim, states, states, (0.0,) * action_dim, actions, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One environment as a model meets it.
+
+    Attributes:
+        environment: what it offers.
+        hidden_components: names of the observation components that the model does not see; the demonstrator sees all.
+        scales: of the visible components, in their order.
+        num_options: how many options the demonstrations are labelled with; None where they are not.
+
+    Raises:
+        ParameterError: a hidden component does not exist, or all of them are hidden.
+        ValueError: the scales are of another number of components or action entries.
+    """
+
+    environment: EnvironmentSpec
+    hidden_components: tuple[str, ...]
+    scales: Scales
+    num_options: int | None = None
+
+    def __post_init__(self) -> None:
+        check_hidden(self.environment.components, self.hidden_components)
+        if len(self.scales.state_mean) != self.state_dim:
+            raise ValueError(f"scales.state_mean: expected {self.state_dim} numbers, got {len(self.scales.state_mean)}")
+        entries = 0 if self.discrete_actions else self.action_dim
+        if len(self.scales.action_middle) != entries:
+            raise ValueError(f"scales.action_middle: expected {entries} numbers, got {len(self.scales.action_middle)}")
+
+    @property
+    def visible_components(self) -> tuple[str, ...]:
+        """Names of the components that the model sees."""
+        return tuple(name for name in self.environment.components if name not in self.hidden_components)
+
+    @property
+    def state_dim(self) -> int:
+        """S, the number of visible components."""
+        return len(self.visible_components)
+
+    @property
+    def action_dim(self) -> int:
+        """Number of choices, or A, the entries of an action vector."""
+        return self.environment.action_dim
+
+    @property
+    def discrete_actions(self) -> bool:
+        """Whether an action is a choice rather than a vector."""
+        return self.environment.discrete_actions
+
+    @property
+    def num_agents(self) -> int:
+        """How many agents act side by side."""
+        return self.environment.num_agents
+
+    def select_visible(self, observations: np.ndarray) -> np.ndarray:
+        """The visible entries (..., S) of raw observations (..., all components)."""
+        if not self.hidden_components:
+            return observations
+        return observations[..., [self.environment.components.index(name) for name in self.visible_components]]
+
+    def normalize_states(self, states: np.ndarray) -> np.ndarray:
+        """Normalised states, float32, of raw visible ones (..., S)."""
+        mean, std = np.asarray(self.scales.state_mean, np.float32), np.asarray(self.scales.state_std, np.float32)
+        return (np.asarray(states, np.float32) - mean) / std
+
+    def normalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """What a model takes of raw actions: choices (...) as int64, vectors (..., A) as float32 between -1 and 1."""
+        if self.discrete_actions:
+            return np.asarray(actions, np.int64)
+        return (np.asarray(actions, np.float32) - self._middle) / self._half_range
+
+    def unnormalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Raw actions of a model's: choices as they are, vectors (..., A) float32 within the environment's bounds."""
+        if self.discrete_actions:
+            return actions
+        low, high = np.float32(self.environment.action_low), np.float32(self.environment.action_high)
+        return np.clip(self._middle + self._half_range * actions, low, high)
+
+    def normalize_returns(self, returns: np.ndarray) -> np.ndarray:
+        """Normalised returns-to-go, float32, of raw ones."""
+        raw = np.asarray(returns, np.float32)
+        return (raw - np.float32(self.scales.return_mean)) / np.float32(self.scales.return_std)
+
+    @property
+    def _middle(self) -> np.ndarray:
+        return np.asarray(self.scales.action_middle, np.float32)
+
+    @property
+    def _half_range(self) -> np.ndarray:
+        return np.asarray(self.scales.action_half_range, np.float32)
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The tasks that a model is made for, in an order that its task ids follow.
+
+    Raises:
+        ValueError: there is no task.
+    """
+
+    tasks: tuple[Task, ...]
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise ValueError("interface: expected at least one task, got none")
+
+    @property
+    def task(self) -> Task:
+        """The only task.
+
+        Raises:
+            ValueError: there are several.
+        """
+        if len(self.tasks) > 1:
+            names = ", ".join(task.environment.environment_id for task in self.tasks)
+            raise ValueError(f"interface: expected one task, got {len(self.tasks)}: {names}")
+        return self.tasks[0]
+
+    def model_arguments(self) -> dict[str, Any]:
+        """What data and environment determine of a constructor, by the names under which a family may ask for it."""
+        task = self.task
+        return {
+            "state_dim": task.state_dim,
+            "action_dim": task.action_dim,
+            "discrete_actions": task.discrete_actions,
+            "num_agents": task.num_agents,
+            "num_options": task.num_options,
+            "difference_scale": task.scales.difference_std,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "tasks": [
+                {
+                    "environment": task.environment.to_json(),
+                    "hidden_components": list(task.hidden_components),
+                    "scales": asdict(task.scales),
+                    "num_options": task.num_options,
+                }
+                for task in self.tasks
+            ]
+        }
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Interface":
+        """Rebuild from `to_json`'s output after a round trip through JSON; ValueError where it is malformed."""
+        try:
+            return cls(tuple(_task_from_json(task) for task in content["tasks"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"interface: expected tasks, got something else: {error!r}") from None
+
+
+def check_hidden(components: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+    """Raise a ParameterError where `hidden` are not some, but not all, of the components."""
+    for name in hidden:
+        if name not in components:
+            raise ParameterError(f"sequences.hide: expected components among {', '.join(components)}, got {name!r}")
+    if set(hidden) == set(components):
+        raise ParameterError("sequences.hide: expected at least one component to stay visible, got all of them")
+
+
+def action_scales(environment: EnvironmentSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Middle and half range of each action entry, raw; empty for choices."""
+    if environment.action_low is None or environment.action_high is None:
+        return (), ()
+    low, high = np.asarray(environment.action_low, np.float64), np.asarray(environment.action_high, np.float64)
+    return tuple(((low + high) / 2).tolist()), tuple(((high - low) / 2).tolist())
+
+
+def raw_interface(environment: EnvironmentSpec) -> Interface:
+    """The interface of one that sees everything and acts, all in the environment's units."""
+    entries = 0 if environment.discrete_actions else environment.action_dim
+    return Interface((Task(environment, (), Scales.identity(environment.state_dim, entries)),))
+
+
+def _task_from_json(content: dict[str, Any]) -> Task:
+    scales = {name: tuple(value) if isinstance(value, list) else value for name, value in content["scales"].items()}
+    options = content["num_options"]
+    if options is not None and (isinstance(options, bool) or not isinstance(options, int) or options < 1):
+        raise ValueError(f"num_options: expected a whole number from 1, got {options!r}")
+    environment = EnvironmentSpec.from_json(content["environment"])
+    return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options)

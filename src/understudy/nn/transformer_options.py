@@ -1,0 +1,63 @@
+"""What may be said of a transformer beside its sizes, in the one place that all families share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from understudy.nn.trunk import Trunk
+
+LONGEST_ROW = 1_000_000
+
+
+@dataclass(frozen=True)
+class TransformerOptions:
+    """Options of every transformer family, given as keyword arguments of its constructor.
+
+    Attributes:
+        context: environment steps that a token sees, its own counted; None for all of max_seq_len.
+        num_kv_heads: heads of keys and values, each shared by num_heads / num_kv_heads heads of queries; None for num_heads.
+        state_differences: whether a state's token also carries the change since the step before.
+        action_dropout: chance that a past action is withheld in a training batch.
+        continuous_loss: of action vectors: "nll" with a learned, state-dependent standard deviation, or "mse".
+        value_weight: weight of the value's squared error beside the imitation's loss.
+        gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
+        difference_scale: (S,) usual size of a normalised state's change in a step; None for one.
+
+    Raises:
+        ValueError: a chance or a weight is out of its range.
+    """
+
+    context: int | None = None
+    num_kv_heads: int | None = None
+    state_differences: bool = False
+    action_dropout: float = 0.0
+    continuous_loss: Literal["nll", "mse"] = "nll"
+    value_weight: float = 0.1
+    gradient_checkpointing: bool = False
+    difference_scale: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.action_dropout <= 1:
+            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {self.action_dropout}")
+        if not self.value_weight >= 0:
+            raise ValueError(f"value_weight: expected at least 0, got {self.value_weight}")
+
+    def build_trunk(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, max_seq_len: int) -> Trunk:
+        """The trunk of these sizes.
+
+        Raises:
+            ValueError: max_seq_len is out of its range, the context is longer, or as in Trunk.
+        """
+        if not 1 <= max_seq_len <= LONGEST_ROW:
+            raise ValueError(f"max_seq_len: expected from 1 to {LONGEST_ROW} steps, got {max_seq_len}")
+        if self.context is not None and self.context > max_seq_len:
+            raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {self.context}")
+        return Trunk(
+            embed_dim,
+            num_layers,
+            num_heads,
+            hidden_dim,
+            context=max_seq_len if self.context is None else self.context,
+            num_kv_heads=self.num_kv_heads,
+            gradient_checkpointing=self.gradient_checkpointing,
+        )

@@ -1,0 +1,46 @@
+"""`training:` in params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from understudy.params.section import Count, NonNegative, Positive, Precision, Section, Seed
+
+
+class TrainingParams(Section):
+    """How students learn; shared by all policies.
+
+    Attributes:
+        seeds: of weights, order of the data and action dropout; each trains and evaluates every policy once more.
+        threads: torch threads.
+        precision: number format of the matrix products.
+        steps: optimizer steps at most.
+        batch_size: chunks of episodes a batch.
+        chunk_length: environment steps a chunk.
+        learning_rate: after the warm-up.
+        warmup_steps: optimizer steps of linear warm-up, then cosine to zero at `steps`.
+        weight_decay: of the matrices.
+        max_grad_norm: to which a gradient is clipped.
+        evaluate_every: optimizer steps between two validations.
+        patience: stop after so many validations without a better loss and select the best weights; None: the last ones.
+    """
+
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    threads: Count
+    precision: Precision
+    steps: Count
+    batch_size: Count
+    chunk_length: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    warmup_steps: Annotated[int, Field(ge=0)]
+    weight_decay: NonNegative
+    max_grad_norm: Positive
+    evaluate_every: Count
+    patience: Count | None
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"training.seeds: expected different seeds, got {seeds}")
+        return seeds

@@ -1,0 +1,69 @@
+"""params.yaml as a whole: every section, and what must hold between them. The first stage checks it before anything runs.
+
+load_params(path) -> Params
+"""
+
+import itertools
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+
+from understudy.params.comparison import ComparisonParams
+from understudy.params.compute import ComputeParams
+from understudy.params.environment import EnvironmentParams
+from understudy.params.evaluation import EvaluationParams
+from understudy.params.expert import ExpertParams
+from understudy.params.load import read_yaml, validated
+from understudy.params.options import OptionParams
+from understudy.params.policies import PoliciesParams
+from understudy.params.rollouts import RolloutParams
+from understudy.params.section import Section
+from understudy.params.sequences import SequenceParams
+from understudy.params.training import TrainingParams
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    environment: EnvironmentParams
+    expert: ExpertParams
+    rollouts: RolloutParams
+    sequences: SequenceParams
+    options: OptionParams
+    training: TrainingParams
+    policies: PoliciesParams
+    evaluation: EvaluationParams
+    comparison: ComparisonParams
+    compute: ComputeParams
+
+    @model_validator(mode="after")
+    def _seeds_are_disjoint(self) -> Self:
+        users = {
+            "expert.seed": self.expert.seeds,
+            "rollouts.first_seed": self.rollouts.seeds,
+            "evaluation.first_seed": self.evaluation.seeds,
+        }
+        for (first, one), (second, other) in itertools.combinations(users.items(), 2):
+            shared = range(max(one.start, other.start), min(one.stop, other.stop))
+            if shared:
+                count = shared.stop - shared.start  # len() counts no further than a machine word
+                raise ValueError(
+                    f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _compared_policies_exist(self) -> Self:
+        self.comparison.check_policies(self.policies.names)
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read and validate a params.yaml.
+
+    Raises:
+        ParameterError: the file is missing, not YAML 1.2, or holds a key or value that is not expected, or values that do not go
+            together; the message names the file and the key.
+    """
+    return validated(path, read_yaml(path), Params)

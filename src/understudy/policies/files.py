@@ -1,0 +1,105 @@
+"""Trained policies on disk: model.safetensors, the weights, and policy.json, everything else. Nothing is pickled.
+
+TrainedPolicy                 -- a model with what rebuilds it and what it is made for
+save_policy, load_trained     -- writing and reading a folder
+policy_hashes(folder)         -- the SHA-256 of each file
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from understudy.errors import DataError
+from understudy.interface import Interface, Task
+from understudy.policies.build import build_model, resolved
+from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
+
+FORMAT_VERSION = 3  # 2: without an interface, and with the transformers' weights under other names
+
+
+@dataclass
+class TrainedPolicy:
+    """A model, what rebuilds it, and what it is made for.
+
+    Attributes:
+        model: a module of the family, in evaluation mode.
+        family: its name.
+        config: arguments of its constructor, but for those that the interface determines.
+        interface: what it was told of its task.
+        provenance: SHA-256 hashes of what it was trained on.
+    """
+
+    model: nn.Module
+    family: str
+    config: dict[str, Any]
+    interface: Interface
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """The task that it acts in."""
+        return self.interface.task
+
+
+def policy_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each of a policy's files."""
+    return {name: sha256(folder / name) for name in ("policy.json", "model.safetensors")}
+
+
+def save_policy(policy: TrainedPolicy, folder: Path) -> None:
+    """Write model.safetensors and policy.json to an existing folder."""
+    tensors = {name: tensor.contiguous() for name, tensor in policy.model.state_dict().items()}
+    (folder / "model.safetensors").write_bytes(safetensors.torch.save(tensors))
+    content = {
+        "format_version": FORMAT_VERSION,
+        "family": policy.family,
+        "config": resolved(policy.config, policy.interface),
+        "interface": policy.interface.to_json(),
+        "provenance": policy.provenance,
+    }
+    write_json(folder / "policy.json", content)
+
+
+def load_trained(folder: Path) -> TrainedPolicy:
+    """Load what `save_policy` wrote.
+
+    Raises:
+        DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
+    """
+    description = folder / "policy.json"
+    content = read_versioned_json(description, FORMAT_VERSION, "train the policy again with `dvc repro`")
+    try:
+        interface = Interface.from_json(content["interface"])
+        family, config, provenance = content["family"], dict(content["config"]), dict(content["provenance"])
+        model = build_model(family, config, interface, "config")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{description}: expected a policy's description, got a malformed one: {error!r}") from None
+    _load_weights(model, folder / "model.safetensors")
+    return TrainedPolicy(model.eval(), family, config, interface, provenance)
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected the policy's weights, found no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: expected a safetensors file, got one that cannot be read: {error}") from None
+    expected = model.state_dict()
+    if tensors.keys() != expected.keys():
+        unlike = sorted(tensors.keys() ^ expected.keys())[0]
+        raise DataError(f"{path}: expected the tensors that policy.json describes, got a difference at {unlike!r}")
+    for name, tensor in expected.items():
+        if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
+            raise DataError(
+                f"{path}: {name}: expected {tensor.dtype} of shape {tuple(tensor.shape)},"
+                f" got {tensors[name].dtype} of {tuple(tensors[name].shape)}"
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise DataError(f"{path}: {name}: expected finite weights, got NaN or infinity")
+    model.load_state_dict(tensors)

@@ -1,0 +1,73 @@
+"""The students' blocks: what belongs to the constructor, and what to play."""
+
+import pytest
+
+from tests.builders import PARAMETERS, parameters_text, refused
+from tests.params.test_load import load_text
+from understudy.errors import ParameterError
+from understudy.params.policies import PoliciesParams
+
+BLOCK = "{family: mlp, model: {}, play: {}}"
+
+
+def load_policies(folder, changes: dict[str, str]) -> PoliciesParams:
+    return load_text(folder, parameters_text(changes), {"policies": PoliciesParams})["policies"]
+
+
+def test_policies_come_in_their_order(tmp_path):
+    policies = load_policies(tmp_path, {"policies.a": BLOCK})
+    assert policies.names == [name for name, _ in policies.items()] == [*PARAMETERS["policies"], "a"]
+
+
+def test_a_block_has_what_a_constructor_and_what_play_needs(tmp_path):
+    block = "{family: mlp, model: {hidden_dim: 8, num_layers: 1}, play: {target: 3.0}}"
+    policy = load_policies(tmp_path, {"policies.small": block}).named("small")
+    assert policy.model_dump() == {
+        "family": "mlp",
+        "model": {"hidden_dim": 8, "num_layers": 1},
+        "play": {"target": 3.0},
+    }
+
+
+def test_a_policy_that_is_not_there_is_refused(tmp_path):
+    with refused(ParameterError, "--policy: expected one of", *PARAMETERS["policies"], "got 'mpl'"):
+        load_policies(tmp_path, {}).named("mpl")
+
+
+@pytest.mark.parametrize("name", ["a", "b2", "long_name_3"])
+def test_names_of_lower_case_letters_digits_and_underscores_are_good(tmp_path, name):
+    assert load_policies(tmp_path, {f"policies.{name}": BLOCK}).named(name).family == "mlp"
+
+
+@pytest.mark.parametrize("name", ["expert", "random", "differences", "a/b", "A", "2a", "_a", "a-b", "", "a b"])
+def test_another_name_is_refused(tmp_path, name):
+    with refused(ParameterError, f"policies.{name}: expected a name of a-z, 0-9 and _", f"got {name!r}"):
+        load_policies(tmp_path, {f"policies.{name}": BLOCK})
+
+
+@pytest.mark.parametrize("family", ["mpl", "expert", "scripted", "registry", "family", "", "../mlp"])
+def test_another_family_than_one_that_learns_is_refused(tmp_path, family):
+    sentence = "policies.p.family: expected one of action_transformer, hierarchical, mlp, multi_agent"
+    with refused(ParameterError, sentence, f"got {family!r}"):
+        load_policies(tmp_path, {"policies.p": f"{{family: {family!r}, model: {{}}, play: {{}}}}"})
+
+
+@pytest.mark.parametrize("missing", ["family", "model", "play"])
+def test_every_key_is_needed(tmp_path, missing):
+    keys = {"family": "mlp", "model": "{}", "play": "{}"}
+    block = ", ".join(f"{key}: {value}" for key, value in keys.items() if key != missing)
+    with refused(ParameterError, f"policies.p.{missing}: expected a value, got none"):
+        load_policies(tmp_path, {"policies.p": f"{{{block}}}"})
+
+
+def test_a_constructor_s_key_beside_model_is_refused(tmp_path):
+    """As such a block was written before `model` and `play` were told apart."""
+    with refused(
+        ParameterError, "policies.mlp.hidden_dim: expected one of the keys family, model, play, got an unknown"
+    ):
+        load_policies(tmp_path, {"policies.mlp.hidden_dim": "8"})
+
+
+def test_a_key_that_is_no_text_is_refused(tmp_path):
+    with refused(ParameterError, "policies.p.model.3"):
+        load_policies(tmp_path, {"policies.p": "{family: mlp, model: {3: 4}, play: {}}"})

@@ -1,0 +1,68 @@
+"""Stage code as a program: what it writes and says, the first time and after an edit."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.contracts.small_pipeline import environment
+from tests.imports import ROOT
+from understudy.code.stages import describe_stages, read_stages
+from understudy.params import load_params
+
+FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the code and of params.yaml."""
+    for name in ("src", "pipeline"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def run(project, *arguments):
+    command = [sys.executable, "pipeline/run.py", "code", *arguments]
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(project):
+    assert run(project).startswith(f"{len(describe_stages(ROOT, FAMILIES))} descriptions of code")
+    assert read_stages(project / "data/code") == describe_stages(project, FAMILIES)
+    assert run(project) == "no stage's code has changed\n"
+    with (project / "src/understudy/models/mlp.py").open("a") as module:
+        module.write("EDITED = True\n")
+    assert run(project) == "understudy.models.mlp has changed: evaluate_policy/mlp, select_columns, train_policy/mlp\n"
+
+
+def test_compiled_code_is_removed_and_none_is_left_behind(project):
+    """Else the folder of code, on which a study depends, would be another one after every stage."""
+    before = sorted(project.rglob("*"))
+    (project / "src/understudy/code/__pycache__").mkdir()
+    (project / "src/understudy/code/__pycache__/table.cpython-311.pyc").touch()
+    variables = {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "pipeline/run.py", "code"], cwd=project, env=variables, check=True)
+    assert [path for path in sorted(project.rglob("*")) if path not in before and "data" not in path.parts] == []
+
+
+def test_after_a_failure_the_former_descriptions_are_still_there(project):
+    run(project)
+    before = read_stages(project / "data/code")
+    (project / "src/understudy/models/mlp.py").write_text("def")
+    command = [sys.executable, "pipeline/run.py", "code"]
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("code: ") and "models/mlp.py: expected Python, got" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert read_stages(project / "data/code") == before
+
+
+def test_the_table_is_printed_and_nothing_is_written(project):
+    printed = run(project, "--table")
+    row = next(line for line in printed.splitlines() if "understudy.report.figures" in line)
+    assert row.count("x") == 1
+    assert not (project / "data").exists()

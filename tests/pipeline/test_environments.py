@@ -1,0 +1,58 @@
+"""A stage asks once what the environment offers; whatever it makes in its own process it closes."""
+
+from pathlib import Path
+
+import gymnasium
+import pytest
+from understudy.policy import save_policy
+
+from tests.builders import PARAMETERS_FILE, imported
+from tests.contracts.small_pipeline import SMALL, set_params
+from tests.toys import ROOT, tiny_policy
+from understudy.environments.make import read_spec
+from understudy.params import load_params
+
+STAGES = {"record_rollouts": (), "evaluate_references": (), "evaluate_policy": ("mlp",)}
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A folder with an expert and a student of CartPole, neither of which has learned anything."""
+    (tmp_path / "params.yaml").write_bytes(PARAMETERS_FILE.read_bytes())
+    set_params(tmp_path, SMALL | {"rollouts.minimum_return": 1.0, "compute.device": "cpu"})
+    monkeypatch.chdir(tmp_path)
+    spec = read_spec("CartPole-v1", {})
+    for name in ("expert", "mlp"):
+        policy = tiny_policy(name, spec)
+        policy.provenance.clear()
+        (tmp_path / "models" / name).mkdir(parents=True)
+        save_policy(policy, tmp_path / "models" / name)
+
+
+@pytest.fixture
+def events(monkeypatch):
+    """What is made and closed in this process; a worker notes in a copy of its own."""
+    noted, make = [], gymnasium.make
+
+    class Noting(gymnasium.Wrapper):
+        def close(self):
+            noted.append("closed")
+            super().close()
+
+    def noting(*arguments, **options):
+        noted.append("made")
+        return Noting(make(*arguments, **options))
+
+    monkeypatch.setattr(gymnasium, "make", noting)
+    return noted
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_makes_one_environment_to_know_its_spec_and_closes_it(workspace, events, stage):
+    imported(ROOT / "pipeline" / f"{stage}.py").work(load_params(Path("params.yaml")), *STAGES[stage])
+    assert events == ["made", "closed"]
+
+
+def test_an_experts_environments_are_made_after_one_look_and_closed(workspace, events):
+    imported(ROOT / "pipeline" / "train_expert.py").work(load_params(Path("params.yaml")))
+    assert events == ["made", "closed"] + ["made"] * 4 + ["closed"] * 4

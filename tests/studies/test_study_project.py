@@ -1,0 +1,77 @@
+"""A study as DVC sees it, small: it runs in its folder, the root knows nothing of it, and a copy of the folder is a study."""
+
+import shutil
+
+import pytest
+
+from tests.contracts.small_pipeline import commit, copy_project, copy_study, run, set_params
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A small project with one study, which has run."""
+    folder = tmp_path_factory.mktemp("project")
+    copy_project(folder)
+    run(copy_study(folder, "continuous", ["mlp"]), "dvc", "repro")
+    commit(folder, "Results")
+    return folder
+
+
+@pytest.fixture
+def study(project):
+    """The study's folder, put back as it was committed when a test is done with it."""
+    yield project / "studies/continuous"
+    run(project, "git", "checkout", "--quiet", ".")
+    run(project / "studies/continuous", "dvc", "checkout", "--quiet")
+
+
+def test_it_has_run_in_its_folder_on_the_roots_cache(project, study):
+    assert "up to date" in run(study, "dvc", "status")
+    assert (study / "metrics/summary.json").is_file()
+    assert not (study / ".dvc/cache").exists()
+    assert any((project / ".dvc/cache/files/md5").iterdir())
+    assert not run(project, "git", "status", "--porcelain").strip()
+
+
+def test_the_root_knows_nothing_of_it(project, study):
+    assert "studies" not in run(project, "dvc", "stage", "list", "--all")
+    assert "continuous" not in run(project, "dvc", "status")
+    assert not (project / "dvc.lock").exists()
+
+
+def test_compiled_code_does_not_change_it_for_long(project, study):
+    cache = project / "src/understudy/code/__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "table.pyc").touch()
+    run(study, "dvc", "repro")
+    assert "up to date" in run(study, "dvc", "status")
+    assert not run(project, "git", "status", "--porcelain").strip()
+
+
+def test_a_temporary_experiment_runs_and_can_be_applied_and_undone(project, study):
+    with (project / "src/understudy/report/table.py").open("a") as module:
+        module.write('\nprint("table from", __file__)\n')
+    printed = run(study, "dvc", "exp", "run", "--temp", "--name", "tried", "--set-param", "comparison.resamples=101")
+    [where] = [line for line in printed.splitlines() if line.startswith("table from")]
+    assert str(study / ".dvc/tmp/exps") in where
+    assert "understudy.report.table has changed: compare" in printed
+    assert printed.count("Running stage") == 2  # code and compare
+    run(project, "git", "checkout", "--quiet", ".")
+    assert "up to date" in run(study, "dvc", "status")
+    run(study, "dvc", "exp", "apply", "tried")
+    assert "resamples: 101" in (study / "params.yaml").read_text()
+    assert "tried" in run(study, "dvc", "exp", "show", "--csv")
+    run(project, "git", "checkout", "--quiet", ".")
+    run(study, "dvc", "checkout")
+    assert "up to date" in run(study, "dvc", "status")
+
+
+def test_a_copy_of_the_folder_is_a_study(project, study):
+    own = shutil.copytree(study, project / "studies/own", symlinks=True)
+    assert "up to date" in run(own, "dvc", "status")
+    set_params(own, {"comparison.resamples": 150})
+    printed = run(own, "dvc", "repro")
+    assert "Running stage 'compare'" in printed and printed.count("Running stage") == 1
+    shutil.rmtree(own)
