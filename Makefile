@@ -4,9 +4,10 @@ PYTHON ?= python3
 # uv, or pip; of torch the build for the processor, or `auto` for the one that fits this machine's GPU.
 INSTALLER ?= uv
 TORCH_BACKEND ?= cpu
+REF ?= HEAD~1
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro studies stale test fuzz verify mutants bench lint lock clean
+.PHONY: repro studies stale test fuzz verify mutants bench bench-against lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -39,6 +40,10 @@ mutants: .venv/installed
 # Ours against the peers on the finished pipeline's outputs, an hour on a quiet machine; `make bench BENCH=--quick` shows that it runs.
 bench: .venv/installed benchmarks/.venv/installed
 	PYTHONPATH=src "$(BIN)/python" -m benchmarks.bench $(BENCH)
+
+# This tree against another commit: training, playing and recording in turns; fails where this one has less than 0.97 of its pace.
+bench-against: .venv/installed
+	PYTHONPATH=src "$(BIN)/python" -m benchmarks.against --ref $(REF) $(BENCH)
 
 lint: .venv/installed
 	"$(BIN)/ruff" check --fix .

@@ -47,7 +47,7 @@ def judged(**others: Evaluated) -> dict[str, Evaluated]:
 
 def test_entries_have_exactly_the_documented_keys():
     hierarchical = evaluation(recording(GOOD), 0.8, shuffled=recording(WEAK))
-    summary = summarise(evaluated(mlp=evaluation(recording(WEAK), 0.9), hierarchical=hierarchical), BOOTSTRAP, "mlp")
+    summary = summarise(judged(mlp=evaluation(recording(WEAK), 0.9), hierarchical=hierarchical), BOOTSTRAP, "mlp")
     assert list(summary) == ["expert", "random", "mlp", "hierarchical"]
     assert set(summary["expert"]) == set(summary["random"]) == REFERENCE_KEYS
     assert set(summary["mlp"]) == POLICY_KEYS
@@ -57,7 +57,7 @@ def test_entries_have_exactly_the_documented_keys():
 def test_how_options_are_used_is_told_of_those_who_have_some():
     """Episodes of two steps: held 2, 1, 1, 2, 2 and then 2 steps each; of four options two are never used."""
     options = [0, 0, 2, 0, 2, 2, 0, 0, *[2] * 8]
-    summary = summarise(evaluated(student=evaluation(recording(GOOD, options=options), num_options=4)), BOOTSTRAP)
+    summary = summarise(judged(student=evaluation(recording(GOOD, options=options), num_options=4)), BOOTSTRAP)
     assert summary["student"]["option_usage"] == [0.3125, 0.0, 0.6875, 0.0]
     assert summary["student"]["option_dwell"] == 2.0
 
@@ -66,7 +66,7 @@ def test_how_options_are_used_is_told_of_nobody_else():
     """Who has no options may have some recorded, and who has some may have played without them now and then."""
     some = recording(GOOD, options=[-1, *[1] * 15])
     without = Evaluated([recording(GOOD, options=[1] * 16)])
-    summary = summarise(evaluated(without=without, sometimes=Evaluated([some], num_options=4)), BOOTSTRAP)
+    summary = summarise(judged(without=without, sometimes=Evaluated([some], num_options=4)), BOOTSTRAP)
     assert set(summary["without"]) == set(summary["sometimes"]) == POLICY_KEYS
 
 
@@ -86,7 +86,7 @@ def test_an_option_is_held_by_an_agent():
 
 
 def test_the_references_score_one_and_zero_without_doubt():
-    summary = summarise(evaluated(), BOOTSTRAP)
+    summary = summarise(judged(), BOOTSTRAP)
     for name, score in (("expert", 1.0), ("random", 0.0)):
         entry = summary[name]
         assert (entry["score"], entry["score_ci_low"], entry["score_ci_high"]) == (score, score, score)
@@ -94,7 +94,7 @@ def test_the_references_score_one_and_zero_without_doubt():
 
 def test_a_policys_numbers_are_those_of_its_returns():
     """Sorted, the middle half of WEAK is 55, 60, 70, 70, and none of its returns reaches 100."""
-    entry = summarise(evaluated(student=evaluation(recording(WEAK), 0.875, 0.25)), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=evaluation(recording(WEAK), 0.875, 0.25)), BOOTSTRAP)["student"]
     assert entry["return_mean"] == 65.0
     assert entry["return_iqm"] == 63.75
     assert entry["score"] == 0.5
@@ -109,7 +109,7 @@ def test_a_policys_numbers_are_those_of_its_returns():
 
 def test_solved_is_from_the_threshold_on():
     """The toy counts as solved from a return of 100: seven of the expert's eight, six of the student's."""
-    summary = summarise(evaluated(student=evaluation(recording([100.0, *GOOD[1:]]))), BOOTSTRAP)
+    summary = summarise(judged(student=evaluation(recording([100.0, *GOOD[1:]]))), BOOTSTRAP)
     assert summary["expert"]["solved_rate"] == 0.875
     assert summary["student"]["solved_rate"] == 0.75
     assert summary["random"]["solved_rate"] == 0.0
@@ -127,14 +127,14 @@ def test_without_a_threshold_there_is_no_solved_rate(tmp_path):
 
 def test_gain_is_the_score_beyond_the_baselines():
     summary = summarise(
-        evaluated(mlp=evaluation(recording(WEAK)), decoder=evaluation(recording(GOOD))), BOOTSTRAP, "mlp"
+        judged(mlp=evaluation(recording(WEAK)), decoder=evaluation(recording(GOOD))), BOOTSTRAP, "mlp"
     )
     assert summary["decoder"]["gain"] == pytest.approx(0.95 - 0.5)
     assert summary["decoder"]["gain_ci_low"] < 0.45 < summary["decoder"]["gain_ci_high"]
 
 
 def test_a_twin_of_the_baseline_gains_nothing_without_doubt():
-    summary = summarise(evaluated(mlp=evaluation(recording(WEAK)), twin=evaluation(recording(WEAK))), BOOTSTRAP, "mlp")
+    summary = summarise(judged(mlp=evaluation(recording(WEAK)), twin=evaluation(recording(WEAK))), BOOTSTRAP, "mlp")
     assert [summary["twin"][key] for key in sorted(GAIN_KEYS)] == [0.0, 0.0, 0.0]
 
 
@@ -154,14 +154,14 @@ def test_the_baseline_is_the_one_that_is_named():
 def test_scores_are_paired_by_seed():
     """A policy that is always 10 worse than the expert: with pairs, only the gap between the references varies."""
     worse = [total - 10 for total in EXPERT]
-    entry = summarise(evaluated(student=evaluation(recording(worse))), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=evaluation(recording(worse))), BOOTSTRAP)["student"]
     assert entry["score"] == pytest.approx(0.9)
     assert 0 < entry["score_ci_high"] - entry["score_ci_low"] < 0.04
     assert entry["return_ci_high"] - entry["return_ci_low"] > 15
 
 
 def test_the_score_with_shuffled_options_has_its_own_interval():
-    entry = summarise(evaluated(student=evaluation(recording(GOOD), shuffled=recording(WEAK))), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=evaluation(recording(GOOD), shuffled=recording(WEAK))), BOOTSTRAP)["student"]
     assert entry["score"] == pytest.approx(0.95)
     assert entry["shuffled_score"] == 0.5
     assert entry["shuffled_score_ci_low"] < 0.5 < entry["shuffled_score_ci_high"]
@@ -170,7 +170,7 @@ def test_the_score_with_shuffled_options_has_its_own_interval():
 def test_agreement_of_choices_is_the_share_of_equal_ones():
     actions, demonstrated = [0, 1, 2, 3] * 4, [0, 1, 2, 0] * 4
     played = recording(GOOD, actions=actions, demonstrated=demonstrated)
-    assert summarise(evaluated(student=evaluation(played)), BOOTSTRAP)["student"]["on_policy_agreement"] == 0.75
+    assert summarise(judged(student=evaluation(played)), BOOTSTRAP)["student"]["on_policy_agreement"] == 0.75
 
 
 def test_agreement_of_vectors_is_within_a_tenth_of_the_range_in_every_entry():
@@ -186,7 +186,7 @@ def test_agreement_of_vectors_is_within_a_tenth_of_the_range_in_every_entry():
 def test_the_copy_rate_is_the_share_of_repeated_choices_within_episodes():
     """Five of eight second steps repeat the first; an episode's first step never counts, though all but one repeat the last."""
     actions = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 3]
-    summary = summarise(evaluated(student=evaluation(recording(GOOD, actions=actions))), BOOTSTRAP)
+    summary = summarise(judged(student=evaluation(recording(GOOD, actions=actions))), BOOTSTRAP)
     assert summary["student"]["copy_rate"] == 0.625
     assert summary["expert"]["copy_rate"] == summary["random"]["copy_rate"] == 1.0
 
@@ -215,32 +215,32 @@ def test_episodes_of_one_step_repeat_nothing():
     """Every second of the toy's steps becomes an episode's first."""
     played = recording(GOOD)
     played.steps["step"][:] = 0
-    assert summarise(evaluated(student=evaluation(played)), BOOTSTRAP)["student"]["copy_rate"] is None
+    assert summarise(judged(student=evaluation(played)), BOOTSTRAP)["student"]["copy_rate"] is None
 
 
 def test_other_seeds_are_refused():
     with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
-        summarise(evaluated(student=evaluation(recording(GOOD, first_seed=11))), BOOTSTRAP)
+        summarise(judged(student=evaluation(recording(GOOD, first_seed=11))), BOOTSTRAP)
     with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
-        summarise(evaluated(student=evaluation(recording(GOOD[:5]))), BOOTSTRAP)
+        summarise(judged(student=evaluation(recording(GOOD[:5]))), BOOTSTRAP)
 
 
 def test_other_seeds_with_shuffled_options_are_refused():
     with pytest.raises(DataError, match=r"^data/evaluation/student/shuffled: expected the expert's seeds"):
-        summarise(evaluated(student=evaluation(recording(GOOD), shuffled=recording(WEAK, first_seed=0))), BOOTSTRAP)
+        summarise(judged(student=evaluation(recording(GOOD), shuffled=recording(WEAK, first_seed=0))), BOOTSTRAP)
 
 
 def test_another_environment_is_refused():
     other = replace(CHOICES, environment_id="Other-v0")
     expected = r"^data/evaluation/student: expected the expert's environment Toy-v0.*, got Other-v0"
     with pytest.raises(DataError, match=expected):
-        summarise(evaluated(student=evaluation(recording(GOOD, other))), BOOTSTRAP)
+        summarise(judged(student=evaluation(recording(GOOD, other))), BOOTSTRAP)
 
 
 def test_other_settings_of_the_environment_are_refused_by_what_differs():
     windy = replace(CHOICES, kwargs={"enable_wind": True})
     with pytest.raises(DataError, match="enable_wind"):
-        summarise(evaluated(student=evaluation(recording(GOOD, windy))), BOOTSTRAP)
+        summarise(judged(student=evaluation(recording(GOOD, windy))), BOOTSTRAP)
 
 
 @pytest.mark.parametrize("expert", [RANDOM, [total - 1 for total in RANDOM]])
@@ -288,7 +288,7 @@ def of_seeds(*returns: list[float], **options) -> Evaluated:
 
 def test_numbers_of_several_training_seeds_are_over_all_of_their_episodes():
     """Means of 65 and 110; the middle half of the sixteen is 70, 70, 77.5, 80, 85, 95, 105, 105."""
-    entry = summarise(evaluated(student=of_seeds(WEAK, GOOD)), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=of_seeds(WEAK, GOOD)), BOOTSTRAP)["student"]
     assert set(entry) == POLICY_KEYS | {"training_seeds"}
     assert (entry["training_seeds"], entry["episodes"]) == (2, 8)
     assert entry["return_mean"] == 87.5
@@ -301,7 +301,7 @@ def test_numbers_of_several_training_seeds_are_over_all_of_their_episodes():
 def test_seeds_that_differ_make_an_interval_wide():
     """Both policies have 0.725 of score; the seeds of one are 0.45 apart, those of the other do the same."""
     middle = [(weak + good) / 2 for weak, good in zip(WEAK, GOOD, strict=True)]
-    summary = summarise(evaluated(apart=of_seeds(WEAK, GOOD), alike=of_seeds(middle, middle)), BOOTSTRAP)
+    summary = summarise(judged(apart=of_seeds(WEAK, GOOD), alike=of_seeds(middle, middle)), BOOTSTRAP)
     width = {name: summary[name]["score_ci_high"] - summary[name]["score_ci_low"] for name in ("apart", "alike")}
     assert summary["apart"]["score"] == pytest.approx(summary["alike"]["score"])
     assert width["apart"] > 0.4 > 2 * width["alike"]
@@ -321,7 +321,7 @@ def test_options_agreement_and_copies_are_counted_over_all_training_seeds():
     first = recording(GOOD, actions=[0, 0] * 8, demonstrated=[0, 0] * 8, options=[0] * 16)
     second = recording(GOOD, actions=[0, 1] * 8, demonstrated=[0, 0] * 8, options=[1] * 16)
     student = Evaluated([first, second], num_options=2)
-    entry = summarise(evaluated(student=student), BOOTSTRAP)["student"]
+    entry = summarise(judged(student=student), BOOTSTRAP)["student"]
     assert (entry["on_policy_agreement"], entry["copy_rate"]) == (0.75, 0.5)
     assert (entry["option_usage"], entry["option_dwell"]) == ([0.5, 0.5], 2.0)
 
@@ -329,4 +329,4 @@ def test_options_agreement_and_copies_are_counted_over_all_training_seeds():
 def test_other_seeds_of_episodes_under_a_further_training_seed_are_refused():
     other = Evaluated([recording(GOOD), recording(GOOD, first_seed=11)])
     with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
-        summarise(evaluated(student=other), BOOTSTRAP)
+        summarise(judged(student=other), BOOTSTRAP)
