@@ -54,9 +54,10 @@ def environment():
     return variables
 
 
-def run(folder, *command):
+def run(folder, *command, **variables):
     """Run a command in a folder and return what it printed; fails with that text if the command does."""
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    variables = environment() | variables
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
@@ -109,13 +110,13 @@ def set_params(folder, changes):
     yaml.dump(params, folder / "params.yaml")
 
 
-def stages_to_rerun(folder):
-    """Names of the stages that DVC finds changed, and of all that depend on them."""
+def stages_to_rerun(folder, but_for=()):
+    """Names of the stages that DVC finds changed, leaving out those `but_for`, and of all that depend on them."""
     with Repo(folder) as repo:
         changed = set(repo.status())
         graph = repo.index.graph
         found = set()
         for stage in graph:
-            if stage.addressing in changed:
+            if stage.addressing in changed and stage.name not in but_for:
                 found |= {stage, *networkx.ancestors(graph, stage)}  # an edge leads from a stage to what it depends on
         return {stage.name for stage in found}

@@ -26,10 +26,10 @@ TRANSFORMER = {
     "context": 2,
 }
 POLICIES = {
-    "mlp": {"family": "mlp", "hidden_dim": 8, "num_layers": 1},
-    "apart": {"family": "multi_agent", **TRANSFORMER, "max_num_agents": 3, "attend_between_agents": False},
-    "together": {"family": "multi_agent", **TRANSFORMER, "max_num_agents": 3},
-    "hierarchical": {"family": "hierarchical", **TRANSFORMER, "num_options": 2, "learns_from": "options"},
+    "mlp": {"family": "mlp", "model": {"hidden_dim": 8, "num_layers": 1}},
+    "apart": {"family": "multi_agent", "model": TRANSFORMER | {"max_num_agents": 3, "attend_between_agents": False}},
+    "together": {"family": "multi_agent", "model": TRANSFORMER | {"max_num_agents": 3}},
+    "hierarchical": {"family": "hierarchical", "model": TRANSFORMER | {"num_options": 2}},
 }
 SMALL = {
     "environment": {"id": "mpe2.simple_spread_v3", "kwargs": {"N": 2, "max_cycles": 6}},
@@ -43,7 +43,7 @@ SMALL = {
 }
 
 
-def run(stage: str, *arguments: str) -> None:
+def run(stage: str, *arguments: str | int) -> None:
     spec = importlib.util.spec_from_file_location(stage, ROOT / "pipeline" / f"{stage}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -57,7 +57,7 @@ def project(tmp_path_factory):
     content = yaml.load(ROOT / "params.yaml")
     for section, values in SMALL.items():
         content[section] |= values
-    content["policies"] = {name: {"learns_from": "sequences", **block} for name, block in POLICIES.items()}
+    content["policies"] = {name: {**block, "play": {}} for name, block in POLICIES.items()}
     yaml.dump(content, folder / "params.yaml")
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
@@ -65,8 +65,8 @@ def project(tmp_path_factory):
         for stage in STAGES:
             run(stage)
         for name in POLICIES:
-            run("train_policy", name)
-            run("evaluate_policy", name)
+            run("train_policy", name, 0)
+            run("evaluate_policy", name, 0)
         run("compare")
     torch.set_num_threads(threads)
     return folder
@@ -85,7 +85,7 @@ def test_the_summary_has_every_policy_and_the_difference(project):
 
 
 def test_recordings_have_a_row_an_agent(project):
-    for folder in ("data/raw", "data/evaluation/random", "data/evaluation/together"):
+    for folder in ("data/raw", "data/evaluation/random", "data/evaluation/together/seed_0"):
         agents = pq.read_table(project / folder / "steps.parquet")["agent"].to_numpy()
         recording = read_recording(project / folder)
         assert recording.spec.num_agents == 2
@@ -103,11 +103,11 @@ def test_room_for_fewer_agents_is_refused_before_training(project, monkeypatch):
     monkeypatch.chdir(project)
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("max_num_agents: 3", "max_num_agents: 1"))
-    before = (project / "models" / "together" / "policy.json").read_bytes()
+    before = (project / "models" / "together" / "seed_0" / "policy.json").read_bytes()
     try:
         message = "policies.together.max_num_agents: expected at least the 2 agents there are, got 1"
         with refused(ParameterError, message):
-            run("train_policy", "together")
+            run("train_policy", "together", 0)
     finally:
         (project / "params.yaml").write_text(text)
-    assert (project / "models" / "together" / "policy.json").read_bytes() == before
+    assert (project / "models" / "together" / "seed_0" / "policy.json").read_bytes() == before

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
 
-DECODER = ("--policy", "decoder")
+DECODER = ("--policy", "decoder", "--seed", "0")
 UPSTREAM = [
     ("train_expert",),
     ("record_rollouts",),
@@ -25,7 +25,7 @@ UPSTREAM = [
     ("evaluate_policy", *DECODER),
 ]
 SECONDS = 60
-RECORDED, EVALUATED = "data/raw/steps.parquet", "data/evaluation/decoder/steps.parquet"
+RECORDED, EVALUATED = "data/raw/steps.parquet", "data/evaluation/decoder/seed_0/steps.parquet"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ CASES = [
     Case("no sequence at all", ("build_sequences",), 0, "data/processed/sequences"),
     Case("sequences", ("build_sequences",), "data/processed/sequences/train.arrow", "data/processed/sequences"),
     Case("options", ("label_options",), 600, "data/processed/options"),
-    Case("a checkpoint", ("train_policy", *DECODER), 16_000, "models/decoder"),
-    Case("an evaluation", ("evaluate_policy", *DECODER), EVALUATED, "data/evaluation/decoder"),
+    Case("a checkpoint", ("train_policy", *DECODER), 16_000, "models/decoder/seed_0"),
+    Case("an evaluation", ("evaluate_policy", *DECODER), EVALUATED, "data/evaluation/decoder/seed_0"),
     Case("plots", ("compare",), 100, "metrics/plots"),
     Case("figures", ("compare",), 20_000, "metrics/figures"),
 ]

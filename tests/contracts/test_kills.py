@@ -21,15 +21,16 @@ LONGER = {
     "evaluation.block_size": 5,
     "training.steps": 400,
     "training.evaluate_every": 20,
-    "policies.decoder.action_dropout": 0.3,
+    "policies.decoder.model.action_dropout": 0.3,
 }
+DECODER = ["--policy", "decoder", "--seed", "0"]
 # In the order in which each has what it reads.
 STAGES = {
     "train_expert": ([], "models/expert"),
     "record_rollouts": ([], "data/raw"),
     "build_sequences": ([], "data/processed/sequences"),
-    "train_policy": (["--policy", "decoder"], "models/decoder"),
-    "evaluate_policy": (["--policy", "decoder"], "data/evaluation/decoder"),
+    "train_policy": (DECODER, "models/decoder/seed_0"),
+    "evaluate_policy": (DECODER, "data/evaluation/decoder/seed_0"),
 }
 LONG_STAGES = ("train_expert", "record_rollouts", "train_policy", "evaluate_policy")
 KILLS = 5
@@ -98,7 +99,7 @@ def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, distur
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(finished, disturbed):
-    shutil.rmtree(disturbed / "models/decoder")
+    shutil.rmtree(disturbed / "models/decoder/seed_0")
     set_params(disturbed, {"training.seed": 7})
     process = start("train_policy", disturbed)
     while not list((disturbed / ".checkpoints").rglob("run.safetensors")):
@@ -107,12 +108,12 @@ def test_a_checkpoint_of_other_parameters_is_not_resumed(finished, disturbed):
     process.wait()
     set_params(disturbed, {"training.seed": 0})
     assert start("train_policy", disturbed).wait() == 0
-    assert hashes(disturbed / "models/decoder") == hashes(finished[0] / "models/decoder")
+    assert hashes(disturbed / "models/decoder/seed_0") == hashes(finished[0] / "models/decoder/seed_0")
 
 
 def test_an_interruption_is_one_line_and_can_be_resumed(finished, disturbed):
-    shutil.rmtree(disturbed / "models/decoder")
-    command = [sys.executable, ROOT / "pipeline" / "train_policy.py", "--policy", "decoder"]
+    shutil.rmtree(disturbed / "models/decoder/seed_0")
+    command = [sys.executable, ROOT / "pipeline" / "train_policy.py", *DECODER]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
     process = subprocess.Popen(
         command, cwd=disturbed, env=variables, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interruptions
@@ -125,4 +126,4 @@ def test_an_interruption_is_one_line_and_can_be_resumed(finished, disturbed):
     assert said[-1] == "train_policy: interrupted; run the same command again"
     assert "Traceback" not in "".join(said)
     assert start("train_policy", disturbed).wait() == 0
-    assert hashes(disturbed / "models/decoder") == hashes(finished[0] / "models/decoder")
+    assert hashes(disturbed / "models/decoder/seed_0") == hashes(finished[0] / "models/decoder/seed_0")

@@ -1,6 +1,7 @@
 """The whole pipeline, small: it runs from nothing, comes out the same to the byte, and reruns what a change touches and no more.
 
-Which stages would rerun is asked of DVC itself.
+Which stages would rerun is asked of DVC itself. Stage `code` always runs after an edit, and select_columns after another one of a
+family or of options; what counts is what is left to do after them.
 """
 
 import json
@@ -8,37 +9,40 @@ import shutil
 
 import pytest
 
-from tests.contracts.small_pipeline import ROOT, copy_project, run, set_params, stages_to_rerun
+from tests.contracts.imports_seen import missed_imports, recorder
+from tests.contracts.small_pipeline import ROOT, commit, copy_project, run, set_params, stages_to_rerun
 from understudy.params import load_params
 
 pytestmark = pytest.mark.pipeline
 
 POLICIES = ("mlp", "decoder", "hierarchical")
-EVERY_STAGE = {
-    "train_expert",
-    "record_rollouts",
-    "build_sequences",
-    "label_options",
-    "evaluate_references",
-    "compare",
-    *(f"{stage}@{policy}" for stage in ("train_policy", "evaluate_policy") for policy in POLICIES),
-}
-AFTER_SEQUENCES = EVERY_STAGE - {"train_expert", "record_rollouts", "build_sequences", "evaluate_references"}
-EVALUATIONS = {"evaluate_references", "compare", *(f"evaluate_policy@{policy}" for policy in POLICIES)}
 
 
-def one_policy(name):
-    return {f"train_policy@{name}", f"evaluate_policy@{name}", "compare"}
+def trainings(policies=POLICIES, seed=0):
+    """The stages of these policies, and the comparison, which follows them."""
+    return {"compare", *(f"{stage}_policy@{name}-{seed}" for name in policies for stage in ("train", "evaluate"))}
+
+
+STUDENTS = trainings()
+EVALUATIONS = {"evaluate_references", *(name for name in STUDENTS if not name.startswith("train"))}
+AFTER_SEQUENCES = STUDENTS | {"label_options", "select_columns"}
+AFTER_CODE = AFTER_SEQUENCES | {"train_expert", "record_rollouts", "build_sequences", "evaluate_references"}
+EVERY_STAGE = AFTER_CODE | {"code"}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def notes(tmp_path_factory):
+    """A folder in which the stages of `project` note what they import."""
+    return tmp_path_factory.mktemp("notes")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, notes):
     """A copy of the project in which the pipeline has run once."""
     folder = tmp_path_factory.mktemp("project")
     copy_project(folder)
-    run(folder, "dvc", "repro")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "commit", "--quiet", "--message", "Results")
+    run(folder, "dvc", "repro", **recorder(notes))
+    commit(folder, "Results")
     return folder
 
 
@@ -47,6 +51,14 @@ def unchanged(project):
     """The project, put back as it was committed when a test is done with it."""
     yield project
     run(project, "git", "checkout", "--quiet", ".")
+    run(project, "dvc", "checkout", "--quiet")
+
+
+def left_to_do(folder, done):
+    """The stages to rerun once the stage `done` has been brought up to date with all before it; where it is None, at once."""
+    if done:
+        run(folder, "dvc", "repro", done)
+    return stages_to_rerun(folder)
 
 
 def test_every_stage_has_run_and_nothing_is_left_to_do(project):
@@ -54,6 +66,7 @@ def test_every_stage_has_run_and_nothing_is_left_to_do(project):
     assert all(f"  {stage}:" in lock for stage in EVERY_STAGE)
     assert stages_to_rerun(project) == set()
     assert "up to date" in run(project, "dvc", "repro")
+    assert not run(project, "git", "status", "--porcelain").strip()
 
 
 def test_the_summary_has_one_entry_a_policy(project):
@@ -75,65 +88,120 @@ def test_forced_again_everything_comes_out_the_same_to_the_byte(project):
 
 
 CHANGES = [
-    ({"environment.id": "LunarLander-v3"}, EVERY_STAGE),
-    ({"expert.seed": 1}, EVERY_STAGE),
-    ({"expert.ppo.gamma": 0.9}, EVERY_STAGE),
-    ({"expert.a2c.gamma": 0.9}, set()),
-    ({"rollouts.noise": 0.1}, EVERY_STAGE - {"train_expert", "evaluate_references"}),
-    ({"sequences.demonstrations": 5}, AFTER_SEQUENCES | {"build_sequences"}),
-    ({"sequences.hide": ["vx"]}, AFTER_SEQUENCES | {"build_sequences"}),
-    ({"options.count": 3}, {"label_options"} | one_policy("hierarchical")),
-    ({"training.seed": 1}, AFTER_SEQUENCES - {"label_options"}),
-    ({"policies.mlp.hidden_dim": 8}, one_policy("mlp")),
-    ({"policies.decoder.num_layers": 2}, one_policy("decoder")),
-    ({"policies.hierarchical.context": 5}, one_policy("hierarchical")),
-    ({"evaluation.episodes": 8}, EVALUATIONS),
-    ({"comparison.resamples": 200}, {"compare"}),
-    ({"compute.device": "cpu"}, AFTER_SEQUENCES - {"label_options"}),
-    ({"compute.workers": 1}, set()),
+    ({"environment.id": "LunarLander-v3"}, None, AFTER_CODE),
+    ({"expert.seed": 1}, None, AFTER_CODE),
+    ({"expert.ppo.gamma": 0.9}, None, AFTER_CODE),
+    ({"expert.a2c.gamma": 0.9}, None, set()),
+    ({"rollouts.noise": 0.1}, None, AFTER_CODE - {"train_expert", "evaluate_references"}),
+    ({"sequences.demonstrations": 5}, None, AFTER_SEQUENCES | {"build_sequences"}),
+    ({"sequences.hide": ["vx"]}, None, AFTER_SEQUENCES | {"build_sequences"}),
+    ({"options.count": 3}, "select_columns", trainings(["hierarchical"])),
+    ({"training.steps": 5}, None, STUDENTS),
+    ({"training.seeds": [0, 1]}, None, trainings(seed=1)),
+    ({"policies.mlp.model.hidden_dim": 8}, "code", trainings(["mlp"])),
+    ({"policies.decoder.model.num_layers": 2}, "code", trainings(["decoder"])),
+    ({"policies.hierarchical.model.context": 5}, "code", trainings(["hierarchical"])),
+    ({"policies.mlp.family": "action_transformer"}, "select_columns", trainings(["mlp"])),
+    ({"evaluation.episodes": 8}, None, EVALUATIONS),
+    ({"comparison.resamples": 200}, None, {"compare"}),
+    ({"compute.device": "cpu"}, None, STUDENTS),
+    ({"compute.workers": 1}, None, set()),
 ]
 
 
-@pytest.mark.parametrize("changes, expected", CHANGES, ids=[next(iter(changes)) for changes, _ in CHANGES])
-def test_a_changed_parameter_reruns_just_what_depends_on_it(unchanged, changes, expected):
+@pytest.mark.parametrize("changes, done, expected", CHANGES, ids=[next(iter(changes)) for changes, *_ in CHANGES])
+def test_a_changed_parameter_reruns_just_what_depends_on_it(unchanged, changes, done, expected):
     set_params(unchanged, changes)
-    assert stages_to_rerun(unchanged) == expected
+    assert left_to_do(unchanged, done) == expected
+
+
+def test_how_a_policy_is_played_retrains_nothing(unchanged):
+    """Of the descriptions of code nothing depends on it, so that stage is left out of the question."""
+    set_params(unchanged, {"policies.mlp.play": {"beam_width": 2}})
+    assert stages_to_rerun(unchanged, but_for=["code"]) == {"evaluate_policy@mlp-0", "compare"}
 
 
 CODE = [
-    ("src/understudy/evaluation/statistics.py", {"compare"}),
-    ("src/understudy/report/figures.py", {"compare"}),
-    ("src/understudy/models/mlp.py", one_policy("mlp")),
-    ("src/understudy/models/action_transformer.py", one_policy("decoder")),
-    ("src/understudy/options/discovery.py", {"label_options"} | one_policy("hierarchical")),
-    ("src/understudy/training/loop.py", AFTER_SEQUENCES - {"label_options"}),
-    ("src/understudy/environments/play.py", EVERY_STAGE - {"train_expert"}),
+    ("src/understudy/evaluation/statistics.py", "code", {"compare"}),
+    ("src/understudy/report/figures.py", "code", {"compare"}),
+    ("src/understudy/models/mlp.py", "select_columns", trainings(["mlp"])),
+    ("src/understudy/models/action_transformer.py", "select_columns", trainings(["decoder"])),
+    ("src/understudy/options/discovery.py", "code", AFTER_SEQUENCES),
+    ("src/understudy/options/discovery.py", "select_columns", set()),  # the same options are found
+    ("src/understudy/training/loop.py", "code", STUDENTS),
+    ("src/understudy/environments/play.py", "code", AFTER_CODE - {"train_expert"}),
+    ("src/understudy/code/changes.py", "code", set()),
+    ("pipeline/compare.py", "code", {"compare"}),
+    ("pipeline/run.py", "code", AFTER_CODE),
 ]
 
 
-@pytest.mark.parametrize("file, expected", CODE, ids=[file for file, _ in CODE])
-def test_edited_code_reruns_just_what_imports_it(unchanged, file, expected):
+@pytest.mark.parametrize("file, done, expected", CODE, ids=[f"{file} {done}" for file, done, _ in CODE])
+def test_edited_code_reruns_just_what_imports_it(unchanged, file, done, expected):
     with (unchanged / file).open("a") as module:
-        module.write("# edited\n")
-    assert stages_to_rerun(unchanged) == expected
+        module.write("EDITED = True\n")
+    assert left_to_do(unchanged, done) == expected
+
+
+def test_comments_docstrings_and_blank_lines_rerun_nothing(unchanged):
+    for file in [*(unchanged / "src").rglob("*.py"), *(unchanged / "pipeline").glob("*.py")]:
+        text = file.read_text()
+        file.write_text("# A comment.\n\n" + (text.replace('"""', '"""Again: ', 1) if text.startswith('"""') else text))
+    assert left_to_do(unchanged, "code") == set()
+
+
+def test_another_version_of_a_library_reruns_what_imports_it(unchanged):
+    """A new lock file reruns `code`; that a new version changes descriptions is for tests/code/test_distributions.py."""
+    with (unchanged / "requirements.lock").open("a") as lock:
+        lock.write("# another\n")
+    assert stages_to_rerun(unchanged) == EVERY_STAGE
+    assert left_to_do(unchanged, "code") == set()
+
+
+def test_a_stage_has_imported_nothing_that_its_description_lacks(project, notes):
+    missed = missed_imports(notes, project)
+    assert len(missed) == len(AFTER_CODE)  # with one seed a policy: every stage and policy has been looked at
+    assert {name: modules for name, modules in missed.items() if modules} == {}
+
+
+def test_a_missed_import_is_caught(unchanged, tmp_path):
+    """Planted: the table's module imports another by a name that no walk can read."""
+    with (unchanged / "src/understudy/report/table.py").open("a") as module:
+        module.write('\n__import__("understudy.options.discovery")\n')
+    run(unchanged, "dvc", "repro", "compare", **recorder(tmp_path))
+    assert {"understudy.options.discovery"} <= missed_imports(tmp_path, unchanged)["compare"]
 
 
 def test_a_new_policy_needs_no_change_of_the_pipeline(unchanged):
     before, after = (unchanged / "params.yaml").read_text().split("  mlp:\n", maxsplit=1)
-    block = "  wide:\n    family: mlp\n    learns_from: sequences\n    hidden_dim: 32\n    num_layers: 1\n"
+    block = "  wide:\n    family: mlp\n    model: {hidden_dim: 32, num_layers: 1, continuous_loss: mse}\n    play: {}\n"
     (unchanged / "params.yaml").write_text(f"{before}{block}  mlp:\n{after}")
     assert load_params(unchanged / "params.yaml").policies["wide"].family == "mlp"
-    assert {"train_policy@wide", "evaluate_policy@wide", "compare"} == stages_to_rerun(unchanged)
+    assert left_to_do(unchanged, "select_columns") == trainings(["wide"])
 
 
 def test_a_temporary_experiment_runs_the_code_of_its_own_copy(unchanged):
     with (unchanged / "src/understudy/report/table.py").open("a") as module:
         module.write('\nprint("table from", __file__)\n')
-    printed = run(unchanged, "dvc", "exp", "run", "--temp", "--set-param", "comparison.resamples=101", "compare")
+    printed = run(unchanged, "dvc", "exp", "run", "--temp", "--set-param", "comparison.resamples=101")
     where = [line for line in printed.splitlines() if line.startswith("table from")]
     assert len(where) == 1
     assert str(unchanged / ".dvc" / "tmp" / "exps") in where[0]
     assert str(ROOT / "src") not in where[0]
+    assert printed.count("Running stage") == 2  # code and compare
+
+
+def test_an_experiment_is_applied_and_undone(unchanged):
+    run(unchanged, "dvc", "exp", "run", "--name", "tried", "--set-param", "comparison.resamples=102")
+    for _ in range(2):
+        assert "resamples: 102" in (unchanged / "params.yaml").read_text()
+        assert stages_to_rerun(unchanged) == set()
+        run(unchanged, "git", "checkout", "--quiet", ".")
+        run(unchanged, "dvc", "checkout")
+        assert stages_to_rerun(unchanged) == set()
+        assert not run(unchanged, "git", "status", "--porcelain").strip()
+        run(unchanged, "dvc", "exp", "apply", "tried")
+    assert "tried" in run(unchanged, "dvc", "exp", "show", "--csv")
 
 
 def test_a_missing_output_is_fetched_from_the_cache_and_not_computed(unchanged):

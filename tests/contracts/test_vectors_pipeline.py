@@ -26,7 +26,7 @@ def project(tmp_path_factory):
 
 
 def test_every_policy_acts_in_vectors_within_bounds(project):
-    for name in ("expert", "random", *STUDENTS):
+    for name in ("expert", "random", *(f"{student}/seed_0" for student in STUDENTS)):
         actions = read_recording(project / "data" / "evaluation" / name).steps["action"]
         assert actions.dtype == np.float32
         assert actions.shape[1:] == (1,)
@@ -38,12 +38,12 @@ def test_students_do_not_see_what_is_hidden_and_the_expert_does(project):
     everything = ("observation_0", "observation_1", "observation_2")
     assert load_policy(project / "models" / "expert").view.visible == everything
     for name in STUDENTS:
-        assert load_policy(project / "models" / name).view.visible == everything[:2]
+        assert load_policy(project / "models" / name / "seed_0").view.visible == everything[:2]
 
 
 @pytest.mark.parametrize("name", ["decoder", "hierarchical"])
 def test_where_a_component_is_hidden_state_tokens_carry_differences(project, name):
-    policy = load_policy(project / "models" / name)
+    policy = load_policy(project / "models" / name / "seed_0")
     assert policy.config["state_differences"] is True
     assert policy.model.embed_state.differences
 

@@ -2,10 +2,11 @@
 
 import json
 import platform
+import shutil
 import subprocess
+import sys
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.contracts.small_pipeline import ROOT, environment
 
@@ -18,16 +19,15 @@ print(json.dumps([library["architecture"] for library in threadpool_info() if li
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="other processors have other kernels")
 @pytest.mark.parametrize("surrounding", [None, "Prescott"])
-def test_the_stages_command_chooses_the_kernel_by_which_numpy_and_scipy_sum(surrounding, tmp_path):
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+def test_the_launcher_chooses_the_kernel_by_which_numpy_and_scipy_sum(surrounding, tmp_path):
     (tmp_path / "pipeline").mkdir()
+    shutil.copy(ROOT / "pipeline/run.py", tmp_path / "pipeline")
     (tmp_path / "pipeline" / "label_options.py").write_text(SHOW_KERNELS)
     variables = {name: value for name, value in environment().items() if not name.startswith("OPENBLAS")}
     if surrounding is not None:
         variables["OPENBLAS_CORETYPE"] = surrounding
-    printed = subprocess.run(
-        stages["label_options"]["cmd"], shell=True, cwd=tmp_path, env=variables, capture_output=True, check=True
-    ).stdout
+    command = [sys.executable, "pipeline/run.py", "label_options"]
+    printed = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, check=True).stdout
     kernels = json.loads(printed)
     assert kernels
     assert set(kernels) == {"Haswell"}

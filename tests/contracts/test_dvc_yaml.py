@@ -1,0 +1,44 @@
+"""What dvc.yaml promises beyond what DVC checks."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+from understudy.code.stages import describe_stages, stage_names
+from understudy.params import TrainingParams, load_params
+
+TEXT = (ROOT / "dvc.yaml").read_text()
+STAGES = YAML(typ="safe").load(TEXT)["stages"]
+OTHERS = [name for name in STAGES if name != "code"]
+FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
+
+
+def paths(entries):
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def test_every_program_is_a_stage_which_the_launcher_starts():
+    assert sorted(OTHERS) == stage_names(ROOT)
+    for name, stage in STAGES.items():
+        command, _, arguments = stage["cmd"].partition(f" {name}")
+        assert command == "python ${root}/pipeline/run.py"
+        assert arguments == (" --policy ${item.policy} --seed ${item.seed}" if "matrix" in stage else "")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_all_that_a_stage_depends_on_of_the_code_is_its_own_description(name):
+    of_code = [
+        path for path in paths(STAGES[name]["deps"]) if not path.startswith(("models", "data/")) or "code" in path
+    ]
+    assert of_code == [f"data/code/{name}" + ("/${item.policy}.json" if "matrix" in STAGES[name] else ".json")]
+    written = {f"data/code/{described}.json" for described in describe_stages(ROOT, FAMILIES)}
+    assert {of_code[0].replace("${item.policy}", policy) for policy in FAMILIES} <= written
+
+
+def test_training_depends_on_all_of_its_section_but_the_seeds():
+    listed = [key.removeprefix("training.") for key in STAGES["train_policy"]["params"] if key.startswith("training.")]
+    assert listed == [name for name in TrainingParams.model_fields if name != "seeds"]
+
+
+def test_it_is_short():
+    assert len(TEXT.splitlines()) < 150
