@@ -15,6 +15,8 @@ from understudy.nn.attention import (
     Band,
     WindowedAttention,
     as_bias,
+    attend,
+    one_token_a_step,
     rotary_angles,
     rotary_frequencies,
     rotate,
@@ -174,6 +176,29 @@ def test_bands_cover_every_query_once_in_order() -> None:
 def whole(allowed: Tensor) -> Band:
     """All queries and keys as one band."""
     return Band(slice(0, allowed.shape[0]), slice(0, allowed.shape[1]), as_bias(allowed))
+
+
+def test_bands_of_one_token_a_step_keep_its_query_its_row_of_the_mask_and_all_keys() -> None:
+    steps = torch.arange(2 * SMALLEST_BAND).repeat_interleave(3)
+    bands = window_bands(steps, 2, 3)
+    assert len(bands) > 1
+    for token in range(3):
+        for band, one in zip(bands, one_token_a_step(bands, token, 3), strict=True):
+            queries = list(range(band.queries.start, band.queries.stop))
+            assert queries[token::3] == list(range(*one.queries.indices(len(steps))))
+            assert one.keys == band.keys
+            assert torch.equal(one.bias, band.bias[token::3])
+
+
+def test_the_softmax_is_in_float32_whatever_the_keys_are_in() -> None:
+    """Scores of 100 / sqrt(8) and 101 / sqrt(8) are 0.35 apart; in bfloat16 they would be 0.5 apart."""
+    query, keys = torch.zeros(1, 1, 1, 8), torch.zeros(1, 1, 2, 8)
+    query[..., 0], keys[..., 0] = 1.0, torch.tensor([100.0, 101.0])
+    values = torch.eye(2).repeat_interleave(4, dim=-1)[None, None]
+    mixed = attend(query.bfloat16(), keys.bfloat16(), values.bfloat16(), torch.zeros(1, 2))
+    assert mixed.dtype == torch.bfloat16
+    share = 1 / (1 + math.exp(1 / math.sqrt(8)))
+    torch.testing.assert_close(mixed[0, 0, [0, 4]].float(), torch.tensor([share, 1 - share]), atol=2e-3, rtol=0)
 
 
 @torch.no_grad()

@@ -78,12 +78,15 @@ class ActionTransformer(nn.Module):
         self.loss = ActionPredictionLoss(discrete_actions, self.options.continuous_loss)
 
     def forward(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> tuple[Tensor, Tensor]:
-        """Action predictions (B, T, A), logits or means, and values (B, T).
+        """Predict the action and the return to come at every step; what is predicted after a row's end means nothing.
 
         Args:
             states: (B, T, S) float32.
             actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
-            seq_lens: (B,) int64, steps of each row that are real; what is predicted after them means nothing.
+            seq_lens: (B,) int64, steps of each row that are real.
+
+        Returns:
+            Action predictions (B, T, A), logits or means, and values (B, T).
 
         Raises:
             ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, or a choice does not exist.
@@ -93,7 +96,7 @@ class ActionTransformer(nn.Module):
         return self.action_head(features)[0], self.value_head(features)
 
     def attention_maps(self, states: Tensor, actions: Tensor, seq_lens: Tensor) -> AttentionMaps:
-        """What attends to what in `forward`."""
+        """What attends to what in `forward`, whose arguments these are."""
         self._check(states, actions, seq_lens)
         tokens, steps, _ = self._tokens(states, actions, None)
         return attention_maps(self.trunk, tokens, steps, ("state", "action"))

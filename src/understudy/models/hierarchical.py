@@ -100,13 +100,16 @@ class HierarchicalTransformer(nn.Module):
     def forward(
         self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Option logits (B, T, O), action predictions (B, T, A) under the given options, termination logits (B, T).
+        """Predict options, actions under the given options, and terminations at every step.
 
         Args:
             states: (B, T, S) float32.
             actions: (B, T) int64 or (B, T, A) float32, actions[:, t] taken at step t.
-            options: (B,) int64, held throughout, or (B, T).
+            options: (B,) int64, the same throughout, or (B, T).
             seq_lens: (B,) int64, steps of each row that are real.
+
+        Returns:
+            Option logits (B, T, O), action predictions (B, T, A), and logits (B, T) that the option before ends at the step.
 
         Raises:
             ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, a choice does not exist, or an option
@@ -117,7 +120,7 @@ class HierarchicalTransformer(nn.Module):
         return self.option_head(high), self._act_under(low, by_step)[0], self.termination_head(high)[..., 0]
 
     def attention_maps(self, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
-        """What attends to what in `forward`."""
+        """What attends to what in `forward`, whose arguments these are."""
         by_step = self._check(states, actions, options, seq_lens)
         tokens, steps, _ = self._tokens(states, actions, by_step, None)
         return attention_maps(self.trunk, tokens, steps, ("state", "option", "action"))
@@ -159,8 +162,10 @@ class HierarchicalTransformer(nn.Module):
     def begin(self, num_rows: int, *, shuffle_options: bool = False) -> RowMemory:
         """An empty cache, each row's option and its chance of survival; its last state where tokens carry the change since then.
 
-        With `shuffle_options` each option that the high level chooses is exchanged for another, by a rotation that derives from
-        the episode's seed; what a policy loses by that is what its options are worth.
+        Args:
+            num_rows: B.
+            shuffle_options: whether each option that the high level chooses is exchanged for another, by a rotation that derives
+                from the episode's seed; what a policy loses by that is what its options are worth.
         """
         tensors = {"option": torch.zeros(num_rows, dtype=torch.int64), "survival_prob": torch.zeros(num_rows)}
         if self.options.state_differences:

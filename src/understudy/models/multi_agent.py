@@ -102,7 +102,7 @@ class MultiAgentTransformer(nn.Module):
     def forward(
         self, states: Tensor, agent_ids: Tensor, actions: Tensor, seq_lens: Tensor, agent_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Action predictions (B, N, T, A), values (B, N, T) and the features (B, N, T, D) that both come from.
+        """Predict the action and the return to come of every agent at every step.
 
         Args:
             states: (B, N, T, S) float32.
@@ -111,6 +111,9 @@ class MultiAgentTransformer(nn.Module):
             seq_lens: (B, N) int64, steps of each agent that are real.
             agent_mask: (B, N) bool, false where there is no agent; what stands in its states, actions, id and length means
                 nothing. Nor does what is predicted for it.
+
+        Returns:
+            Action predictions (B, N, T, A), values (B, N, T) and the features (B, N, T, D) that both come from.
 
         Raises:
             ValueError: shapes disagree, N exceeds max_num_agents, T exceeds max_seq_len, an id or an action does not exist, or
@@ -185,9 +188,8 @@ class MultiAgentTransformer(nn.Module):
         """Actions of rows (B * N). Agents decide one after the other, and each sees what those before it have decided."""
         group, cache = memory.group, memory.kv_cache
         present = ~memory.tensors["absent"].view(-1, group)  # (B, N)
-        of_agents, state_tokens = self._play_tokens(
-            memory, step
-        )  # (B, N, D) each; the states join with the first decision
+        # (B, N, D) each; the states join with the first decision
+        of_agents, state_tokens = self._play_tokens(memory, step)
         before = torch.zeros_like(step.previous_action[::group])  # (B,) or (B, A)
         none_before, all_preds, all_actions = torch.ones_like(present[:, 0]), [], []
         for agent in range(group):

@@ -1,9 +1,11 @@
 """Causal, step-aligned, sliding-window attention with rotary positions.
 
-B rows, L tokens, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots of a cache.
+B rows, L tokens, Q of them queries, N keys, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots
+of a cache.
 
 rotary_frequencies(head_dim, ...) -- by which angles a step turns queries and keys
 rotary_angles(steps, frequencies) -- unit complex numbers, those angles at these steps
+rotate(x, rotation)               -- turns the pairs of each head
 window_mask(steps, window)        -- which token may see which in a full pass
 visible_mask(steps, window, real) -- the same where some tokens do not exist
 as_bias(allowed)                  -- a mask as what is added to attention scores
@@ -29,13 +31,11 @@ SMALLEST_BAND = 32
 def rotary_frequencies(head_dim: int, num_rotated: int, num_unrotated: int) -> Tensor:
     """Angles a step (num_rotated + num_unrotated, K / 2) float64 of heads that are rotated, and then of some that are not.
 
-    RoFormer (Su et al., 2021), equation 34.
+    RoFormer (Su et al., 2021), equation 15.
     """
     slowest = -(head_dim - 2) / head_dim
-    frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, dtype=torch.float64)
-    return torch.cat(
-        [frequencies.repeat(num_rotated, 1), torch.zeros(num_unrotated, head_dim // 2, dtype=torch.float64)]
-    )
+    frequencies = torch.logspace(0, slowest, head_dim // 2, ROTARY_BASE, dtype=torch.float64)  # (K / 2,)
+    return torch.cat([frequencies.repeat(num_rotated, 1), frequencies.new_zeros(num_unrotated, head_dim // 2)])
 
 
 def rotary_angles(steps: Tensor, frequencies: Tensor) -> Tensor:
@@ -43,14 +43,14 @@ def rotary_angles(steps: Tensor, frequencies: Tensor) -> Tensor:
 
     In float64 on the way, since the angle of a late step has few digits left in float32.
     """
-    angles = steps[:, None, None] * frequencies
+    angles = steps[:, None, None] * frequencies  # (L, heads, K / 2)
     return torch.complex(angles.cos(), angles.sin()).to(torch.complex64)
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn each pair (x_2i, x_2i+1) of x (..., L, heads, K) by the angle of its step, as one complex number."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotation).flatten(-2)
+    """Turn each pair (x_2i, x_2i+1) of x (B, L, heads, K) by the angle of its step, as one complex number; float32."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (B, L, heads, K / 2)
+    return torch.view_as_real(pairs * rotation).flatten(-2)  # (B, L, heads, K)
 
 
 def window_mask(steps: Tensor, window: int) -> Tensor:
@@ -77,7 +77,13 @@ def as_bias(allowed: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Band:
-    """Some queries and the keys within their reach; `bias` (..., queries, keys) is added to the scores."""
+    """Some queries and the keys within their reach.
+
+    Attributes:
+        queries: of the L tokens.
+        keys: of the L tokens, or of a cache's R slots.
+        bias: (Q, N) or (B, 1, Q, N) float32, added to the scores.
+    """
 
     queries: slice
     keys: slice
@@ -85,9 +91,13 @@ class Band:
 
 
 def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor | None = None) -> list[Band]:
-    """Cut a full pass over tokens of ascending steps (L,) into bands, so that memory is linear in L and not quadratic.
+    """Cut a full pass into bands, so that memory is linear in L and not quadratic.
 
-    `real` (B, L) bool marks the tokens that exist, None where all do.
+    Args:
+        steps: (L,) int64, ascending, of each token.
+        window: steps that a token sees, its own counted.
+        tokens_per_step: how many tokens each step has.
+        real: (B, L) bool, the tokens that exist; None where all do.
     """
     length = len(steps)
     reach = window * tokens_per_step
@@ -113,10 +123,15 @@ def one_token_a_step(bands: list[Band], token: int, tokens_per_step: int) -> lis
 
 
 class WindowedAttention(nn.Module):
-    """Multi-head self-attention of tokens (B, L, D) under a mask, over themselves or over a cache that they join.
+    """Multi-head self-attention of tokens under a mask, over themselves or over a cache that they join.
 
-    Each of the G = num_kv_heads heads of keys and values serves num_heads / G heads of queries, neighbours; None for as many as
-    num_heads. With one (Shazeer, 2019) a step at play time has to read a num_heads-th of the cache.
+    Each head of keys and values serves H / G heads of queries, neighbours. With one (Shazeer, 2019) a step at play time has to
+    read an H-th of the cache.
+
+    Args:
+        embed_dim: D.
+        num_heads: H.
+        num_kv_heads: G; None for H.
 
     Raises:
         ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
@@ -138,15 +153,19 @@ class WindowedAttention(nn.Module):
         return rotary_frequencies(self.head_dim, self.num_heads + self.num_kv_heads, self.num_kv_heads)
 
     def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
-        """The queries of all bands (B, Q, D), in their order, mixed from the values within reach: the pass's or the cache's.
+        """The queries of all bands in their order, (B, Q, D), mixed from the values within reach.
 
-        `rotation` (L, H + 2G, K / 2) are the angles of the tokens' steps.
+        Args:
+            x: (B, L, D), the tokens.
+            rotation: (L, H + 2G, K / 2) complex64, the angles of the tokens' steps.
+            bands: which tokens are queries, and which keys each sees.
+            cache: which the tokens join, and whose keys and values are then those of the bands; None for the tokens' own.
         """
-        query, new_kv = self._heads(x, rotation)
+        query, new_kv = self._heads(x, rotation)  # (B, L, H, K), (B, L, 2G, K)
         if cache is None:
             key, value = new_kv.transpose(1, 2).chunk(2, dim=1)  # (B, G, L, K) each
         else:
-            key, value = cache.update(new_kv)  # each (B, G, R, K)
+            key, value = cache.update(new_kv)  # (B, G, R, K) each
         mixed = [
             attend(query[:, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
         ]
@@ -155,8 +174,9 @@ class WindowedAttention(nn.Module):
     def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
         query, new_kv = self._heads(x, rotation)
-        key, _ = new_kv.transpose(1, 2).chunk(2, dim=1)
-        return torch.softmax(scaled_scores(query, key, bias), dim=-1).transpose(2, 3).flatten(1, 2)
+        key, _ = new_kv.transpose(1, 2).chunk(2, dim=1)  # (B, G, L, K)
+        weights = torch.softmax(scaled_scores(query, key, bias), dim=-1)  # (B, G, L, H / G, L)
+        return weights.transpose(2, 3).flatten(1, 2)
 
     def _heads(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
         """Queries (B, L, H, K), and keys with values after them (B, L, 2G, K), of tokens (B, L, D).
@@ -164,20 +184,26 @@ class WindowedAttention(nn.Module):
         All go through `rotate` together, where values keep as they are.
         """
         dtype = self.qkv_proj.weight.dtype
-        heads = rotate(self.qkv_proj(x.to(dtype)).unflatten(-1, (-1, self.head_dim)), rotation).to(dtype)
-        return heads.split([self.num_heads, 2 * self.num_kv_heads], dim=2)
+        heads = self.qkv_proj(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
+        return rotate(heads, rotation).to(dtype).split([self.num_heads, 2 * self.num_kv_heads], dim=2)
 
 
 def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """query key^T / sqrt(K) + bias, float32, (B, G, Q, H / G, N), for a bias (Q, N) or (B, 1, Q, N).
+    """query key^T / sqrt(K) + bias, (B, G, Q, H / G, N) float32.
 
-    The H / G queries (B, Q, H, K) of a token that share keys (B, G, N, K) are laid beside each other, and those of all tokens
-    are multiplied by the keys together.
+    The H / G queries of a token that share keys are laid beside each other, and those of all tokens are multiplied by the keys
+    together.
+
+    Args:
+        query: (B, Q, H, K).
+        key: (B, G, N, K).
+        bias: (Q, N) or (B, 1, Q, N).
     """
     batch, groups, length, width = key.shape
     num_queries, shared = query.shape[1], query.shape[2] // groups
     grouped = query.view(batch, num_queries, groups, shared, width).transpose(1, 2)  # (B, G, Q, H / G, K)
-    products = torch.bmm(grouped.reshape(batch * groups, num_queries * shared, width), key.flatten(0, 1).mT)
+    grouped = grouped.reshape(batch * groups, num_queries * shared, width)  # (B G, Q H / G, K)
+    products = torch.bmm(grouped, key.flatten(0, 1).mT)  # (B G, Q H / G, N)
     products = products.view(batch, groups, num_queries, shared, length)  # (B, G, Q, H / G, N)
     return torch.add(bias.unsqueeze(-2), products, alpha=width**-0.5)
 
@@ -188,10 +214,19 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     At play keys have the cache's dtype. In training they are float32, and on a CPU their products are too, also where layers
     multiply in bfloat16 by autocast; a GPU's autocast is left alone.
     Written out: under a mask torch's fused kernel takes longer on a CPU (benchmarks/attention.py).
+
+    Args:
+        query: (B, Q, H, K).
+        key: (B, G, N, K).
+        value: (B, G, N, K).
+        bias: (Q, N) or (B, 1, Q, N), zero where a query may see a key and -inf where not.
     """
     if torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):
             return attend(query, key, value, bias)
     weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)  # (B, G, Q, H / G, N)
-    mixed = torch.bmm(weights.flatten(2, 3).flatten(0, 1), value.to(key.dtype).flatten(0, 1))  # (B G, Q H / G, K)
-    return mixed.view(*weights.shape[:-1], value.shape[-1]).transpose(1, 2).flatten(2)  # (B, Q, D)
+    batch, groups, num_queries, shared, length = weights.shape
+    flat = weights.view(batch * groups, num_queries * shared, length)  # (B G, Q H / G, N)
+    mixed = torch.bmm(flat, value.to(key.dtype).flatten(0, 1))  # (B G, Q H / G, K)
+    mixed = mixed.view(batch, groups, num_queries, shared, value.shape[-1]).transpose(1, 2)  # (B, Q, G, H / G, K)
+    return mixed.flatten(2)  # (B, Q, D)

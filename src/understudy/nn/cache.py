@@ -27,7 +27,12 @@ EMPTY = -(10**9)  # further back than any context
 
 @dataclass
 class LayerKVCache:
-    """Keys and values of one layer, `ring` (2, B, G, R, K), and where the present pass writes."""
+    """Keys and values of one layer.
+
+    Attributes:
+        ring: (2, B, G, R, K), all keys, then all values.
+        slots: where the present pass writes.
+    """
 
     ring: Tensor
     slots: slice
@@ -41,6 +46,15 @@ class LayerKVCache:
 
 class KVCache:
     """Ring of keys and values for all layers.
+
+    Args:
+        num_rows: B.
+        num_layers: how many layers there are.
+        num_kv_heads: G.
+        head_dim: K.
+        context: steps that a token sees, its own counted.
+        tokens_per_step: how many tokens each step has; R is (context + 1) * tokens_per_step.
+        dtype: of keys and values.
 
     Attributes:
         clock: the step that all rows are at, counted from the first one.

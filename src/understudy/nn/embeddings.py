@@ -17,6 +17,9 @@ class StateEmbedding(nn.Module):
         embed_dim: D.
         differences: whether tokens carry the change.
         difference_scale: (S,) the size that a change usually has, since it is much smaller than the state; None for one.
+
+    Raises:
+        ValueError: difference_scale has another number of entries.
     """
 
     difference_scale: Tensor
@@ -33,7 +36,12 @@ class StateEmbedding(nn.Module):
         self.project = nn.Linear(2 * state_dim if differences else state_dim, embed_dim)
 
     def forward(self, states: Tensor, previous: Tensor) -> Tensor:
-        """Tokens (..., D) of states (..., S); `previous` are the states a step before, the same at an episode's start."""
+        """Tokens (..., D).
+
+        Args:
+            states: (..., S) float32.
+            previous: (..., S), the states a step before; the same as `states` at an episode's start.
+        """
         if not self.differences:
             return self.project(states)
         return self.project(torch.cat([states, (states - previous) / self.difference_scale], dim=-1))
@@ -59,7 +67,12 @@ class ActionEmbedding(nn.Module):
         self.dropped_token = nn.Parameter(torch.zeros(embed_dim))
 
     def forward(self, actions: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """Tokens (..., D) of actions (...) int64 or (..., A) float32; `dropped` (...) bool marks those to withhold."""
+        """Tokens (..., D).
+
+        Args:
+            actions: (...) int64 or (..., A) float32.
+            dropped: (...) bool, those to withhold; None for none.
+        """
         tokens = self.embed(actions)
         if dropped is None:
             return tokens
@@ -67,8 +80,14 @@ class ActionEmbedding(nn.Module):
 
 
 def draw_action_dropout(shape: torch.Size, chance: float, generator: torch.Generator) -> Tensor | None:
-    """Which past actions to withhold in a training batch, against learning to copy the last one; None where chance is 0.
+    """Which past actions to withhold in a training batch, against learning to copy the last one.
 
-    Drawn on the CPU, so that a seed drops the same ones on any device.
+    Args:
+        shape: of the steps, (B, T).
+        chance: of each.
+        generator: draws on the CPU, so that a seed drops the same ones on any device.
+
+    Returns:
+        (B, T) bool on the CPU; None, with nothing drawn, where the chance is 0.
     """
     return torch.rand(shape, generator=generator, device="cpu") < chance if chance > 0 else None

@@ -14,7 +14,15 @@ MOST_LAYERS = 1000
 
 
 def multilayer_perceptron(sizes: list[int], activation: str) -> nn.Sequential:
-    """Linear layers of the given sizes with an activation (relu or tanh) between them."""
+    """Linear layers with an activation between them.
+
+    Args:
+        sizes: widths, the input's first.
+        activation: relu or tanh.
+
+    Raises:
+        ValueError: there is no such activation.
+    """
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
     layers: list[nn.Module] = []
@@ -72,7 +80,7 @@ class ActionHead(nn.Module):
         return self.split(self.predict(features))
 
     def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What `predict` gives as predictions and log standard deviations."""
+        """What `predict` gives, (..., A) or (..., 2A), as predictions and log standard deviations."""
         if not self.gaussian:
             return output, None
         mean, log_std = output.chunk(2, dim=-1)
@@ -84,11 +92,16 @@ class ActionHead(nn.Module):
 
 
 class ValueHead(nn.Module):
-    """The return still to come, in units of the training data's returns-to-go: (..., D) -> (...)."""
+    """The return still to come, normalised as a batch's returns-to-go are.
+
+    Args:
+        width: D.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.predict = nn.Linear(width, 1)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Values (...) of features (..., D)."""
         return torch.squeeze(self.predict(features), -1)

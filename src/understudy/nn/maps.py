@@ -13,9 +13,12 @@ from understudy.nn.trunk import Trunk
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """`layers` holds (B, H, L, L) float32 a layer: how much each token, a row, takes from each; its rows sum to one.
+    """What each token takes from each.
 
-    `steps` (L,) int64 is the step of each token, `modalities` what it carries: "state", "action", ...
+    Attributes:
+        layers: (B, H, L, L) float32 a layer; a token is a row, which sums to one.
+        steps: (L,) int64, the step of each token.
+        modalities: L names of what each carries: "state", "action", ...
     """
 
     layers: list[Tensor]
@@ -27,6 +30,14 @@ class AttentionMaps:
 def attention_maps(
     trunk: Trunk, tokens: Tensor, steps: Tensor, modalities: tuple[str, ...], real: Tensor | None = None
 ) -> AttentionMaps:
-    """The maps of a pass over tokens (B, L, D), whose steps have these modalities each; memory is quadratic in L."""
+    """The maps of a pass; memory is quadratic in L.
+
+    Args:
+        trunk: of the model.
+        tokens: (B, L, D), in ascending order of steps.
+        steps: (L,) int64, the step of each token.
+        modalities: names of a step's tokens, in their order.
+        real: (B, L) bool, the tokens that exist; None where all do.
+    """
     layers = trunk.attention_maps(tokens, steps, len(modalities), real)
     return AttentionMaps(layers, steps, modalities * (len(steps) // len(modalities)))

@@ -20,7 +20,17 @@ def check_sizes(**sizes: int) -> None:
 
 
 def check_rows(states: Tensor, actions: Tensor, seq_lens: Tensor, max_seq_len: int) -> None:
-    """Raise a ValueError where states (B, T, S), actions (B, T, ...) and seq_lens (B,) do not belong together."""
+    """Hold rows of steps together.
+
+    Args:
+        states: (B, T, S).
+        actions: (B, T, ...).
+        seq_lens: (B,), from 1 to T.
+        max_seq_len: most T.
+
+    Raises:
+        ValueError: they do not belong together.
+    """
     batch, length = states.shape[:2]
     if length > max_seq_len:
         raise ValueError(f"states: expected at most max_seq_len = {max_seq_len} steps, got {length}")
@@ -32,7 +42,18 @@ def check_rows(states: Tensor, actions: Tensor, seq_lens: Tensor, max_seq_len: i
 
 
 def check_entries(states: Tensor, actions: Tensor, *, state_dim: int, action_dim: int, discrete_actions: bool) -> None:
-    """Raise a ValueError where states are not (B, T, S), or actions neither (B, T) choices nor (B, T, A) vectors."""
+    """Hold the entries of steps to what the model was made for.
+
+    Args:
+        states: (B, T, S).
+        actions: (B, T) choices or (B, T, A) vectors.
+        state_dim: S.
+        action_dim: choices, or A.
+        discrete_actions: whether actions are choices.
+
+    Raises:
+        ValueError: states or actions have other entries, or a choice does not exist.
+    """
     if states.shape[2:] != (state_dim,):
         raise ValueError(f"states: expected {state_dim} entries a step, got {tuple(states.shape)}")
     if actions.shape[2:] != (() if discrete_actions else (action_dim,)):
@@ -54,9 +75,18 @@ def swap_last_states(memory: RowMemory, step: Step[Tensor]) -> Tensor:
 
 
 def decode_state(trunk: Trunk, memory: RowMemory, action_tokens: Tensor, state_tokens: Tensor) -> Tensor:
-    """Pass the last action and the present state, tokens (B, D) each, through the trunk; returns the state's features (B, D).
+    """Pass the last action and the present state through the trunk.
 
     The action is a step older; at an episode's start that is before it, and the cache keeps the token from being seen.
+
+    Args:
+        trunk: of the model.
+        memory: whose cache the tokens join.
+        action_tokens: (B, D), of what was executed at the step before.
+        state_tokens: (B, D), of the present states.
+
+    Returns:
+        Features (B, D) of the states.
     """
     tokens = torch.stack([action_tokens, state_tokens], dim=1)  # (B, 2, D)
     return trunk.decode_step(tokens, (1, 0), memory.kv_cache)

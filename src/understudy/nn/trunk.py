@@ -1,6 +1,6 @@
 """The transformer that all sequence families share.
 
-B rows, L tokens, D width.
+B rows, T steps, L tokens, Q of them queries, D width, H heads.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,14 @@ from understudy.nn.heads import MOST_LAYERS
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block: attention, then a feed-forward layer of width `hidden_dim`."""
+    """Pre-norm transformer block: attention, then a feed-forward layer.
+
+    Args:
+        embed_dim: D.
+        num_heads: of the attention's queries.
+        hidden_dim: width of the feed-forward layer.
+        num_kv_heads: heads of keys and values; None for num_heads.
+    """
 
     def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int, num_kv_heads: int | None = None) -> None:
         super().__init__()
@@ -34,8 +41,15 @@ class Block(nn.Module):
         self.up_proj, self.down_proj = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
     def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
-        """The tokens (B, Q, D) that the bands name as queries; all of x (B, L, D) where they name all."""
-        queried = x[:, bands[0].queries.start : bands[-1].queries.stop : bands[0].queries.step]
+        """The tokens (B, Q, D) that the bands name as queries.
+
+        Args:
+            x: (B, L, D), the tokens.
+            rotation: complex64, the angles of the tokens' steps.
+            bands: which tokens are queries, and which keys each sees.
+            cache: which the tokens join, and whose keys and values the bands then name; None for the tokens' own.
+        """
+        queried = x[:, bands[0].queries.start : bands[-1].queries.stop : bands[0].queries.step]  # (B, Q, D)
         x = queried + self.attention(self.attention_norm(x), rotation, bands, cache)
         normed = self.feed_forward_norm(x).to(self.up_proj.weight.dtype)
         return x + self.down_proj(functional.gelu(self.up_proj(normed)))
@@ -44,8 +58,20 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """Blocks over a stream of tokens, each of which belongs to an environment step and sees the last `context` steps.
 
-    `forward` passes over whole rows, `decode_step` over the newest tokens alone; both give the same features. With
-    `gradient_checkpointing` a training pass keeps each block's input alone and computes the rest once more for the gradients.
+    `forward` passes over whole rows, `decode_step` over the newest tokens alone; both give the same features.
+
+    Args:
+        embed_dim: D.
+        num_layers: how many blocks there are.
+        num_heads: H, of the attention's queries.
+        hidden_dim: width of the feed-forward layers.
+        context: steps that a token sees, its own counted.
+        num_kv_heads: heads of keys and values; None for H.
+        gradient_checkpointing: whether a training pass keeps each block's input alone and computes the rest once more for the
+            gradients.
+
+    Raises:
+        ValueError: a size is below 1, there are more than 1000 layers, or heads cannot share embed_dim or keys evenly.
     """
 
     frequencies: Tensor
@@ -92,9 +118,12 @@ class Trunk(nn.Module):
         *,
         token: int | None = None,
     ) -> Tensor:
-        """Features (B, L, D) of tokens (B, L, D) that belong to steps (L,), in order, each having `tokens_per_step`.
+        """Features (B, L, D) of a row's tokens.
 
         Args:
+            tokens: (B, L, D), of steps in ascending order.
+            steps: (L,) int64, the step of each token.
+            tokens_per_step: how many tokens each step has.
             real: (B, L) bool, marks the tokens that exist; None where all do.
             token: which of a step's tokens is asked for; the last block then leaves out the others, and (B, T, D) comes back.
         """
@@ -132,10 +161,12 @@ class Trunk(nn.Module):
         exists: Tensor | None = None,
         in_order: bool = False,
     ) -> Tensor:
-        """Features (B, D) of the last of the newest tokens (B, L, D), all of which join the cache.
+        """Features (B, D) of the last of the newest tokens.
 
         Args:
+            tokens: (B, L, D), all of which join the cache.
             step_offsets: how many steps before the present one each token belongs to.
+            cache: of the tokens so far.
             exists: (B, L) bool, marks the tokens that exist; None where all do that are not of a step before the row's episode.
             in_order: for several tokens of one step, of which each sees those before it alone.
         """
@@ -147,7 +178,7 @@ class Trunk(nn.Module):
         x = tokens
         for block, layer in zip(self.blocks, cache.layers, strict=True):
             x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
-        return self.norm(x)[:, 0]
+        return self.norm(x)[:, 0]  # the last block has one query
 
     def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache:
         """An empty cache for `num_rows` rows."""
