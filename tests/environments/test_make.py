@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.wrappers import PassiveEnvChecker
 
 from tests.toys import CountingEnvironment
 from understudy.environments.make import check_environment, describe, make_environment, read_spec
@@ -63,6 +64,27 @@ def test_lunar_lander_is_made_without_rendering():
     assert environment.unwrapped.screen is None
 
 
+def test_an_environment_that_would_render_by_itself_does_not(monkeypatch):
+    class Toy(CountingEnvironment):
+        metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+        def __init__(self, render_mode=None) -> None:
+            super().__init__()
+            self.render_mode = render_mode
+
+    registered = EnvSpec("Toy-v0", entry_point=Toy, kwargs={"render_mode": "rgb_array"})
+    monkeypatch.setitem(gymnasium.registry, "Toy-v0", registered)
+    assert gymnasium.make("Toy-v0").render_mode == "rgb_array"
+    assert make_environment("Toy-v0", {}).render_mode is None
+
+
+def test_no_checker_stands_between():
+    wrapper = make_environment("CartPole-v1", {})
+    while wrapper is not wrapper.unwrapped:
+        assert not isinstance(wrapper, PassiveEnvChecker)
+        wrapper = wrapper.env
+
+
 @pytest.mark.parametrize("environment_id", SPECS)
 def test_specs_of_known_environments(environment_id):
     assert describe(make_environment(environment_id, {})) == SPECS[environment_id]
@@ -84,6 +106,20 @@ def test_a_kwarg_of_gymnasium_itself_is_kept_for_the_recordings():
     spec = describe(make_environment("CartPole-v1", {"max_episode_steps": 7}))
     again = make_environment(spec.environment_id, spec.kwargs)
     assert again.spec.max_episode_steps == 7
+
+
+def test_a_kwarg_other_than_the_registered_one_is_kept():
+    spec = describe(make_environment("LunarLanderContinuous-v3", {"continuous": False}))
+    assert (spec.kwargs, spec.num_actions) == ({"continuous": False}, 4)
+    assert describe(make_environment(spec.environment_id, spec.kwargs)) == spec
+    assert describe(make_environment("LunarLanderContinuous-v3", {"continuous": True})).kwargs == {}
+
+
+def test_an_environment_that_is_refused_for_its_module_is_closed(toy):
+    events = toy(VECTOR, spaces.Discrete(2))
+    with pytest.raises(ParameterError, match="expected an id that Gymnasium knows by itself, got 'math:Toy-v0'"):
+        make_environment("math:Toy-v0", {})
+    assert events == ["made", "closed"]
 
 
 def test_an_id_with_the_module_that_registers_it_is_refused(tmp_path, monkeypatch):

@@ -51,7 +51,8 @@ def test_ids_of_parallel_environments(known):
 
 
 @pytest.mark.parametrize(
-    "other", ["os.path_v1", "mpe2x.simple_v3", "mpe2", "mpe2.simple", "mpe2.a.b_v1", "pettingzoo._v1"]
+    "other",
+    ["os.path_v1", "mpe2x.simple_v3", "mpe2", "mpe2.simple", "mpe2.a.b_v1", "pettingzoo._v1", "mpe2.simple_v3x"],
 )
 def test_other_ids_are_gymnasiums_and_import_nothing(other):
     assert not is_parallel(other)
@@ -77,7 +78,16 @@ def test_what_cannot_be_made_is_refused_in_one_line(environment_id, kwargs, says
 
 @pytest.mark.parametrize(
     "name",
-    ["evil.payload_v1", "mpe2..evil_v1", "pettingzoo.x_v1\n", "../mpe2.simple_v3", "mpe2_evil.x_v1", "os.path_v1"],
+    [
+        "evil.payload_v1",
+        "mpe2..evil_v1",
+        "pettingzoo.x_v1\n",
+        "../mpe2.simple_v3",
+        "mpe2_evil.x_v1",
+        "os.path_v1",
+        "mpe2.x_v1\n",
+        "mpe2.x_v1.evil",
+    ],
 )
 def test_no_other_module_is_imported(monkeypatch, name):
     imported = []
@@ -101,6 +111,43 @@ def test_an_agent_who_leaves_before_the_others_is_refused():
     environment.reset(seed=5)
     with refused(ParameterError, "toys.counting_v0 to stay until the episode ends", "called agent_1 after 1 steps"):
         environment.step([0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("terminations", "truncations", "flags"),
+    [
+        ([True, False, True], [False, True, False], (True, True)),
+        ([False, True, True], [False, False, False], (True, False)),
+        ([False, False, False], [True, False, True], (False, True)),
+        ([False, False, False], [False, False, False], (False, False)),
+    ],
+)
+def test_a_flag_of_one_agent_is_that_of_the_episode(monkeypatch, terminations, truncations, flags):
+    [environment] = counting_agents(1)
+    environment.reset(seed=5)
+    within, step = environment.environment, environment.environment.step
+
+    def with_flags(actions):
+        observations, rewards, *_ = step(actions)
+        agents = within.possible_agents
+        return observations, rewards, *(dict(zip(agents, of, strict=True)) for of in (terminations, truncations)), {}
+
+    monkeypatch.setattr(within, "step", with_flags)
+    assert environment.step([0, 0, 0])[2:4] == flags
+
+
+def test_an_agent_who_is_not_there_from_the_start_is_refused(monkeypatch):
+    [environment] = counting_agents(1)
+    within, reset = environment.environment, environment.environment.reset
+
+    def without_one(seed):
+        told = reset(seed)
+        within.agents.remove("agent_2")
+        return told
+
+    monkeypatch.setattr(within, "reset", without_one)
+    with refused(ParameterError, "toys.counting_v0 to stay until the episode ends", "called agent_2 after 0 steps"):
+        environment.reset(seed=5)
 
 
 def test_closing_closes_what_is_within():

@@ -37,6 +37,15 @@ def test_a_rebuilt_environment_goes_on_like_the_original(environment_id, episode
     np.testing.assert_array_equal(rebuilt.reset()[0], original.reset()[0])
 
 
+def test_an_action_that_is_written_over_afterwards_is_remembered_as_it_was():
+    environment, action = new("Pendulum-v1"), np.ones(1, np.float32)
+    environment.reset(seed=1)
+    for value in (1.0, -1.0):
+        action[:] = value
+        environment.step(action)
+    assert environment.snapshot()["actions"].tolist() == [[1.0], [-1.0]]
+
+
 def test_a_snapshot_before_the_first_step_has_no_actions():
     environment = new("CartPole-v1")
     environment.reset(seed=1)

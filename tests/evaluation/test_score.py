@@ -126,9 +126,7 @@ def test_without_a_threshold_there_is_no_solved_rate(tmp_path):
 
 
 def test_gain_is_the_score_beyond_the_baselines():
-    summary = summarise(
-        judged(mlp=evaluation(recording(WEAK)), decoder=evaluation(recording(GOOD))), BOOTSTRAP, "mlp"
-    )
+    summary = summarise(judged(mlp=evaluation(recording(WEAK)), decoder=evaluation(recording(GOOD))), BOOTSTRAP, "mlp")
     assert summary["decoder"]["gain"] == pytest.approx(0.95 - 0.5)
     assert summary["decoder"]["gain_ci_low"] < 0.45 < summary["decoder"]["gain_ci_high"]
 

@@ -1,6 +1,7 @@
 """Recordings come back as they were written, the same to the byte, and damaged files are refused in one sentence."""
 
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from tests.builders import (
     CHOICES,
+    SEVERAL_CHOICES,
     SPECS,
     VECTORS,
     assert_same_episode,
     examples,
+    random_episode,
     random_episodes,
     refused,
     written_recording,
@@ -141,6 +144,46 @@ def test_row_groups_end_with_episodes(tmp_path, monkeypatch, limit, row_groups):
     about = pq.read_metadata(folder / FILES[0])
     assert [about.row_group(index).num_rows for index in range(about.num_row_groups)] == row_groups
     assert_holds(read_recording(folder), episodes)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_column_is_compressed_by_zstd(tmp_path, name):
+    group = pq.read_metadata(
+        written_recording(tmp_path / "raw", VECTORS, random_episodes(VECTORS, [4])) / name
+    ).row_group(0)
+    assert {group.column(index).compression for index in range(group.num_columns)} == {"ZSTD"}
+
+
+def test_the_rows_of_all_agents_make_a_row_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 12)
+    folder = written_recording(tmp_path / "raw", SEVERAL_CHOICES, random_episodes(SEVERAL_CHOICES, [4, 3, 2]))
+    about = pq.read_metadata(folder / FILES[0])
+    assert [about.row_group(index).num_rows for index in range(about.num_row_groups)] == [12, 15]
+
+
+def test_written_episodes_are_let_go(tmp_path, monkeypatch):
+    """Of row groups of ten episodes, few more than ten are there at any time."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 20)
+    references, most = [], 0
+
+    def episodes():
+        nonlocal most
+        for seed in range(50):
+            episode = random_episode(CHOICES, seed, 2)
+            references.append(weakref.ref(episode))
+            most = max(most, sum(reference() is not None for reference in references))
+            yield episode
+
+    write_recording(tmp_path, CHOICES, "teacher", episodes())
+    assert 10 <= most <= 12
+
+
+@pytest.mark.parametrize("spec", [VECTORS, SEVERAL_CHOICES], ids=["one agent", "several"])
+def test_who_keeps_an_episode_keeps_no_other(tmp_path, spec):
+    recording = read_recording(written_recording(tmp_path / "raw", spec, random_episodes(spec, [4, 3, 2])))
+    for episode in recording.as_episodes():
+        arrays = [values for values in vars(episode).values() if isinstance(values, np.ndarray)]
+        assert [values.base is None for values in arrays] == [True] * 6
 
 
 @pytest.fixture

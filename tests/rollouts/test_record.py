@@ -1,11 +1,15 @@
 """Recording with several processes: CartPole, a random actor, a dozen seeds in blocks of five."""
 
+import multiprocessing
 import os
+import select
 import shutil
+import signal
 import tempfile
 import time
 import tracemalloc
 import weakref
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +33,7 @@ from understudy.demonstrators.random import RandomActor
 from understudy.environments.make import read_spec
 from understudy.errors import DataError
 from understudy.rollouts import parquet
+from understudy.rollouts import record as record_module
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, ReturnFilter, record
 
@@ -63,6 +68,41 @@ class PatientActor(ConstantActor):
             if time.monotonic() > given_up:
                 raise DataError("nobody has seen the first episodes")
             time.sleep(0.01)
+
+
+class MeetingActor(ConstantActor):
+    """Plays seed 0 and seed 4 when the other one has begun as well, or fails after a while."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(0)
+        self.folder = folder
+
+    def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        given_up = time.monotonic() + 20
+        (self.folder / f"begun_{seeds[0]}").touch()
+        while not ((self.folder / "begun_0").exists() and (self.folder / "begun_4").exists()):
+            if time.monotonic() > given_up:
+                raise DataError("nobody plays beside me")
+            time.sleep(0.01)
+
+
+class EndlessActor(ConstantActor):
+    """Says through a pipe that it plays, and does not end."""
+
+    def __init__(self, pipe: int) -> None:
+        super().__init__(0)
+        self.pipe = pipe
+
+    def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        os.write(self.pipe, b"playing")
+        time.sleep(600)
+
+
+class InterruptedActor(ConstantActor):
+    """Ctrl-C reaches its process as it reaches all of a terminal."""
+
+    def reset(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 class FailingActor(ConstantActor):
@@ -153,6 +193,27 @@ def test_a_demonstrator_beside_the_actor_says_what_it_would_have_done(plan):
         np.testing.assert_array_equal(episode.demonstrated_actions[:shared], other.actions[:shared])
 
 
+def test_kwargs_reach_the_environment(plan):
+    short = replace(plan, spec=replace(plan.spec, kwargs={"max_episode_steps": 3}))
+    assert {episode.length for episode in record_anew(short, SEEDS, block_size=5, workers=1, title="test")} == {3}
+
+
+def test_two_workers_play_at_the_same_time(plan, tmp_path):
+    meeting = replace(plan, actor=partial(MeetingActor, tmp_path))
+    assert len(record_anew(meeting, range(8), **ONE_WORKER | {"workers": 2})) == 8
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_bar_counts_the_episodes_and_those_of_finished_blocks(plan, capsys, tmp_path, workers):
+    for _ in range(2):
+        with record(plan, SEEDS, block_size=5, workers=workers, title="my title", blocks_folder=tmp_path) as episodes:
+            list(episodes)
+        said = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()
+        assert said[-1].startswith("my title: 100%")
+        assert " 12/12 " in said[-1]
+        shutil.rmtree(tmp_path / "block_5")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_goes_wrong_in_a_worker_is_told(plan, workers):
     with refused(DataError, "this actor cannot be made"):
@@ -167,6 +228,44 @@ def test_an_interruption_cancels_the_blocks_that_have_not_begun(plan, tmp_path, 
     with pytest.raises(KeyboardInterrupt), record(plan, range(400), **ONE_WORKER, blocks_folder=tmp_path) as episodes:
         list(episodes)
     assert len(list(tmp_path.glob("block_*"))) < 50
+
+
+def test_a_block_that_cannot_be_written_whole_is_not_there(plan, tmp_path, monkeypatch):
+    def write_half(folder: Path, *_) -> None:
+        (folder / "steps.parquet").write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(record_module, "write_recording", write_half)
+    with (
+        pytest.raises(OSError, match="disk full"),
+        record(plan, SEEDS, block_size=12, workers=1, title="test", blocks_folder=tmp_path) as episodes,
+    ):
+        list(episodes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_ends_a_worker_at_once(plan):
+    with pytest.raises(BrokenProcessPool):
+        record_anew(replace(plan, actor=partial(InterruptedActor, 0)), SEEDS, block_size=5, workers=1, title="test")
+
+
+def test_a_killed_recording_leaves_no_worker_behind(plan, tmp_path):
+    """A pipe that only the worker and its parent hold is closed when both are gone."""
+    reading, writing = os.pipe()
+    endless = replace(plan, actor=partial(EndlessActor, writing))
+    arguments = {"block_size": 5, "workers": 1, "title": "test"}
+    process = multiprocessing.get_context("fork").Process(target=record_anew, args=(endless, SEEDS), kwargs=arguments)
+    process.start()
+    os.close(writing)
+    try:
+        assert os.read(reading, 100) == b"playing"
+        process.kill()
+        assert select.select([reading], [], [], 20)[0]
+        assert os.read(reading, 100) == b""
+    finally:
+        process.kill()
+        process.join()
+        os.close(reading)
 
 
 def test_who_takes_no_more_episodes_cancels_the_blocks_that_have_not_begun(plan, tmp_path):

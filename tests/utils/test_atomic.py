@@ -1,5 +1,7 @@
 """Outputs are whole or not there: the block is left by an error, by an interruption, and as it should be."""
 
+import errno
+import os
 from contextlib import suppress
 
 import pytest
@@ -82,6 +84,30 @@ def test_the_former_folder_that_a_killed_program_left_does_not_stand_in_the_way(
         (unfinished / "new.txt").write_text("new")
     assert names(old_folder) == ["new.txt"]
     assert names(tmp_path) == ["out"]
+
+
+def test_a_former_folder_that_nothing_has_replaced_comes_back(tmp_path):
+    """Of a program that was killed between the two renamings; the next one fails."""
+    former = tmp_path / ".out.former"
+    former.mkdir()
+    (former / "old.txt").write_text("old")
+    with pytest.raises(RuntimeError), replace_folder(tmp_path / "out"):
+        raise RuntimeError
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["old.txt"]
+
+
+@pytest.mark.parametrize("replace", [replace_folder, replace_file])
+def test_an_error_of_the_system_names_the_output(tmp_path, replace):
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught, replace(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "some library's words", "some/file/within")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("replace", [replace_folder, replace_file])
+def test_an_error_that_is_not_of_the_system_keeps_its_words(tmp_path, replace):
+    with pytest.raises(OSError, match=r"^some library's words$"), replace(tmp_path / "out"):
+        raise OSError("some library's words")
 
 
 def interrupt_after(number: int, monkeypatch) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints: found again by the same work alone, and read back exactly."""
 
+import importlib.metadata
 import sys
 import types
 
@@ -17,8 +18,16 @@ def own_folder(tmp_path, monkeypatch):
 
 def test_the_same_work_finds_the_same_folder():
     first = checkpoint_folder("train_policy@mlp", {"seed": 0}, {"sequences": "a"})
+    save_state(first / "run", {"weights": torch.ones(2)}, {})
     assert first == checkpoint_folder("train_policy@mlp", {"seed": 0}, {"sequences": "a"})
+    assert (first / "run").exists()
     assert first.parts[:2] == (".checkpoints", "train_policy@mlp")
+
+
+def test_the_order_of_parameters_is_none_of_the_work():
+    params = {"seed": 0, "steps": {"first": 1, "second": 2}}
+    backwards = {"steps": {"second": 2, "first": 1}, "seed": 0}
+    assert checkpoint_folder("stage", params, {}) == checkpoint_folder("stage", backwards, {})
 
 
 @pytest.mark.parametrize(("params", "inputs"), [({"seed": 1}, {"sequences": "a"}), ({"seed": 0}, {"sequences": "b"})])
@@ -39,9 +48,12 @@ def test_other_code_is_other_work(tmp_path, monkeypatch, name):
     assert len({before, planted, checkpoint_folder("stage", {}, {})}) == 3
 
 
-def test_other_libraries_are_other_work(monkeypatch):
-    before = checkpoint_folder("stage", {}, {})
-    monkeypatch.setattr(checkpoint.importlib.metadata, "version", lambda name: "0")
+@pytest.mark.parametrize("library", ["gymnasium", "numpy", "pyarrow", "stable-baselines3", "torch"])
+def test_another_library_is_other_work(monkeypatch, library):
+    before, version = checkpoint_folder("stage", {}, {}), importlib.metadata.version
+    monkeypatch.setattr(
+        checkpoint.importlib.metadata, "version", lambda name: "0" if name == library else version(name)
+    )
     assert checkpoint_folder("stage", {}, {}) != before
 
 

@@ -50,6 +50,12 @@ def test_a_policy_of_these_sequences_passes(store, tmp_path):
     check_origin(tmp_path / "expert", {}, {"sequences": store})
 
 
+def test_a_source_that_a_policy_did_not_use_hides_none_behind_it(store, tmp_path):
+    sources = {"options": tmp_path / "options.json", "sequences": store}
+    with refused(DataError, "mlp: expected a policy that learned from", "got one that learned from other sequences"):
+        check_origin(tmp_path / "mlp", {"sequences": "0" * 64}, sources)
+
+
 def test_a_policy_of_other_sequences_is_refused(store, tmp_path):
     with refused(DataError, "mlp: expected a policy that learned from", "got one that learned from other sequences"):
         check_origin(tmp_path / "mlp", {"sequences": "0" * 64}, {"sequences": store})
