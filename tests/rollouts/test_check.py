@@ -58,11 +58,7 @@ STEPS = {
     "a gap": ({"step": {2: 3, 3: 4}}, "column step, row 2: expected steps 0, 1, ... of each episode in order"),
     "steps that do not begin at zero": ({"step": {7: 1, 8: 2}}, "column step, row 7: expected steps 0, 1, ..."),
     "another agent": ({"agent": {6: 1}}, "column agent, row 6: expected agent 0, the only one, got 1"),
-<<<<<<< HEAD
     "an option below none": ({"option": {1: -2}}, "column option, row 1: expected an option or -1 for none, got -2"),
-=======
-    "no option that there is": ({"option": {5: -2}}, "column option, row 5: expected an option or -1 for none, got -2"),
->>>>>>> record
     "a null reward": ({"reward": {6: None}}, "column reward, row 6: expected a value, got null"),
     "a null observation": ({"observation": {3: None}}, "column observation, row 3: expected a value, got null"),
     "a null in an observation": ({"observation": {3: [0.0, None, 0.0]}}, "column observation"),
