@@ -40,7 +40,6 @@ SMALL = {
     "policies.hierarchical.model.num_layers": 1,
     "policies.hierarchical.model.num_heads": 2,
     "policies.hierarchical.model.hidden_dim": 32,
-    "policies.hierarchical.model.num_options": 2,
     "evaluation.episodes": 6,
     "evaluation.block_size": 3,
     "comparison.resamples": 100,
