@@ -8,7 +8,7 @@ import pytest
 from benchmarks import bench, comparisons
 from benchmarks.comparisons import QUICK, Comparison, Group, Program
 from tests.toys import ROOT
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 PARAMS = load_params(ROOT / "params.yaml")
 FLOOR = ("a floor", lambda ours, machine: machine["rate"])

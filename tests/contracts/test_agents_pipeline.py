@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.builders import refused
 from tests.toys import ROOT
 from understudy.errors import ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.rollouts.parquet import read_recording
 
 STAGES = ("train_expert", "record_rollouts", "build_sequences", "evaluate_references", "label_options")

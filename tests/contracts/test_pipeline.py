@@ -11,7 +11,7 @@ import pytest
 
 from tests.contracts.imports_seen import missed_imports, recorder
 from tests.contracts.small_pipeline import ROOT, commit, copy_project, run, set_params, stages_to_rerun
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 pytestmark = pytest.mark.pipeline
 

@@ -21,7 +21,7 @@ from tests.builders import (
 from understudy.errors import DataError
 from understudy.options import discovery
 from understudy.options.discovery import find_options, step_features
-from understudy.params import OptionParams
+from understudy.params.options import OptionParams
 
 PARAMS = OptionParams(seed=0, count=2, iterations=20, restarts=2, dwell=30.0, smoothing=21, state_weight=0.05)
 

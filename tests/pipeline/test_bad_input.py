@@ -13,7 +13,7 @@ import torch
 from ruamel.yaml import YAML
 
 from tests.toys import ROOT
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.stage import run_policy_stage, run_stage
 
 POLICIES = list(load_params(ROOT / "params.yaml").policies)

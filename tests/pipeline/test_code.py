@@ -9,7 +9,7 @@ import pytest
 from tests.contracts.small_pipeline import environment
 from tests.imports import ROOT
 from understudy.code.stages import describe_stages, read_stages
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 

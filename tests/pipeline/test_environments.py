@@ -10,7 +10,7 @@ from tests.builders import PARAMETERS_FILE, imported
 from tests.contracts.small_pipeline import SMALL, set_params
 from tests.toys import ROOT, tiny_policy
 from understudy.environments.make import read_spec
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 STAGES = {"record_rollouts": (), "evaluate_references": (), "evaluate_policy": ("mlp",)}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import refused
 from understudy.errors import DataError
-from understudy.sequences.columns import describe_columns
+from understudy.sequences.sources import describe_columns
 
 SEQUENCES, OPTIONS = '{"steps": 3}', '{"count": 2}'
 
