@@ -23,7 +23,7 @@ from benchmarks.figures import write_figures
 from benchmarks.ratios import paired_ratios, spread
 from benchmarks.table import markdown
 from understudy.errors import DataError, ParameterError
-from understudy.params import load_params
+from understudy.params.whole import load_params
 from understudy.sequences.store import open_sequences
 from understudy.utils.atomic import replace_file
 
@@ -177,7 +177,7 @@ def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, c
     """Measure the groups into `content`, which is written after each: what is done stays when the rest is interrupted."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        seeds = open_sequences(Path("data/processed/sequences"), "train").seeds
+        seeds = open_sequences(Path("data/processed/sequences"), "train").steps.episodes["seed"]
         (folder / "seeds.json").write_text(json.dumps(seeds.tolist()))
         for name, group in chosen.items():
             if only and name not in (*only, "floors"):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Literal
 
 from benchmarks.formats import NO_BFLOAT16, native_formats
-from understudy.params import Params
+from understudy.params.whole import Params
 
 Figures = dict[str, float]
 

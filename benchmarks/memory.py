@@ -31,13 +31,14 @@ TICKS = {"memory": (10, 30, 100, 300, 1000), "time": (30, 100, 300, 1000)}
 
 def one_band(steps, window, tokens_per_step, real=None):
     everything = slice(0, len(steps))
-    return [attention.Band(everything, everything, attention.as_bias(attention.visible(steps, window, real)))]
+    return [attention.Band(everything, everything, attention.as_bias(attention.visible_mask(steps, window, real)))]
 
 
 def draw_batch(length: int) -> Batch:
     actions, mask = torch.randint(ACTIONS, (ROWS, length)), torch.ones(ROWS, length, dtype=torch.bool)
-    states, seq_lens = torch.randn(ROWS, length, STATE_DIM), torch.full((ROWS,), length)
-    return Batch(states, actions, actions, torch.randn(ROWS, length), seq_lens, mask, mask)
+    columns = {"observation": torch.randn(ROWS, length, STATE_DIM), "action": actions, "label": actions}
+    columns["return_to_go"] = torch.randn(ROWS, length)
+    return Batch(columns, torch.full((ROWS,), length), mask, mask)
 
 
 def measure(kind: str, length: int) -> dict[str, float]:
@@ -51,7 +52,7 @@ def measure(kind: str, length: int) -> dict[str, float]:
 
     def step(batch: Batch) -> float:
         begun = time.process_time()
-        sum(model.losses(batch, torch.Generator())[0].values()).backward()
+        model.losses(batch, torch.Generator()).objective().backward()
         return 1e3 * (time.process_time() - begun)
 
     step(draw_batch(2))  # what the first step alone takes is not of its length

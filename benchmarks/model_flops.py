@@ -21,12 +21,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from torch import nn
-from understudy.environments.view import ObservationView
 
+from understudy.interface import Interface, Scales, Task
 from understudy.models.action_transformer import TOKENS_PER_STEP, ActionTransformer
-from understudy.params import TrainingParams
+from understudy.params.training import TrainingParams
 from understudy.sequences.dataset import SequenceDataset
-from understudy.sequences.normalise import Normalisation
 from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
@@ -58,16 +57,26 @@ def random_sequences(num_rows: int, length: int) -> Sequences:
     generator, count, numbers = np.random.default_rng(0), num_rows * length, np.arange(num_rows)
     spec = EnvironmentSpec("Noise", {}, tuple(f"x{i}" for i in range(STATE_DIM)), NUM_ACTIONS, None, None, None)
     states, actions = generator.normal(size=(count, STATE_DIM)), generator.integers(NUM_ACTIONS, size=count)
-    episodes = {"episode": numbers, "seed": numbers, "length": np.full(num_rows, length), "truncated": numbers < 0}
+    task = Task(spec, (), Scales.identity(STATE_DIM, 0))
+    episodes = {
+        "episode": numbers,
+        "seed": numbers,
+        "length": np.full(num_rows, length),
+        "terminated": numbers >= 0,
+        "truncated": numbers < 0,
+        "final_observation": np.zeros((num_rows, STATE_DIM)),
+    }
     with TemporaryDirectory() as folder:
         path = Path(folder) / "train.arrow"
-        writer = SplitWriter(path, spec, STATE_DIM, episodes)
-        writer.write(
-            state_action=np.column_stack([states, actions]), label=actions, return_to_go=generator.normal(size=count)
+        SplitWriter(path, task, episodes).write(
+            observation=states,
+            action=actions,
+            label=actions,
+            reward=np.zeros(count),
+            return_to_go=generator.normal(size=count),
         )
-        steps = map_split(path, spec, STATE_DIM)
-    view, scales = ObservationView(spec.components, ()), Normalisation.none(STATE_DIM)
-    return Sequences(spec, view, scales, steps, steps.offsets, steps.truncated, steps.seeds, sha256="")
+        steps = map_split(path, task)
+    return Sequences(Interface((task,)), steps, sha256="")
 
 
 def training_run(options: argparse.Namespace, device: torch.device, compiled: bool) -> TrainingRun:
@@ -83,7 +92,7 @@ def training_run(options: argparse.Namespace, device: torch.device, compiled: bo
         discrete_actions=True,
     ).to(device)
     params = TrainingParams(
-        seed=0,
+        seeds=[0],
         threads=options.threads,
         precision=options.precision,
         steps=10**6,
@@ -93,13 +102,13 @@ def training_run(options: argparse.Namespace, device: torch.device, compiled: bo
         warmup_steps=0,
         weight_decay=0.01,
         max_grad_norm=1.0,
-        value_weight=0.1,
         evaluate_every=10**6,
         patience=None,
     )
     # Long episodes: every row is full but the first and the last of each, and every batch but an epoch's last.
     sequences = random_sequences(options.batch, 64 * options.context)
-    run = TrainingRun(model, SequenceDataset(sequences, options.context, options.batch), params)
+    dataset = SequenceDataset(sequences, options.context, options.batch, model.reads)
+    run = TrainingRun(model, dataset, params, seed=0)
     if compiled:
         run.losses = torch.compile(run.losses)
     return run
@@ -109,9 +118,9 @@ def seconds(run: TrainingRun, steps: int) -> float:
     """A step's seconds, once the device is done with all of them."""
     begun = time.perf_counter()
     for _ in range(steps):
-        run.advance()
-    run.running = [torch.stack(run.running).mean(0)]
-    run.running[0].tolist()
+        run.train_step()
+    run.running = run.running[-1:]
+    run.running[0]["loss"].item()
     return (time.perf_counter() - begun) / steps
 
 

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+STAGES = ROOT / "pipeline/run.py"
 SIZES = (500_000, 1_500_000, 5_000_000, 15_000_000, 50_000_000)
 DISK_BYTES_A_STEP = 100
 MEMORY_LIMIT = 1500
@@ -61,6 +62,7 @@ def record(folder: Path, steps: int) -> None:
 
 def compare_batches(small: Path, large: Path) -> dict[str, float]:
     """Milliseconds of opening both stores and of a batch of each; medians over rounds, epochs from first to last batch."""
+    from understudy.models.action_transformer import ActionTransformer
     from understudy.sequences.dataset import SequenceDataset
     from understudy.sequences.store import open_sequences
 
@@ -68,7 +70,8 @@ def compare_batches(small: Path, large: Path) -> dict[str, float]:
     for name, folder in (("small", small), ("large", large)):
         times = [seconds(lambda folder=folder: open_sequences(folder, "train")) for _ in range(21)]
         opening[name] = 1e3 * statistics.median(times)
-    datasets = [SequenceDataset(open_sequences(folder, "train"), 64, 32) for folder in (small, large)]
+    reads = ActionTransformer.reads
+    datasets = [SequenceDataset(open_sequences(folder, "train"), 64, 32, reads) for folder in (small, large)]
     epochs = max(1, round(datasets[1].sequences.num_steps / datasets[0].sequences.num_steps))
     rounds = []
     for number in range(min(ROUNDS[1], max(ROUNDS[0], SIZES[-1] // datasets[1].sequences.num_steps))):
@@ -126,12 +129,12 @@ def measure(folder: Path, steps: int, smallest: Path) -> dict[str, float]:
     yaml.dump(params, folder / "params.yaml")
     run(folder, __file__, "record", folder / "data/raw", steps)
     row = {"steps": steps}
-    row["build_s"], row["build_processor_s"], row["build_mb"], _ = run(folder, ROOT / "pipeline/build_sequences.py")
+    row["build_s"], row["build_processor_s"], row["build_mb"], _ = run(folder, STAGES, "build_sequences")
     stores = (each / "data/processed/sequences" for each in (smallest, folder))
     _, _, row["batch_mb"], printed = run(folder, __file__, "batches", *stores)
     row |= json.loads(printed)
     row["train_s"], row["train_processor_s"], row["train_mb"], _ = run(
-        folder, ROOT / "pipeline/train_policy.py", "--policy", "decoder"
+        folder, STAGES, "train_policy", "--policy", "decoder", "--seed", 0
     )
     row["store_mb"] = sum(path.stat().st_size for path in (folder / "data/processed/sequences").iterdir()) / MEGABYTE
     return row

@@ -18,14 +18,16 @@ from pkgutil import resolve_name
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 FIRST_WORK = {
+    "code": ("understudy.code.stages", "describe_stages"),
     "train_expert": ("understudy.demonstrators.fast_ppo:FastPPO", "collect_rollouts"),
     "record_rollouts": ("understudy.environments.play:_Environments", "begin"),
     "build_sequences": ("understudy.sequences.build", "_writer"),
     "label_options": ("understudy.options.discovery", "step_features"),
-    "train_policy --policy decoder": ("understudy.training.run:TrainingRun", "advance"),
+    "select_columns": ("understudy.sequences.sources", "describe_columns"),
+    "train_policy --policy decoder --seed 0": ("understudy.training.run:TrainingRun", "train_step"),
     "evaluate_references": ("understudy.environments.play:_Environments", "begin"),
-    "evaluate_policy --policy decoder": ("understudy.environments.play:_Environments", "begin"),
-    "compare": ("understudy.evaluation.score:Judged", "__init__"),
+    "evaluate_policy --policy decoder --seed 0": ("understudy.environments.play:_Environments", "begin"),
+    "compare": ("understudy.evaluation.score:Evaluated", "__init__"),
 }
 
 
@@ -38,8 +40,8 @@ def until_first_work(stage: str, begun: float) -> None:
 
     owner, name = FIRST_WORK[stage]
     setattr(resolve_name(owner), name, stop)
-    program, *sys.argv[1:] = stage.split()
-    runpy.run_path(str(ROOT / "pipeline" / f"{program}.py"), run_name="__main__")
+    sys.argv = [str(ROOT / "pipeline/run.py"), *stage.split()]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def seconds(stage: str, folder: Path) -> float:

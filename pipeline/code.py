@@ -4,6 +4,7 @@ It runs first, whatever changes in params.yaml, and so checks the whole of it. W
 stages stale, and writes nothing.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,11 +20,19 @@ ROOT, TARGET = Path(__file__).resolve().parents[1], Path("data/code")
 
 def work(policies: PoliciesParams) -> None:
     load_params(Path("params.yaml"))
+    remove_bytecode()
     before = read_stages(TARGET)
     after = describe_stages(ROOT, {name: policy.family for name, policy in policies.items()})
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))
+
+
+def remove_bytecode() -> None:
+    """Delete what Python has compiled. A study's .dvcignore does not reach so far, and DVC would see other code each time."""
+    for name in ("pipeline", "src"):
+        for folder in (ROOT / name).rglob("__pycache__"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

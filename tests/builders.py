@@ -12,11 +12,13 @@ two_rules(spec, seed)            -- demonstrations in which the step is known wh
 refused(kind, *parts)            -- the block must fail with one line that holds the parts
 printed_by(program, ...)         -- what a program prints in a fresh process
 imported(path)                   -- a program outside of the package, as a module
+call_stage(name, ...)            -- a stage's program, in this process
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
 """
 
 import copy
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
@@ -34,6 +36,7 @@ from ruamel.yaml import YAML
 
 from understudy.episode import NO_OPTION, Episode
 from understudy.interface import Interface, Scales, Task, action_scales
+from understudy.params.load import load_sections
 from understudy.rollouts.parquet import open_recording, write_recording
 from understudy.sequences.build import write_sequences
 from understudy.sequences.split_file import SplitWriter, map_split
@@ -79,6 +82,13 @@ def imported(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+def call_stage(name: str, **arguments: str | int) -> None:
+    """Run a stage's program in this process and in the present folder, on its params.yaml."""
+    work = imported(PARAMETERS_FILE.parent / "pipeline" / f"{name}.py").work
+    sections = {key: kind for key, kind in inspect.get_annotations(work).items() if key not in {"return", *arguments}}
+    work(**arguments, **load_sections(Path("params.yaml"), sections))
 
 
 def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, *shape: int) -> np.ndarray:

@@ -39,7 +39,7 @@ def interval(entry: dict, key: str) -> str:
 
 
 def test_the_table_is_the_one_that_the_pipeline_printed() -> None:
-    assert format_table(read_summary("")) in in_git("README.md")
+    assert format_table(read_summary(""), "mlp") in in_git("README.md")
 
 
 def test_what_is_said_of_the_options_is_so() -> None:

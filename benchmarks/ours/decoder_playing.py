@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from understudy.policy_actor import PolicyActor, load_actor
 
 from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.episode import Episode
+from understudy.interface import Task
+from understudy.policies.actor import PolicyActor, load_actor
+from understudy.step import Step
 
-FIRST_SEED, TOKENS_PER_STEP = 3_100_000, 2
+DECODER, FIRST_SEED, TOKENS_PER_STEP = Path("models/decoder/seed_0"), 3_100_000, 2
 
 
 def replay(environment, episodes: list[Episode]) -> float:
@@ -27,12 +29,20 @@ def replay(environment, episodes: list[Episode]) -> float:
     return time.perf_counter() - begun
 
 
+def first_step(task: Task, observations: np.ndarray) -> Step[np.ndarray]:
+    """What B rows are told where episodes begin with these observations (B, S)."""
+    rows = len(observations)
+    previous = np.zeros(rows, np.int64) if task.discrete_actions else np.zeros((rows, task.action_dim), np.float32)
+    return Step(observations, previous, np.zeros(rows, np.float32), np.ones(rows, bool))
+
+
 def work_per_step(actor: PolicyActor, rows: int, precision: str) -> dict[str, float]:
     """Floating-point operations of a row's step, and the bytes of keys and values that it has to read."""
+    task = actor.policy.task
     actor.start(rows)
     actor.reset(np.arange(rows), np.arange(rows))
     with FlopCounterMode(display=False) as counter:
-        actor.act(np.zeros((rows, actor.policy.spec.state_dim), dtype=np.float32))
+        actor.act(first_step(task, np.zeros((rows, task.environment.state_dim), dtype=np.float32)))
     config = actor.policy.config
     heads = config.get("num_kv_heads") or config["num_heads"]
     width = config["embed_dim"] // config["num_heads"] * heads  # of a token's keys, and of its values
@@ -49,8 +59,8 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     given = parser.parse_args()
-    actor = load_actor(Path("models/decoder"), precision=given.precision)
-    spec = actor.policy.spec
+    actor = load_actor(DECODER, precision=given.precision)
+    spec = actor.policy.task.environment
     environments = [make_environment(spec.environment_id, spec.kwargs) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)
     play(actor, environments, seeds[:1])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from understudy.policy import build_model
 
-from understudy.params import load_params
+from understudy.params.whole import load_params
+from understudy.policies.build import build_model
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import open_sequences
@@ -41,9 +41,8 @@ class WatchedDataset:
             if batch is None:
                 return
             self.counted += float(batch.mask.sum())
-            self.batch_bytes += sum(
-                tensor.nbytes for tensor in vars(batch).values() if isinstance(tensor, torch.Tensor)
-            )
+            tensors = (*batch.columns.values(), batch.seq_lens, batch.mask, batch.value_mask)
+            self.batch_bytes += sum(tensor.nbytes for tensor in tensors)
             yield batch
 
 
@@ -56,22 +55,23 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     given = parser.parse_args()
     params = load_params(Path("params.yaml"))
-    policy, sequences = params.policy("decoder"), open_sequences(Path("data/processed/sequences"), "train")
+    policy, sequences = params.policies.named("decoder"), open_sequences(Path("data/processed/sequences"), "train")
     torch.set_num_threads(given.threads)
-    config = policy.config(bool(sequences.view.hidden)) | {"action_dropout": 0.0}  # the peers' dropout is off as well
-    model = build_model(policy.family, config, sequences.spec, sequences.normalisation, "decoder")
-    dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows))
-    run = TrainingRun(model, dataset, params.training.model_copy(update={"precision": given.precision}))
+    config = policy.model | {"action_dropout": 0.0}  # the peers' dropout is off as well
+    model = build_model(policy.family, config, sequences.interface, "policies.decoder")
+    dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows, model.reads))
+    training = params.training.model_copy(update={"precision": given.precision})
+    run = TrainingRun(model, dataset, training, training.seeds[0])
     for _ in range(WARM_UP):
-        run.advance()
+        run.train_step()
     dataset.forget()
     begun = time.perf_counter()
     for _ in range(given.batches):
-        run.advance()
+        run.train_step()
     seconds = time.perf_counter() - begun
     counted, loading, size = dataset.counted, dataset.seconds, dataset.batch_bytes
     with FlopCounterMode(display=False) as counter:
-        run.advance()
+        run.train_step()
     figures = {
         "steps_per_second": counted / seconds,
         "positions_per_second": given.batches * given.rows * given.length / seconds,

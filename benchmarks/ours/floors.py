@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.formats import native_formats
 from understudy.environments.make import make_environment
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 COPIED_BYTES, SIZE, LEAST_REPEATS, STEPS_BETWEEN_LOOKS, SECONDS_TO_JOIN = 256 * 2**20, 1024, 3, 1000, 60
 together: Barrier  # of the processes that step an environment at the same time

@@ -7,14 +7,14 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from understudy.environments.view import ObservationView
-from understudy.policy import Policy, build_model
-from understudy.policy_actor import PolicyActor
 
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
-from understudy.params import load_params
-from understudy.sequences.normalise import Normalisation
+from understudy.interface import raw_interface
+from understudy.params.whole import load_params
+from understudy.policies.actor import PolicyActor
+from understudy.policies.build import build_model
+from understudy.policies.files import TrainedPolicy
 from understudy.spec import EnvironmentSpec
 
 FIRST_SEED = 3_000_000  # nothing else in the project uses these
@@ -22,15 +22,13 @@ FIRST_SEED = 3_000_000  # nothing else in the project uses these
 
 def as_actor(weights: dict[str, Tensor], config: dict, spec: EnvironmentSpec) -> PolicyActor:
     """A stable-baselines3 policy's actor as one of ours."""
-    normalisation = Normalisation.none(spec.state_dim)
-    model = build_model("expert", config, spec, normalisation, "snapshot")
+    interface = raw_interface(spec)
+    model = build_model("expert", config, interface, "snapshot")
     layers = [f"mlp_extractor.policy_net.{2 * index}" for index in range(len(config["hidden_sizes"]))] + ["action_net"]
     linear = [layer for layer in model.actor if isinstance(layer, nn.Linear)]
     for layer, name in zip(linear, layers, strict=True):
         layer.load_state_dict({"weight": weights[f"{name}.weight"], "bias": weights[f"{name}.bias"]})
-    return PolicyActor(
-        Policy(model.eval(), "expert", config, spec, ObservationView(spec.components, ()), normalisation)
-    )
+    return PolicyActor(TrainedPolicy(model.eval(), "expert", config, interface))
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.peers.snapshots import Snapshots
 from understudy.demonstrators import sb3
 from understudy.demonstrators.fast_ppo import FastPPO
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from understudy.demonstrators.sb3 import train_expert
-from understudy.params import load_params
+from understudy.params.whole import load_params
 
 
 def main() -> None:

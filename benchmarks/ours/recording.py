@@ -10,13 +10,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-from understudy.policy import load_policy
-from understudy.policy_actor import load_actor
-
 from benchmarks.formats import native_formats
+from benchmarks.ours.decoder_playing import DECODER
+from understudy.policies.actor import load_actor
+from understudy.policies.files import load_trained
 from understudy.rollouts.record import Plan, record
 
-DECODER, EXPERT, FIRST_SEED = Path("models/decoder"), Path("models/expert"), 3_200_000
+EXPERT, FIRST_SEED = Path("models/expert"), 3_200_000
 PRECISION = native_formats()[-1]
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--block-size", type=int, required=True)
     given = parser.parse_args()
-    spec = load_policy(DECODER).spec
+    spec = load_trained(DECODER).task.environment
     actor, expert = partial(load_actor, DECODER, precision=PRECISION), partial(load_actor, EXPERT)
     plan = Plan(spec, actor, demonstrator=expert if given.work == "evaluating" else None)
     with tempfile.TemporaryDirectory() as folder:

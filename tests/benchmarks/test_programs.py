@@ -5,13 +5,16 @@ import json
 import shutil
 from pkgutil import resolve_name
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import attention, scale, startup
-from benchmarks.ours import floors
-from tests.builders import printed_by
-from tests.toys import ROOT
+from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns
+from tests.builders import CHOICES, in_random_states, printed_by
+from tests.toys import ROOT, tiny_policy
+from understudy.policies.actor import PolicyActor
+from understudy.sequences.dataset import SequenceDataset
 
 SIZES = {"layers": 1, "width": 16, "heads": 2, "context": 8, "batch": 4, "steps": 1, "threads": 1}
 TINY = [f"--{name}={value}" for name, value in SIZES.items()] + ["--precision=float32", "--device=cpu"]
@@ -69,6 +72,55 @@ def test_every_program_of_ours_says_what_it_wants(program):
     assert "--help" in printed_by(f"from benchmarks.ours.{program} import main; main()", "--help")
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_reads_the_keys_and_values_of_the_context(precision):
+    policy = tiny_policy("action_transformer", CHOICES)
+    work = decoder_playing.work_per_step(PolicyActor(policy), 3, precision)
+    numbers = 2 * 2 * 2 * 4 * 8  # keys and values, layers, tokens a step, steps, width
+    assert work["bytes_per_step"] == {"float32": 4, "bfloat16": 2}[precision] * numbers
+    assert work["flops_per_step"] > 0
+
+
+def test_a_context_changes_no_weight(monkeypatch):
+    monkeypatch.setattr(decoder_cost, "PRECISION", "float32")
+    policy = tiny_policy("action_transformer", CHOICES)
+    shorter = decoder_cost.with_context(policy, 2)
+    assert (policy.model.trunk.context, shorter.model.trunk.context) == (4, 2)
+    for name, weights in policy.model.state_dict().items():
+        assert torch.equal(shorter.model.state_dict()[name], weights)
+    times = decoder_cost.microseconds(shorter, 3, 5)
+    assert len(times) == 5
+    assert min(times) > 0
+
+
+def test_a_watched_dataset_counts_what_its_batches_hold():
+    sequences = in_random_states(CHOICES, np.zeros(12, dtype=np.int64), [5, 7])
+    watched = decoder_training.WatchedDataset(SequenceDataset(sequences, 8, 2, frozenset({"observation", "label"})))
+    batches = list(watched.shuffled(0, 0))
+    assert watched.counted == 12
+    rows = sum(len(batch.mask) for batch in batches)
+    assert watched.batch_bytes == rows * (8 * (3 * 4 + 8 + 1 + 1) + 8)  # state, label, both masks; length
+    assert watched.seconds > 0
+
+
+def test_a_snapshot_acts_by_its_own_weights():
+    torch.manual_seed(0)
+    layers = {"mlp_extractor.policy_net.0": (16, 3), "mlp_extractor.policy_net.2": (16, 16), "action_net": (3, 16)}
+    weights = {f"{name}.weight": torch.randn(shape) for name, shape in layers.items()}
+    weights |= {f"{name}.bias": torch.randn(shape[0]) for name, shape in layers.items()}
+    config = {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False}
+    actor = ppo_returns.as_actor(weights, config, CHOICES)
+    observations = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    actor.start(50)
+    actor.reset(np.arange(50), np.arange(50))
+    decision = actor.act(decoder_playing.first_step(actor.policy.task, observations))
+    expected = torch.from_numpy(observations)
+    for name in layers:
+        expected = expected @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+        expected = expected if name == "action_net" else expected.tanh()
+    assert decision.actions.tolist() == expected.argmax(-1).tolist()
+
+
 @pytest.mark.parametrize("peak", [[], ["--peak-tflops=1"]])
 def test_utilisation_is_of_the_peak(peak):
     lines = printed_by("from benchmarks.model_flops import main; main()", *TINY, *peak).splitlines()
@@ -103,7 +155,7 @@ def test_what_a_stage_begins_with_is_there(stage):
 
 def test_every_stage_is_started():
     programs = sorted({stage.split()[0] for stage in startup.FIRST_WORK})
-    assert programs == sorted(path.stem for path in (ROOT / "pipeline").glob("*.py"))
+    assert programs == sorted(path.stem for path in (ROOT / "pipeline").glob("*.py") if path.stem != "run")
 
 
 def test_a_stage_is_timed_to_its_first_work_and_no_further(tmp_path):

@@ -1,8 +1,6 @@
 """The whole pipeline on an environment of several agents, small, each stage called in this process."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,13 +8,20 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from tests.builders import refused
+from tests.builders import call_stage, refused
 from tests.toys import ROOT
 from understudy.errors import ParameterError
-from understudy.params.whole import load_params
 from understudy.rollouts.parquet import read_recording
 
-STAGES = ("train_expert", "record_rollouts", "build_sequences", "evaluate_references", "label_options")
+STAGES = (
+    "code",
+    "train_expert",
+    "record_rollouts",
+    "build_sequences",
+    "evaluate_references",
+    "label_options",
+    "select_columns",
+)
 TRANSFORMER = {
     "embed_dim": 8,
     "num_layers": 1,
@@ -29,7 +34,7 @@ POLICIES = {
     "mlp": {"family": "mlp", "model": {"hidden_dim": 8, "num_layers": 1}},
     "apart": {"family": "multi_agent", "model": TRANSFORMER | {"max_num_agents": 3, "attend_between_agents": False}},
     "together": {"family": "multi_agent", "model": TRANSFORMER | {"max_num_agents": 3}},
-    "hierarchical": {"family": "hierarchical", "model": TRANSFORMER | {"num_options": 2}},
+    "hierarchical": {"family": "hierarchical", "model": TRANSFORMER},
 }
 SMALL = {
     "environment": {"id": "mpe2.simple_spread_v3", "kwargs": {"N": 2, "max_cycles": 6}},
@@ -41,13 +46,6 @@ SMALL = {
     "comparison": {"resamples": 100, "differences": [["together", "apart"]]},
     "compute": {"device": "cpu", "workers": 1},
 }
-
-
-def run(stage: str, *arguments: str | int) -> None:
-    spec = importlib.util.spec_from_file_location(stage, ROOT / "pipeline" / f"{stage}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.work(load_params(Path("params.yaml")), *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +61,11 @@ def project(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in STAGES:
-            run(stage)
+            call_stage(stage)
         for name in POLICIES:
-            run("train_policy", name, 0)
-            run("evaluate_policy", name, 0)
-        run("compare")
+            call_stage("train_policy", policy=name, seed=0)
+            call_stage("evaluate_policy", policy=name, seed=0)
+        call_stage("compare")
     torch.set_num_threads(threads)
     return folder
 
@@ -105,9 +103,9 @@ def test_room_for_fewer_agents_is_refused_before_training(project, monkeypatch):
     (project / "params.yaml").write_text(text.replace("max_num_agents: 3", "max_num_agents: 1"))
     before = (project / "models" / "together" / "seed_0" / "policy.json").read_bytes()
     try:
-        message = "policies.together.max_num_agents: expected at least the 2 agents there are, got 1"
+        message = "policies.together.model.max_num_agents: expected at least the 2 agents there are, got 1"
         with refused(ParameterError, message):
-            run("train_policy", "together", 0)
+            call_stage("train_policy", policy="together", seed=0)
     finally:
         (project / "params.yaml").write_text(text)
     assert (project / "models" / "together" / "seed_0" / "policy.json").read_bytes() == before

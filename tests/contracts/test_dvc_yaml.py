@@ -5,7 +5,8 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 from understudy.code.stages import describe_stages, stage_names
-from understudy.params.training import TrainingParams, load_params
+from understudy.params.training import TrainingParams
+from understudy.params.whole import load_params
 
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]

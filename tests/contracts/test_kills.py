@@ -29,6 +29,9 @@ STAGES = {
     "train_expert": ([], "models/expert"),
     "record_rollouts": ([], "data/raw"),
     "build_sequences": ([], "data/processed/sequences"),
+    "label_options": ([], "data/processed/options"),
+    "code": ([], "data/code"),
+    "select_columns": ([], "data/columns"),
     "train_policy": (DECODER, "models/decoder/seed_0"),
     "evaluate_policy": (DECODER, "data/evaluation/decoder/seed_0"),
 }

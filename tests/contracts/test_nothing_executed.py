@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from understudy.policy import load_policy, save_policy
 
 from tests.builders import printed_by, refused
 from tests.toys import CHOICES, ROOT, tiny_policy
 from understudy.errors import DataError
+from understudy.policies.files import save_policy
+from understudy.policies.predict import load_policy
 
 FILES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "pipeline").rglob("*.py")])
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "runpy"}
@@ -24,7 +25,7 @@ NAMES |= {"yaml.unsafe_load", "yaml.full_load", "subprocess.getoutput", "subproc
 METHODS = {"read_pickle", "to_pickle"}
 IMPORTER = "importlib.import_module"
 # Families of this package, and environments of mpe2 and PettingZoo alone, which tests/environments/test_parallel.py holds.
-MAY_IMPORT_BY_NAME = {f"src/understudy/{name}.py" for name in ("__init__", "policy", "environments/parallel")}
+MAY_IMPORT_BY_NAME = {f"src/understudy/{name}.py" for name in ("__init__", "models/registry", "environments/parallel")}
 
 
 def dotted(node, aliases: dict[str, str]) -> str:
@@ -290,7 +291,7 @@ def test_loading_a_policy_imports_no_pickle_reader(folder):
     program = (
         "import sys, pickle, torch\n"
         "def never(*a, **k): raise SystemExit('unpickled')\n"
-        "from understudy.policy import load_policy\n"
+        "from understudy.policies.predict import load_policy\n"
         "pickle.load = pickle.loads = pickle.Unpickler = torch.load = never\n"
         "print(load_policy(sys.argv[1]).family)"
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from understudy.policy_actor import PolicyActor
 
 from tests.builders import CHOICES, VECTORS, random_actions, refused
 from tests.evaluation.test_score import BOOTSTRAP, EXPERT, WEAK, judged
@@ -20,17 +19,21 @@ from tests.toys import recording, tiny_policy
 from tests.training.test_loop import parameters, sequences, toy_episodes
 from understudy.errors import DataError
 from understudy.evaluation import score, statistics
-from understudy.evaluation.score import Judged
+from understudy.evaluation.score import Evaluated
 from understudy.losses import action_losses
 from understudy.models import action_transformer, hierarchical
 from understudy.models.mlp import MultilayerPerceptron
+from understudy.models.registry import load_family
 from understudy.nn import attention
-from understudy.nn.cache import Cache, PlayState
+from understudy.nn.cache import KVCache, RowMemory
 from understudy.nn.embeddings import ActionEmbedding
+from understudy.options.labels import labelled
+from understudy.policies.actor import PolicyActor
 from understudy.sequences import dataset
 from understudy.sequences.dataset import SequenceDataset
+from understudy.step import Step
 from understudy.training import loop
-from understudy.training.run import Held, TrainingRun
+from understudy.training.run import TrainingRun, ValidationMetrics
 
 FAMILIES = ("action_transformer", "hierarchical")
 ROWS, STEPS = 2, 6
@@ -49,22 +52,23 @@ class Mistake:
 def padding_enters_no_loss(_):
     """Whatever stands behind a row's end changes no term of any family's loss."""
     options = np.random.default_rng(1).integers(3, size=sum(LENGTHS)).astype(np.int16)
-    labels = {"options": options, "terminations": options == 1, "num_options": 3}
+    columns = frozenset().union(*(load_family(family).reads for family in ("mlp", *FAMILIES)))
     for spec in (CHOICES, VECTORS):
-        batch = next(SequenceDataset(counting(spec, LENGTHS, **labels), chunk_length=7, batch_size=9).in_order())
+        store = labelled(counting(spec, LENGTHS), options, options == 1, 3)
+        batch = next(SequenceDataset(store, 7, 9, columns).in_order())
         padded = torch.arange(7) >= batch.seq_lens[:, None]
         assert padded.any()
-        other = {name: _changed(getattr(batch, name), padded) for name in ("states", "actions", "labels", "options")}
-        other["returns_to_go"] = batch.returns_to_go + 100.0 * padded
-        other["terminations"] = batch.terminations ^ padded
+        other = {name: _changed(batch[name], padded) for name in ("observation", "action", "label", "option")}
+        other["return_to_go"] = batch["return_to_go"] + 100.0 * padded
+        other["termination"] = batch["termination"] ^ padded
         for family in ("mlp", *FAMILIES):
             model = tiny_policy(family, spec).model
-            before, after = (_terms(model, each) for each in (batch, replace(batch, **other)))
+            before, after = (_terms(model, each) for each in (batch, replace(batch, columns=other)))
             assert after == pytest.approx(before, rel=1e-6)
 
 
 def _terms(model, batch):
-    return {name: float(term.detach()) for name, term in model.losses(batch, torch.Generator())[0].items()}
+    return {name: float(term.mean.detach()) for name, term in model.losses(batch, torch.Generator()).terms.items()}
 
 
 def _changed(values, where):
@@ -141,41 +145,47 @@ def a_row_forgets_its_last_episode(_):
         for step, seen in enumerate(observations):
             if step == 5:
                 disturbed.reset(np.array([1]), np.array([9]))
-            got, expected = disturbed.act(seen), undisturbed.act(seen)
+            got, expected = disturbed.act(told(seen)).actions, undisturbed.act(told(seen)).actions
             if step >= 5:
-                expected[1] = fresh.act(seen)[1]
+                expected[1] = fresh.act(told(seen)).actions[1]
             np.testing.assert_allclose(got, expected, atol=1e-5, err_msg=f"{family}, step {step}")
+
+
+def told(observation):
+    """A step at which nothing was done before, for rows whose memory says whether an episode begins."""
+    rows = len(observation)
+    return Step(observation, np.zeros((rows, 2), np.float32), np.zeros(rows, np.float32), np.zeros(rows, bool))
 
 
 def equal_returns_are_a_score_of_one_without_doubt(_):
     """A student with the expert's return at every seed scores one, and so do both bounds: pairs stay together."""
-    entry = score.summarise(judged(student=Judged(recording(EXPERT))), BOOTSTRAP)["student"]
+    entry = score.summarise(judged(student=Evaluated([recording(EXPERT)])), BOOTSTRAP)["student"]
     assert (entry["score"], entry["score_ci_low"], entry["score_ci_high"]) == (1.0, 1.0, 1.0)
 
 
 def other_seeds_have_no_score(_):
     """Returns of other seeds are refused, and so are those with shuffled options."""
     elsewhere = recording(WEAK, first_seed=11)
-    for student in (Judged(elsewhere), Judged(recording(WEAK), 0.5, shuffled=elsewhere)):
+    for student in (Evaluated([elsewhere]), Evaluated([recording(WEAK)], 0.5, variants={"shuffled": [elsewhere]})):
         with refused(DataError, "expected the expert's seeds, got others"):
             score.summarise(judged(student=student), BOOTSTRAP)
 
 
 def held_out_episodes_choose_the_weights(_):
-    """Where learning makes held-out episodes worse from the start, the weights of the first look are kept."""
+    """Where learning makes held-out episodes worse from the start, the weights of the first validation are selected."""
     training, states = toy_episodes(0, [60, 40]), np.random.default_rng(1).normal(size=(50, 2))
     held_out = sequences(states, states[:, 0] <= states[:, 1], [20, 30])
     torch.manual_seed(5)
     model, threads = MultilayerPerceptron(2, 2, 16, 1, True), torch.get_num_threads()
     params = parameters(steps=20, evaluate_every=4, learning_rate=0.05)
-    outcome = loop.train(model, training, held_out, params, "toy")
+    outcome = loop.train(model, training, held_out, params, seed=0, name="toy")
     torch.set_num_threads(threads)
-    kept = loop.judge(model, SequenceDataset(held_out, 8, 8, lead=4))
-    judged_at = {row[0]: row[3] for row in outcome.curve}
-    assert min(judged_at, key=judged_at.get) == outcome.kept_step == 4
-    assert kept.loss == pytest.approx(judged_at[4], rel=1e-5)
-    assert outcome.curve[-1][1] < outcome.curve[0][1]
-    assert judged_at[20] > judged_at[4] + 0.1
+    selected = loop.validate(model, SequenceDataset(held_out, 8, 8, model.reads, burn_in=4))
+    losses = {row["step"]: row["validation_loss"] for row in outcome.curve}
+    assert min(losses, key=losses.get) == outcome.selected_step == 4
+    assert selected.loss == pytest.approx(losses[4], rel=1e-5)
+    assert outcome.curve[-1]["train_loss"] < outcome.curve[0]["train_loss"]
+    assert losses[20] > losses[4] + 0.1
 
 
 def exchange(owner, name, wrong):
@@ -196,7 +206,7 @@ def everywhere(gather):
 
 
 def a_step_early(embed):
-    return lambda self, actions, hide=None: embed(self, torch.roll(actions, -1, dims=1), hide)
+    return lambda self, actions, dropped=None: embed(self, torch.roll(actions, -1, dims=1), dropped)
 
 
 def actions_first(interleave):
@@ -220,36 +230,36 @@ def nothing(_):
 
 
 def all_rows(reset):
-    return lambda self, rows: reset(self, torch.arange(3))
+    return lambda self, rows, seeds=None: reset(self, torch.arange(3))
 
 
 def first_rows(reset):
-    return lambda self, rows: reset(self, torch.arange(len(rows)))
+    return lambda self, rows, seeds=None: reset(self, torch.arange(len(rows)))
 
 
 def unpaired(bootstrap):
     return lambda *parts, **options: bootstrap(*parts, **options | {"paired": False})
 
 
-def looking_at_training(look):
-    def wrong(run, held):
-        nlls = [float(nll) for nll, _ in run.running]
-        look(run, Held(sum(nlls) / len(nlls), held.value, held.accuracy))
+def recording_training(record):
+    def wrong(run, metrics):
+        losses = [float(each["loss"]) for each in run.running]
+        record(run, ValidationMetrics(sum(losses) / len(losses), metrics.terms, metrics.accuracy))
 
     return wrong
 
 
-def keeping_the_last(look):
-    def wrong(run, held):
-        look(run, held)
-        run.kept_weights = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+def selecting_the_last(record):
+    def wrong(run, metrics):
+        record(run, metrics)
+        run.selected_weights = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
 
     return wrong
 
 
-def judging_training(judge):
+def validating_on_training(validate):
     def wrong(model, _):
-        return judge(model, SequenceDataset(toy_episodes(0, [60, 40]), 8, 8, lead=4))
+        return validate(model, SequenceDataset(toy_episodes(0, [60, 40]), 8, 8, model.reads, burn_in=4))
 
     return wrong
 
@@ -271,15 +281,15 @@ MISTAKES = [
     Mistake("attention looks one token ahead", future, exchange(attention, "window_mask", one_too_many)),
     Mistake("differences look ahead", future, exchange(action_transformer, "previous_states", the_following)),
     Mistake("differences look ahead under an option", future, exchange(hierarchical, "previous_states", the_following)),
-    Mistake("no row forgets", forget, exchange(PlayState, "reset", nothing)),
-    Mistake("the cache does not forget", forget, exchange(Cache, "reset", nothing)),
-    Mistake("all rows forget", forget, exchange(PlayState, "reset", all_rows)),
-    Mistake("another row forgets", forget, exchange(PlayState, "reset", first_rows)),
+    Mistake("no row forgets", forget, exchange(RowMemory, "reset", nothing)),
+    Mistake("the cache does not forget", forget, exchange(KVCache, "reset", nothing)),
+    Mistake("all rows forget", forget, exchange(RowMemory, "reset", all_rows)),
+    Mistake("another row forgets", forget, exchange(RowMemory, "reset", first_rows)),
     Mistake("resamples break pairs", paired, exchange(statistics.stats, "bootstrap", unpaired)),
     Mistake("seeds are not compared", seeds, exchange(score, "_check_pairing", nothing)),
-    Mistake("training losses choose the weights", chosen, exchange(TrainingRun, "look", looking_at_training)),
-    Mistake("training episodes choose the weights", chosen, exchange(loop, "judge", judging_training)),
-    Mistake("the last weights are kept", chosen, exchange(TrainingRun, "look", keeping_the_last)),
+    Mistake("training losses choose the weights", chosen, exchange(TrainingRun, "record", recording_training)),
+    Mistake("training episodes choose the weights", chosen, exchange(loop, "validate", validating_on_training)),
+    Mistake("the last weights are selected", chosen, exchange(TrainingRun, "record", selecting_the_last)),
 ]
 CHECKS = list(dict.fromkeys(mistake.check for mistake in MISTAKES))
 

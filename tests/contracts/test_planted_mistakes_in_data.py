@@ -16,25 +16,27 @@ from tests.builders import (
     PARAMETERS_FILE,
     parameters_text,
     random_episodes,
+    unscaled,
     written_recording,
     written_store,
 )
 from tests.contracts.test_planted_mistakes import FOUND, Mistake, exchange
 from tests.sequences.test_dataset import LENGTHS, counting, times_counted
 from tests.toys import CountingActor, CountingEnvironment
-from understudy import params as parameters
 from understudy.environments.play import _Environments, _Log, play
 from understudy.errors import ParameterError
 from understudy.options import labels as option_labels
 from understudy.options.discovery import OptionModel
+from understudy.params import whole as parameters
 from understudy.rollouts.parquet import read_recording
 from understudy.sequences import build, dataset, splits
 from understudy.sequences.dataset import Chunks, SequenceDataset
-from understudy.sequences.normalise import Normalisation, ScaleSums
+from understudy.sequences.normalise import ScaleSums
 from understudy.sequences.store import open_sequences
 
 EPISODES = random_episodes(CHOICES, LENGTHS, truncated=[1, 3])
 FAR_AWAY = [replace(EPISODES[0], observations=EPISODES[0].observations + 1000), *EPISODES[1:]]
+COLUMNS = frozenset({"observation"})
 OPTIONS = np.random.default_rng(0).integers(3, size=sum(LENGTHS)).astype(np.int16)
 
 
@@ -67,8 +69,8 @@ def scales_ignore_what_is_held_out(folder):
     """The scales are those of the training episodes, however far away the held-out one is."""
     store = open_sequences(written_store(folder, CHOICES, FAR_AWAY, held_out=[0]), "train")
     seen = np.concatenate([episode.observations for episode in EPISODES[1:]])
-    np.testing.assert_allclose(store.normalisation.state_mean, seen.mean(0), atol=1e-5)
-    np.testing.assert_allclose(store.normalisation.state_std, seen.std(0), rtol=1e-4)
+    np.testing.assert_allclose(store.task.scales.state_mean, seen.mean(0), atol=1e-5)
+    np.testing.assert_allclose(store.task.scales.state_std, seen.std(0), rtol=1e-4)
 
 
 def no_episode_is_on_both_sides(_):
@@ -83,8 +85,8 @@ def no_episode_is_on_both_sides(_):
 
 def every_step_counts_once(_):
     """In an epoch, and where predictions are judged, every step of every episode counts exactly once."""
-    for lead in (1, 3):
-        batches = SequenceDataset(counting(CHOICES, LENGTHS), chunk_length=7, batch_size=4, lead=lead)
+    for burn_in in (1, 3):
+        batches = SequenceDataset(counting(CHOICES, LENGTHS), 7, 4, COLUMNS, burn_in)
         assert times_counted(batches.in_order(), sum(LENGTHS)) == [1] * sum(LENGTHS)
         for epoch in range(5):
             assert times_counted(batches.shuffled(0, epoch), sum(LENGTHS)) == [1] * sum(LENGTHS)
@@ -97,9 +99,9 @@ def an_ending_by_the_clock_is_no_ending(folder):
     assert [(each.terminated, each.truncated) for each in episodes] == [(1, 0), (0, 1), (1, 1), (1, 0)]
     spec = replace(CHOICES, components=("seed", "step"), num_actions=5)
     store = open_sequences(written_store(folder, spec, episodes, held_out=[3]), "train")
-    store = replace(store, normalisation=Normalisation.none(2))
-    for batch in SequenceDataset(store, chunk_length=3, batch_size=2).in_order():
-        complete = batch.states[:, 0, 0] == 0  # the seed of the only one that was terminated alone
+    store = replace(store, interface=unscaled(spec))
+    for batch in SequenceDataset(store, 3, 2, COLUMNS).in_order():
+        complete = batch["observation"][:, 0, 0] == 0  # the seed of the only one that was terminated alone
         np.testing.assert_array_equal(batch.value_mask, batch.mask & complete[:, None])
 
 
@@ -125,10 +127,10 @@ def labels_stay_with_their_steps(folder):
     option_labels.write_labels(folder, store.sha256, 3, {"train": found})
     begins = np.isin(np.arange(len(OPTIONS)), store.offsets) | (OPTIONS != np.roll(OPTIONS, 1))
     labelled = option_labels.with_labels(store, folder, "train")
-    for batch in SequenceDataset(labelled, chunk_length=7, batch_size=4).in_order():
-        steps = batch.states[..., 0][batch.mask].long().numpy()
-        np.testing.assert_array_equal(batch.options[batch.mask], OPTIONS[steps])
-        np.testing.assert_array_equal(batch.terminations[batch.mask], begins[steps])
+    for batch in SequenceDataset(labelled, 7, 4, COLUMNS | {"option", "termination"}).in_order():
+        steps = batch["observation"][..., 0][batch.mask].long().numpy()
+        np.testing.assert_array_equal(batch["option"][batch.mask], OPTIONS[steps])
+        np.testing.assert_array_equal(batch["termination"][batch.mask], begins[steps])
 
 
 def returns_are_those_still_to_come(folder):
@@ -171,15 +173,15 @@ def a_seed_late(begin):
 def of_all_episodes(measure):
     sums, states = ScaleSums(3), np.concatenate([episode.observations for episode in FAR_AWAY])
     sums.add(states, states[:, 0], np.zeros(len(states), bool))
-    return lambda _: measure(sums)
+    return lambda _, environment: measure(sums, environment)
 
 
 def training_on_all(split):
     return lambda count, *others, seed: (np.arange(count), split(count, *others, seed)[1])
 
 
-def without_leads(gather):
-    return lambda store, chunks, length: gather(store, replace(chunks, lead=0 * chunks.lead), length)
+def without_burn_in(gather):
+    return lambda store, chunks, *rest: gather(store, replace(chunks, burn_in=0 * chunks.burn_in), *rest)
 
 
 def without_the_last_batch(batches):
@@ -187,25 +189,32 @@ def without_the_last_batch(batches):
 
 
 def an_episode_twice(cut):
-    def wrong(self, phases):
-        chunks = cut(self, phases)
+    def wrong(self, offsets):
+        chunks = cut(self, offsets)
         doubled = np.append(np.arange(len(chunks.first)), np.flatnonzero(chunks.sequence == 2))
-        return Chunks(*(getattr(chunks, name)[doubled] for name in ("first", "length", "lead", "sequence")))
+        return Chunks(*(getattr(chunks, name)[doubled] for name in ("first", "length", "burn_in", "sequence")))
 
     return wrong
 
 
 def without_the_last_step(cut):
-    def wrong(self, phases):
-        chunks = cut(self, phases)
+    def wrong(self, offsets):
+        chunks = cut(self, offsets)
         last = np.append(chunks.sequence[1:] != chunks.sequence[:-1], True)
-        return replace(chunks, length=chunks.length - last * (chunks.length > chunks.lead + 1))
+        return replace(chunks, length=chunks.length - last * (chunks.length > chunks.burn_in + 1))
 
     return wrong
 
 
 def all_truncated(value):
-    return lambda gather: lambda store, *rest: gather(replace(store, truncated=np.full(len(store.seeds), value)), *rest)
+    def plant(gather):
+        def wrong(store, *rest):
+            store.steps.episodes["truncated"] = np.full(len(store.offsets) - 1, value)
+            return gather(store, *rest)
+
+        return wrong
+
+    return plant
 
 
 def one_flag(step):
@@ -266,9 +275,9 @@ MISTAKES = [
     Mistake("seeds are not checked", overlapping_seeds_are_refused, without_a_check_of_seeds),
     Mistake("evaluation plays demonstrated seeds", own_seeds, evaluating_on_demonstrations),
     Mistake("an episode plays another seed than it says", own_seeds, exchange(_Environments, "begin", a_seed_late)),
-    Mistake("scales are of held-out episodes too", scales, exchange(ScaleSums, "normalisation", of_all_episodes)),
+    Mistake("scales are of held-out episodes too", scales, exchange(ScaleSums, "scales", of_all_episodes)),
     Mistake("held-out episodes train", apart, exchange(splits, "split_episodes", training_on_all)),
-    Mistake("a chunk's lead counts again", once, exchange(dataset, "gather", without_leads)),
+    Mistake("a chunk's burn-in counts again", once, exchange(dataset, "gather", without_burn_in)),
     Mistake("an epoch lacks its last batch", once, exchange(SequenceDataset, "_batches", without_the_last_batch)),
     Mistake("an episode counts twice", once, exchange(SequenceDataset, "_cut", an_episode_twice)),
     Mistake("batches lack an episode's last step", once, exchange(SequenceDataset, "_cut", without_the_last_step)),

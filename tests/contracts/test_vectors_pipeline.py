@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from understudy.policy import load_policy
 
 from tests.contracts.small_pipeline import copy_project, run, set_params
+from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
 
 pytestmark = pytest.mark.pipeline
@@ -36,14 +36,14 @@ def test_every_policy_acts_in_vectors_within_bounds(project):
 
 def test_students_do_not_see_what_is_hidden_and_the_expert_does(project):
     everything = ("observation_0", "observation_1", "observation_2")
-    assert load_policy(project / "models" / "expert").view.visible == everything
+    assert load_trained(project / "models" / "expert").task.visible_components == everything
     for name in STUDENTS:
-        assert load_policy(project / "models" / name / "seed_0").view.visible == everything[:2]
+        assert load_trained(project / "models" / name / "seed_0").task.visible_components == everything[:2]
 
 
 @pytest.mark.parametrize("name", ["decoder", "hierarchical"])
 def test_where_a_component_is_hidden_state_tokens_carry_differences(project, name):
-    policy = load_policy(project / "models" / name / "seed_0")
+    policy = load_trained(project / "models" / name / "seed_0")
     assert policy.config["state_differences"] is True
     assert policy.model.embed_state.differences
 

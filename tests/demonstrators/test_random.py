@@ -6,8 +6,9 @@ import numpy as np
 
 from tests.toys import CHOICES, VECTORS
 from understudy.demonstrators.random import RandomActor
+from understudy.step import Step
 
-OBSERVATIONS = np.zeros((3, 3), np.float32)
+STEP = Step(np.zeros((3, 3), np.float32), np.zeros(3), np.zeros(3, np.float32), np.zeros(3, bool))  # not looked at
 
 
 def started(spec, seeds: list[int]) -> RandomActor:
@@ -18,7 +19,7 @@ def started(spec, seeds: list[int]) -> RandomActor:
 
 
 def acts(actor: RandomActor, steps: int) -> np.ndarray:
-    return np.stack([actor.act(OBSERVATIONS) for _ in range(steps)])
+    return np.stack([actor.act(STEP).actions for _ in range(steps)])
 
 
 def test_choices_are_uniform_integers():
@@ -76,4 +77,3 @@ def test_kept_rows_go_on():
     acts(actor, 10)
     actor.keep(np.asarray([2, 0]))
     np.testing.assert_array_equal(acts(actor, 20), undisturbed[10:, [2, 0]])
-    assert actor.options() is None

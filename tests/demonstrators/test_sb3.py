@@ -9,12 +9,15 @@ import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.base_class import BaseAlgorithm
-from understudy.policy import Policy, load_policy, save_policy
 
 from tests.toys import ROOT, CountingEnvironment
 from understudy.demonstrators import fast_ppo, sb3
 from understudy.errors import DataError, ParameterError
-from understudy.params import EnvironmentParams, ExpertParams, load_params
+from understudy.params.environment import EnvironmentParams
+from understudy.params.expert import ExpertParams
+from understudy.params.whole import load_params
+from understudy.policies.files import TrainedPolicy, save_policy
+from understudy.policies.predict import Policy, load_policy
 
 SMALL = {
     "ppo": {"num_environments": 2, "n_steps": 32, "batch_size": 32, "n_epochs": 2},
@@ -38,7 +41,7 @@ CASES = [
 class Trained:
     """What came out, and the model of stable-baselines3 that it came from."""
 
-    policy: Policy
+    policy: TrainedPolicy
     curve: list[tuple]
     model: BaseAlgorithm
 
@@ -75,7 +78,7 @@ def train(monkeypatch, expert: ExpertParams, environment_id: str, shake: float =
     models = []
     export = sb3._as_policy
 
-    def catch(model: BaseAlgorithm, *rest) -> Policy:
+    def catch(model: BaseAlgorithm, *rest) -> TrainedPolicy:
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for weights in model.policy.parameters():
@@ -92,27 +95,30 @@ def train(monkeypatch, expert: ExpertParams, environment_id: str, shake: float =
 
 def assert_chooses_alike(policy: Policy, model: BaseAlgorithm) -> None:
     scale = np.random.default_rng(0).choice([0.01, 1, 100], size=(500, 1))
-    observations = (scale * np.random.default_rng(1).normal(size=(500, policy.spec.state_dim))).astype(np.float32)
+    observations = (
+        scale * np.random.default_rng(1).normal(size=(500, policy.trained.task.environment.state_dim))
+    ).astype(np.float32)
+    environment = policy.trained.task.environment
     ours, theirs = policy.predict(observations)[0], model.predict(observations, deterministic=True)[0]
-    if policy.spec.discrete_actions:
+    if policy.trained.task.discrete_actions:
         np.testing.assert_array_equal(ours, theirs)
     else:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
-        np.testing.assert_array_less(-1e-6, np.minimum(ours - policy.spec.action_low, policy.spec.action_high - ours))
+        np.testing.assert_array_less(-1e-6, np.minimum(ours - environment.action_low, environment.action_high - ours))
     assert len(np.unique(ours)) > 1
 
 
 @pytest.mark.parametrize(("algorithm", "environment_id"), CASES)
 def test_the_exported_actor_chooses_what_stable_baselines3_chooses(monkeypatch, tmp_path, algorithm, environment_id):
     trained = train(monkeypatch, parameters(algorithm), environment_id, shake=0.3)
-    assert_chooses_alike(trained.policy, trained.model)
+    assert_chooses_alike(Policy(trained.policy), trained.model)
     save_policy(trained.policy, tmp_path)
     assert_chooses_alike(load_policy(tmp_path), trained.model)
 
 
 def test_an_actor_with_tanh_is_exported_with_tanh(monkeypatch):
     trained = train(monkeypatch, parameters("ppo", activation="tanh"), "CartPole-v1", shake=0.3)
-    assert_chooses_alike(trained.policy, trained.model)
+    assert_chooses_alike(Policy(trained.policy), trained.model)
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])

@@ -5,8 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from understudy.policy import Policy, load_policy, save_policy
-from understudy.policy_actor import PolicyActor
 
 from tests.builders import refused
 from understudy.demonstrators.random import RandomActor
@@ -15,13 +13,17 @@ from understudy.environments.make import make_environment
 from understudy.environments.play import play
 from understudy.errors import ParameterError
 from understudy.models.scripted import DOWN, LEFT, RIGHT, STAY, UP, SpreadScript
-from understudy.params import EnvironmentParams, ScriptedParams
+from understudy.params.environment import EnvironmentParams
+from understudy.params.expert import ScriptedParams
+from understudy.policies.actor import PolicyActor
+from understudy.policies.files import TrainedPolicy, load_trained, save_policy
+from understudy.policies.predict import Policy
 
 SCRIPT = ScriptedParams(stopping_distance=0.5, tolerance=0.1)
 SPREAD = "mpe2.simple_spread_v3"
 
 
-def expert(**kwargs) -> Policy:
+def expert(**kwargs) -> TrainedPolicy:
     return scripted_expert(EnvironmentParams(id=SPREAD, kwargs=kwargs), SCRIPT)
 
 
@@ -81,10 +83,10 @@ def test_all_agents_know_the_assignment_of_the_smallest_squares():
 def test_the_script_is_far_better_than_chance_and_played_alike_from_disk(tmp_path, vectors):
     policy = expert(continuous_actions=vectors)
     save_policy(policy, tmp_path)
-    environments = [make_environment(SPREAD, policy.spec.kwargs) for _ in range(20)]
+    environments = [make_environment(SPREAD, policy.task.environment.kwargs) for _ in range(20)]
     played, again, by_chance = (
         play(actor, environments, range(20))
-        for actor in (PolicyActor(policy), PolicyActor(load_policy(tmp_path)), RandomActor(policy.spec))
+        for actor in (PolicyActor(policy), PolicyActor(load_trained(tmp_path)), RandomActor(policy.task.environment))
     )
     assert [episode.total_return for episode in played] == [episode.total_return for episode in again]
     scripted, chance = (np.mean([each.total_return for each in group]) for group in (played, by_chance))
@@ -102,7 +104,7 @@ def test_it_is_the_script_of_params_for_all_agents_of_the_environment(count):
 def test_nothing_that_the_script_does_is_left_to_chance(continuous):
     policy = expert(continuous_actions=continuous)
     observations = np.random.default_rng(0).normal(size=(40, 3, 18)).astype(np.float32)
-    likeliest, drawn = (policy.predict(observations, deterministic=chosen)[0] for chosen in (True, False))
+    likeliest, drawn = (Policy(policy).predict(observations, deterministic=chosen)[0] for chosen in (True, False))
     np.testing.assert_array_equal(likeliest, drawn)
 
 

@@ -67,7 +67,7 @@ def test_an_interval_lies_between_percentiles_of_as_many_resamples_as_asked_for(
     values, generator = np.exp(draw(12)), np.random.default_rng(3)
     means = generator.choice(values, (50_000, 12)).mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
-    interval = Bootstrap(50_000, 0.95, 0).interval(np.mean, values)
+    interval = Bootstrap(50_000, 0.95, 0).interval(np.mean, values[None])
     assert interval.low == pytest.approx(low, rel=0.02)
     assert interval.high == pytest.approx(high, rel=0.02)
     sizes = []
@@ -76,7 +76,7 @@ def test_an_interval_lies_between_percentiles_of_as_many_resamples_as_asked_for(
         sizes.append(sample.shape[0] if sample.ndim == 2 else 0)
         return sample.mean(axis=axis)
 
-    Bootstrap(37, 0.95, 0).interval(counted, values)
+    Bootstrap(37, 0.95, 0).interval(counted, values[None])
     assert sum(sizes) == 37
 
 

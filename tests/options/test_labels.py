@@ -36,10 +36,12 @@ def labels(tmp_path, store):
 @pytest.mark.parametrize("split", LABELS)
 def test_labels_come_back(store, labels, split):
     labelled = with_labels(open_sequences(store, split), labels, split)
-    assert labelled.num_options == 3
-    assert (labelled.options.dtype, labelled.terminations.dtype) == (np.int16, bool)
-    assert labelled.options.tolist() == LABELS[split][0].tolist()
-    assert labelled.terminations.tolist() == LABELS[split][1].tolist()
+    assert labelled.task.num_options == 3
+    options, terminations = (labelled.labels_of_steps[name] for name in ("option", "termination"))
+    assert (options.dtype, terminations.dtype) == (np.int16, bool)
+    assert options.tolist() == LABELS[split][0].tolist()
+    assert terminations.tolist() == LABELS[split][1].tolist()
+    assert {"option", "termination"} <= labelled.columns
     np.testing.assert_array_equal(labelled.states, open_sequences(store, split).states)
 
 

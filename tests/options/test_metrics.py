@@ -4,16 +4,21 @@ The expected information: log 2 nats for a choice of two that the option decides
 ratio of deviations without and with the option, an entry.
 """
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from tests.builders import CHOICES, VECTORS, by_hand, in_other_units, in_random_states, with_columns
+from understudy.options.labels import labelled
 from understudy.options.metrics import information_about_actions
 
 STEPS = 600
+
+
+def with_options(sequences, options):
+    """The sequences with one of two options at each step."""
+    return labelled(sequences, np.asarray(options), np.zeros(sequences.num_steps, bool), 2)
 
 
 def drawn(seed: int) -> tuple[np.random.Generator, np.ndarray]:
@@ -23,17 +28,17 @@ def drawn(seed: int) -> tuple[np.random.Generator, np.ndarray]:
 
 def deciding_choices(seed: int):
     _, options = drawn(seed)
-    return replace(in_random_states(CHOICES, options, [STEPS], seed), options=options, num_options=2)
+    return with_options(in_random_states(CHOICES, options, [STEPS], seed), options)
 
 
 def deciding_vectors(seed: int):
     generator, options = drawn(seed)
     labels = (options[:, None] - 0.5) + generator.normal(0.0, 0.05, (STEPS, 2))
-    return replace(in_random_states(VECTORS, labels, [STEPS], seed), options=options, num_options=2)
+    return with_options(in_random_states(VECTORS, labels, [STEPS], seed), options)
 
 
 def with_noise(sequences, seed: int):
-    return replace(sequences, options=np.random.default_rng(seed + 100).integers(2, size=STEPS))
+    return with_options(sequences, np.random.default_rng(seed + 100).integers(2, size=STEPS))
 
 
 def test_an_option_that_decides_a_choice_is_worth_a_bit():
@@ -48,7 +53,7 @@ def test_an_option_that_decides_a_vector_is_worth_the_ratio_of_deviations():
 def flat(spec, labels, options):
     """Steps whose states tell nothing, so that a tree has the option alone to go by."""
     sequences = by_hand(spec, np.zeros((len(labels), 3)), labels, [len(labels)])
-    return replace(sequences, options=np.asarray(options), num_options=2)
+    return with_options(sequences, np.asarray(options))
 
 
 def test_a_vectors_information_is_by_the_variance_of_the_training_residuals():
@@ -116,7 +121,7 @@ def test_an_option_that_the_state_gives_away_is_worth_nothing():
     def given_away(seed: int):
         sequences = in_random_states(CHOICES, np.zeros(STEPS), [STEPS], seed)
         options = (sequences.states[:, 0] > 0).astype(np.int16)
-        return replace(with_columns(sequences, labels=options), options=options, num_options=2)
+        return with_options(with_columns(sequences, labels=options), options)
 
     assert abs(information_about_actions(given_away(0), given_away(1))) < 0.05
 
@@ -158,5 +163,5 @@ def test_an_action_that_was_hardly_ever_demonstrated_in_a_long_recording_changes
     """scikit-learn divides more than 10,000 steps to find out when to stop, and wants every action in both parts."""
     labels = np.random.default_rng(0).integers(2, size=10_001)
     labels[:times] = 2
-    rare = replace(in_random_states(CHOICES, labels, [10_001]), options=labels % 2, num_options=2)
+    rare = with_options(in_random_states(CHOICES, labels, [10_001]), labels % 2)
     assert 0.6 < information_about_actions(rare, rare) < 0.8

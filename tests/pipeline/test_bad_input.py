@@ -16,7 +16,7 @@ from tests.toys import ROOT
 from understudy.params.whole import load_params
 from understudy.stage import run_policy_stage, run_stage
 
-POLICIES = list(load_params(ROOT / "params.yaml").policies)
+POLICIES = load_params(ROOT / "params.yaml").policies.names
 
 
 @pytest.fixture

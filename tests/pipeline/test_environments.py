@@ -1,18 +1,16 @@
 """A stage asks once what the environment offers; whatever it makes in its own process it closes."""
 
-from pathlib import Path
-
 import gymnasium
 import pytest
-from understudy.policy import save_policy
 
-from tests.builders import PARAMETERS_FILE, imported
+from tests.builders import PARAMETERS_FILE, call_stage
 from tests.contracts.small_pipeline import SMALL, set_params
-from tests.toys import ROOT, tiny_policy
+from tests.toys import tiny_policy
 from understudy.environments.make import read_spec
-from understudy.params.whole import load_params
+from understudy.policies.files import save_policy
+from understudy.utils.jsonfile import write_json
 
-STAGES = {"record_rollouts": (), "evaluate_references": (), "evaluate_policy": ("mlp",)}
+STAGES = {"record_rollouts": {}, "evaluate_references": {}, "evaluate_policy": {"policy": "mlp", "seed": 0}}
 
 
 @pytest.fixture
@@ -22,11 +20,12 @@ def workspace(tmp_path, monkeypatch):
     set_params(tmp_path, SMALL | {"rollouts.minimum_return": 1.0, "compute.device": "cpu"})
     monkeypatch.chdir(tmp_path)
     spec = read_spec("CartPole-v1", {})
-    for name in ("expert", "mlp"):
+    for name, folder in (("expert", "expert"), ("mlp", "mlp/seed_0")):
         policy = tiny_policy(name, spec)
         policy.provenance.clear()
-        (tmp_path / "models" / name).mkdir(parents=True)
-        save_policy(policy, tmp_path / "models" / name)
+        (tmp_path / "models" / folder).mkdir(parents=True)
+        save_policy(policy, tmp_path / "models" / folder)
+    write_json(tmp_path / "data/columns/mlp.json", {"columns": [], "sources": {}})
 
 
 @pytest.fixture
@@ -49,10 +48,10 @@ def events(monkeypatch):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_makes_one_environment_to_know_its_spec_and_closes_it(workspace, events, stage):
-    imported(ROOT / "pipeline" / f"{stage}.py").work(load_params(Path("params.yaml")), *STAGES[stage])
+    call_stage(stage, **STAGES[stage])
     assert events == ["made", "closed"]
 
 
 def test_an_experts_environments_are_made_after_one_look_and_closed(workspace, events):
-    imported(ROOT / "pipeline" / "train_expert.py").work(load_params(Path("params.yaml")))
+    call_stage("train_expert")
     assert events == ["made", "closed"] + ["made"] * 4 + ["closed"] * 4

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot
 
 from tests.toys import CHOICES, VECTORS, recording
-from understudy.evaluation.score import Judged, summarise
+from understudy.evaluation.score import Evaluated, summarise
 from understudy.evaluation.statistics import Bootstrap
 from understudy.report import figures
 from understudy.report.figures import write_figures
@@ -36,7 +36,7 @@ def recordings(spec=CHOICES, options: list[int] | None = None) -> dict[str, Reco
 
 def write(folder, played: dict[str, Recording], curve=CURVE) -> dict[str, bytes]:
     folder.mkdir()
-    summary = summarise({name: Judged(each) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
+    summary = summarise({name: Evaluated([each]) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
     write_figures(folder, summary, played, {"mlp": curve, "hierarchical": curve}, EXPERT_CURVE)
     assert pyplot.get_fignums() == []
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -68,7 +68,7 @@ def test_the_confusion_shows_shares_of_each_demonstrated_action():
 
 def test_scores_stand_where_the_summary_says():
     played = recordings()
-    summary = summarise({name: Judged(each) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
+    summary = summarise({name: Evaluated([each]) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
     figure = figures._results(summary, played)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == ["mlp", "hierarchical"]

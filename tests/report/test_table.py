@@ -37,12 +37,12 @@ TABLE = """\
 
 
 def test_the_table_is_literal():
-    assert format_table({"expert": EXPERT, "random": RANDOM, "mlp": MLP, "decoder": DECODER}) == TABLE
+    assert format_table({"expert": EXPERT, "random": RANDOM, "mlp": MLP, "decoder": DECODER}, "mlp") == TABLE
 
 
 def test_what_is_not_known_stays_empty():
     unknown = EXPERT | {"solved_rate": None, "action_accuracy": None, "on_policy_agreement": 0.5}
-    [_, _, row] = format_table({"student": unknown}).splitlines()
+    [_, _, row] = format_table({"student": unknown}, "mlp").splitlines()
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == ["student", "284.6", "285.3", "1.000 [1.000, 1.000]", "", "", "201", "", "0.500"]
 
@@ -50,7 +50,7 @@ def test_what_is_not_known_stays_empty():
 def test_a_table_of_the_default_policies_fits_the_screen():
     """With scores of either sign and returns of four digits."""
     worst = DECODER | {"return_mean": -1234.5, "return_iqm": -1234.5, "score": -1.5, "score_ci_low": -1.5}
-    lines = format_table({"expert": EXPERT, "hierarchical": worst}).splitlines()
+    lines = format_table({"expert": EXPERT, "hierarchical": worst}, "mlp").splitlines()
     assert len({len(line) for line in lines}) == 1
     assert len(lines[0]) <= 130
 

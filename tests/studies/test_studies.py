@@ -99,5 +99,6 @@ def test_the_drawings_dependencies_are_what_it_imports():
     tree = SourceTree(SOURCE)
     files = {tree.module_file(module) for module in tree.closure(HIDDEN / "draw.py").modules}
     imported = {HIDDEN / "draw.py", *(file for file in files if file.name != "__init__.py")}
-    code = {(HIDDEN / path).resolve() for path in listed if path.endswith(".py")}
-    assert code == imported
+    code = [(HIDDEN / path).resolve() for path in listed if path.endswith(".py") or "/src/" in path]
+    assert all(any(path in (file, *file.parents) for path in code) for file in imported)
+    assert all(any(path in (file, *file.parents) for file in imported) for path in code)

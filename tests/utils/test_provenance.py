@@ -45,30 +45,34 @@ def test_a_name_that_climbs_out_is_looked_for_beside_the_description(store):
         check_files(store)
 
 
-def test_a_policy_of_these_sequences_passes(store, tmp_path):
-    check_origin(tmp_path / "mlp", {"sequences": sha256(store)}, {"sequences": store})
-    check_origin(tmp_path / "expert", {}, {"sequences": store})
+@pytest.fixture
+def columns(tmp_path):
+    """What a policy would learn from now."""
+    write_json(tmp_path / "mlp.json", {"columns": ["observation"], "sources": {"sequences": "1" * 64}})
+    return tmp_path / "mlp.json"
 
 
-def test_a_source_that_a_policy_did_not_use_hides_none_behind_it(store, tmp_path):
-    sources = {"options": tmp_path / "options.json", "sequences": store}
-    with refused(DataError, "mlp: expected a policy that learned from", "got one that learned from other sequences"):
-        check_origin(tmp_path / "mlp", {"sequences": "0" * 64}, sources)
+def test_a_policy_of_these_sequences_passes(columns, tmp_path):
+    check_origin(tmp_path / "mlp", {"sequences": "1" * 64}, columns)
 
 
-def test_a_policy_of_other_sequences_is_refused(store, tmp_path):
-    with refused(DataError, "mlp: expected a policy that learned from", "got one that learned from other sequences"):
-        check_origin(tmp_path / "mlp", {"sequences": "0" * 64}, {"sequences": store})
+@pytest.mark.parametrize(
+    ("provenance", "source"),
+    [
+        ({"sequences": "0" * 64}, "sequences"),
+        ({}, "sequences"),
+        ({"sequences": "1" * 64, "options": "2" * 64}, "options"),
+    ],
+)
+def test_a_policy_that_learned_from_something_else_is_refused(columns, tmp_path, provenance, source):
+    expected = f"mlp: expected a policy that learned from data/processed/{source} ("
+    with refused(DataError, expected, f"got one that learned from other {source}", "train it again"):
+        check_origin(tmp_path / "mlp", provenance, columns)
 
 
-def test_another_view_of_the_observations_makes_other_sequences(store, tmp_path):
-    before = sha256(store)
-    write_json(store, {"files": {}, "hidden_components": ["vx"]})
-    with refused(DataError, "got one that learned from other sequences"):
-        check_origin(tmp_path / "mlp", {"sequences": before}, {"sequences": store})
-
-
-def test_what_a_policy_learned_from_must_be_there(store, tmp_path):
-    missing = tmp_path / "options" / "options.json"
-    with refused(DataError, f"{missing}: expected what {tmp_path / 'mlp'} learned from, found no such file"):
-        check_origin(tmp_path / "mlp", {"sequences": sha256(store), "options": "0" * 64}, {"options": missing})
+def test_what_a_policy_would_learn_from_must_be_known(columns, tmp_path):
+    with refused(DataError, "none.json: expected a file, found none"):
+        check_origin(tmp_path / "mlp", {}, tmp_path / "none.json")
+    write_json(columns, {"columns": []})
+    with refused(DataError, "mlp.json: expected hashes of data under 'sources', got None"):
+        check_origin(tmp_path / "mlp", {}, columns)
