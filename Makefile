@@ -15,7 +15,7 @@ repro: .venv/installed
 test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
 	PATH="$(BIN):$$PATH" mypy
-	PATH="$(BIN):$$PATH" python -m pytest -q
+	PATH="$(BIN):$$PATH" OMP_WAIT_POLICY=PASSIVE python -m pytest -q -n 2
 
 # Each folder of studies/ is a DVC project of its own, with the same programs; see its README for how long it takes.
 studies: .venv/installed

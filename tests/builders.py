@@ -212,7 +212,8 @@ def in_other_units(sequences: Sequences, unit: float = 2.0**-12) -> Sequences:
     low, high = (
         tuple(bound / unit for bound in bounds) for bounds in (sequences.spec.action_low, sequences.spec.action_high)
     )
-    stretched = unscaled(replace(sequences.spec, action_low=low, action_high=high))
+    task = unscaled(replace(sequences.spec, action_low=low, action_high=high)).task
+    stretched = Interface((replace(task, num_options=sequences.task.num_options),))
     scaled = replace(sequences, interface=stretched)
     return with_columns(scaled, labels=sequences.labels / unit, actions=sequences.actions / unit)
 

@@ -67,7 +67,7 @@ def finished(tmp_path_factory):
     set_params(folder, SMALL | {"expert.total_steps": 1024})
     yaml = YAML()
     params = yaml.load(folder / "params.yaml")
-    params["policies"] = {"decoder": params["policies"]["decoder"]}
+    params["policies"], params["comparison"]["baseline"] = {"decoder": params["policies"]["decoder"]}, None
     yaml.dump(params, folder / "params.yaml")
     for command in UPSTREAM:
         done = run_stage(folder, command)

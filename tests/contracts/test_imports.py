@@ -31,7 +31,7 @@ ALLOWED = {
     "nn": {"step", "utils.masking"},
     "losses": set(),
     "models": {"nn", "losses", "sequences.batch", "step"},
-    "policies": BOTTOM | {"models.registry"},
+    "policies": BOTTOM | {"models.family", "models.registry"},
     "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},
     "training": BOTTOM | {"models.family", "nn.heads", "sequences"},

@@ -88,24 +88,24 @@ def test_forced_again_everything_comes_out_the_same_to_the_byte(project):
 
 
 CHANGES = [
-    ({"environment.id": "LunarLander-v3"}, None, AFTER_CODE),
-    ({"expert.seed": 1}, None, AFTER_CODE),
-    ({"expert.ppo.gamma": 0.9}, None, AFTER_CODE),
-    ({"expert.a2c.gamma": 0.9}, None, set()),
-    ({"rollouts.noise": 0.1}, None, AFTER_CODE - {"train_expert", "evaluate_references"}),
-    ({"sequences.demonstrations": 5}, None, AFTER_SEQUENCES | {"build_sequences"}),
-    ({"sequences.hide": ["vx"]}, None, AFTER_SEQUENCES | {"build_sequences"}),
+    ({"environment.id": "LunarLander-v3"}, "code", AFTER_CODE),
+    ({"expert.seed": 1}, "code", AFTER_CODE),
+    ({"expert.ppo.gamma": 0.9}, "code", AFTER_CODE),
+    ({"expert.a2c.gamma": 0.9}, "code", set()),
+    ({"rollouts.noise": 0.1}, "code", AFTER_CODE - {"train_expert", "evaluate_references"}),
+    ({"sequences.demonstrations": 5}, "code", AFTER_SEQUENCES | {"build_sequences"}),
+    ({"sequences.hide": ["vx"]}, "code", AFTER_SEQUENCES | {"build_sequences"}),
     ({"options.count": 3}, "select_columns", trainings(["hierarchical"])),
-    ({"training.steps": 5}, None, STUDENTS),
-    ({"training.seeds": [0, 1]}, None, trainings(seed=1)),
+    ({"training.steps": 5}, "code", STUDENTS),
+    ({"training.seeds": [0, 1]}, "code", trainings(seed=1)),
     ({"policies.mlp.model.hidden_dim": 8}, "code", trainings(["mlp"])),
     ({"policies.decoder.model.num_layers": 2}, "code", trainings(["decoder"])),
     ({"policies.hierarchical.model.context": 5}, "code", trainings(["hierarchical"])),
     ({"policies.mlp.family": "action_transformer"}, "select_columns", trainings(["mlp"])),
-    ({"evaluation.episodes": 8}, None, EVALUATIONS),
-    ({"comparison.resamples": 200}, None, {"compare"}),
-    ({"compute.device": "cpu"}, None, STUDENTS),
-    ({"compute.workers": 1}, None, set()),
+    ({"evaluation.episodes": 8}, "code", EVALUATIONS),
+    ({"comparison.resamples": 200}, "code", {"compare"}),
+    ({"compute.device": "cpu"}, "code", STUDENTS),
+    ({"compute.workers": 1}, "code", set()),
 ]
 
 

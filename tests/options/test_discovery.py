@@ -19,6 +19,7 @@ from tests.builders import (
     with_columns,
 )
 from understudy.errors import DataError
+from understudy.interface import Interface
 from understudy.options import discovery
 from understudy.options.discovery import find_options, step_features
 from understudy.params.options import OptionParams
@@ -77,7 +78,7 @@ def test_options_explain_what_was_demonstrated_and_not_what_was_executed():
 def test_an_episode_is_labelled_by_itself():
     sequences, _ = two_rules(CHOICES, seed=0)
     model = find_options(sequences, PARAMS)
-    single = replace(sequences, offsets=np.arange(sequences.num_steps + 1))
+    single = by_hand(CHOICES, sequences.states, sequences.labels, [1] * sequences.num_steps)
 
     def step(number: int):
         here = slice(number, number + 1)
@@ -110,8 +111,9 @@ def test_options_are_the_same_in_other_units_of_the_actions():
 
 def test_features_are_the_normalised_state_and_the_demonstrated_action():
     sequences, _ = two_rules(VECTORS, seed=0, episodes=1)
-    scales = replace(sequences.normalisation, state_mean=(1.0, 2.0, 3.0), state_std=(2.0, 4.0, 8.0))
-    got = step_features(with_columns(replace(sequences, normalisation=scales), actions=sequences.actions + 1))
+    scales = replace(sequences.task.scales, state_mean=(1.0, 2.0, 3.0), state_std=(2.0, 4.0, 8.0))
+    scaled = replace(sequences, interface=Interface((replace(sequences.task, scales=scales),)))
+    got = step_features(with_columns(scaled, actions=sequences.actions + 1))
     expected = (sequences.states.astype(np.float64) - [1.0, 2.0, 3.0]) / [2.0, 4.0, 8.0]
     assert got.dtype == np.float64
     np.testing.assert_allclose(got[:, :3], expected, atol=1e-6)

@@ -4,7 +4,6 @@ The expected information: log 2 nats for a choice of two that the option decides
 ratio of deviations without and with the option, an entry.
 """
 
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -64,7 +63,7 @@ def test_a_vectors_information_is_by_the_variance_of_the_training_residuals():
         generator.normal(0.1, 0.2, (600, 2)).clip(-1, 0.5),
     ]
     trained, judged = (flat(VECTORS, labels, options) for labels in parts)
-    targets, expected = (each.spec.inside_range(each.labels).astype(np.float64) for each in (trained, judged))
+    targets, expected = (each.task.normalize_actions(each.labels).astype(np.float64) for each in (trained, judged))
 
     def nll(predicted: np.ndarray) -> float:
         return (

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.toys import ROOT
 from understudy.params.whole import load_params
-from understudy.stage import run_policy_stage, run_stage
+from understudy.stage import run_stage
 
 POLICIES = load_params(ROOT / "params.yaml").policies.names
 
@@ -64,7 +64,7 @@ def in_process(workspace, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", [f"pipeline/{stage}.py", *arguments])
         threads = torch.get_num_threads()
         with pytest.raises(SystemExit) as left:
-            (run_policy_stage if arguments else run_stage)(module.work, module.__doc__)
+            run_stage(module.work, module.__doc__)
         torch.set_num_threads(threads)
         assert sorted(workspace.rglob("*")) == before
         return left.value.code, one_line(stage, capsys.readouterr().err)
@@ -85,7 +85,7 @@ def test_a_missing_file_leaves_one(workspace):
 
 def test_an_unknown_policy_leaves_two(workspace):
     line = f"--policy: expected one of {', '.join(POLICIES)}, got 'decodr'"
-    assert as_program(workspace, "evaluate_policy", "--policy", "decodr") == (2, line)
+    assert as_program(workspace, "evaluate_policy", "--policy", "decodr", "--seed", "0") == (2, line)
 
 
 def test_an_environment_that_does_not_exist_leaves_two(workspace, in_process):
@@ -127,7 +127,7 @@ def test_a_script_is_for_its_own_environment(workspace, in_process):
         ),
     ],
 )
-def test_every_stage_checks_all_of_the_parameters(workspace, in_process, stage, section, key, value, expected):
+def test_every_stage_checks_its_own_sections(workspace, in_process, stage, section, key, value, expected):
     change(workspace, section, key, value)
     assert in_process(stage) == (2, f"params.yaml: {section}.{key}: expected {expected}")
 
@@ -137,12 +137,16 @@ def test_every_stage_checks_all_of_the_parameters(workspace, in_process, stage, 
     [
         ("record_rollouts", [], "models/expert/policy.json: expected a file, found none"),
         ("label_options", [], "data/processed/sequences/store.json: expected a file, found none"),
-        ("train_policy", ["--policy", POLICIES[0]], "data/processed/sequences/store.json: expected a file, found none"),
+        (
+            "train_policy",
+            ["--policy", POLICIES[0], "--seed", "0"],
+            "data/processed/sequences/store.json: expected a file, found none",
+        ),
         ("evaluate_references", [], "models/expert/policy.json: expected a file, found none"),
         (
             "evaluate_policy",
-            ["--policy", POLICIES[0]],
-            f"models/{POLICIES[0]}/policy.json: expected a file, found none",
+            ["--policy", POLICIES[0], "--seed", "0"],
+            f"models/{POLICIES[0]}/seed_0/policy.json: expected a file, found none",
         ),
         ("compare", [], "data/evaluation/expert/steps.parquet: expected a recording, found no such file"),
     ],
@@ -153,4 +157,4 @@ def test_what_is_missing_upstream_is_named(in_process, stage, arguments, line):
 
 def test_a_policy_is_looked_up_before_anything_is_read(in_process):
     line = f"--policy: expected one of {', '.join(POLICIES)}, got 'expert'"
-    assert in_process("train_policy", "--policy", "expert") == (2, line)
+    assert in_process("train_policy", "--policy", "expert", "--seed", "0") == (2, line)

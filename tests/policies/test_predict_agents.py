@@ -154,7 +154,7 @@ def test_what_is_drawn_is_what_the_next_agent_sees_and_what_is_done(spec, monkey
     choose, embed = model.action_head.choose, model.embed_action.forward
     monkeypatch.setattr(model.action_head, "choose", lambda *given: chosen.append(choose(*given)) or chosen[-1])
     monkeypatch.setattr(
-        model.embed_action, "forward", lambda actions, *rest: carried.append(actions) or embed(actions, *rest)
+        model.embed_action, "forward", lambda actions, *rest: carried.append(actions.clone()) or embed(actions, *rest)
     )
     actions, _ = policy.predict(observations(1)[0], deterministic=False)
     assert len(chosen) == 3

@@ -24,7 +24,7 @@ def sha256(text):
 
 def test_columns_are_sorted_and_go_with_the_hash_of_the_sequences(files):
     found = describe_columns(frozenset({"observation", "action"}), *files)
-    assert found == {"columns": ["action", "observation"], "sequences": sha256(SEQUENCES)}
+    assert found == {"columns": ["action", "observation"], "sources": {"sequences": sha256(SEQUENCES)}}
 
 
 @pytest.mark.parametrize("column", ["option", "termination"])
@@ -32,13 +32,12 @@ def test_the_hash_of_the_options_counts_where_they_are_read(files, column):
     found = describe_columns({"observation", column}, *files)
     assert found == {
         "columns": sorted(["observation", column]),
-        "sequences": sha256(SEQUENCES),
-        "options": sha256(OPTIONS),
+        "sources": {"sequences": sha256(SEQUENCES), "options": sha256(OPTIONS)},
     }
 
 
 def test_options_that_nobody_reads_may_be_missing(files):
     files[1].unlink()
-    assert "options" not in describe_columns({"observation"}, *files)
+    assert "options" not in describe_columns({"observation"}, *files)["sources"]
     with refused(DataError, f"{files[1]}: expected a file, found none"):
         describe_columns({"option"}, *files)
