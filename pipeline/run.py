@@ -9,11 +9,12 @@ import runpy
 import sys
 from pathlib import Path
 
-# Kernels that every x86-64 processor with AVX2 has, so that all of them round alike; wider ones would sum in another order.
+# Kernels that every x86-64 processor with AVX2 has; wider ones would sum in another order. MKL still has others for AMD's
+# processors than for Intel's (docs/reproducibility.md).
 PINS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own vectorised functions
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # those that it has from oneDNN, GELU among them
-    "MKL_CBWR": "AVX2,STRICT",  # its matrix products, which else differ between makers of processors and with alignment
+    "MKL_CBWR": "AVX2,STRICT",  # its matrix products, which else differ with alignment and width
     "OPENBLAS_CORETYPE": "Haswell",  # numpy's and scipy's matrix products
     "OPENBLAS_L2_SIZE": "256",  # by which these are cut into blocks, in KiB; else it is read off the processor
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # numpy's functions, of what it has
