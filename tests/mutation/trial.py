@@ -9,6 +9,7 @@ Copy                  -- a copy of the project; begin(...) starts a trial on it,
 import hashlib
 import importlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -25,12 +26,13 @@ from tests.mutation.operators import Mutant
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 8 * 2**30  # a mistaken loop may fill it; an endless one runs into the limit of time
+WAITING = 10  # a trial that computes nothing is given up after so many times the limit
 SURVIVED = None
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The tests of a module while it is right: seconds in all, seconds of each, and a hash of every file they loaded."""
+    """The tests of a module while it is right: seconds of computing in all and of each, and a hash of every file they loaded."""
 
     seconds: float
     durations: dict[str, float]
@@ -38,7 +40,7 @@ class Baseline:
 
     @property
     def limit(self) -> float:
-        """Seconds after which a trial has run into an endless loop."""
+        """Seconds of computing after which a trial has run into an endless loop; a machine that is busy or asleep takes none."""
         return 10.0 + 5.0 * self.seconds
 
 
@@ -66,9 +68,8 @@ class Copy:
         Raises:
             RuntimeError: a test fails, or the tests never import the module.
         """
-        began = time.monotonic()
         self._fork(tests, {}, write_bytecode=True)
-        status = os.waitpid(self.process, 0)[1]
+        _, status, used = os.wait4(self.process, 0)
         report = self._report()
         if os.waitstatus_to_exitcode(status) != 0:
             raise RuntimeError(f"{module}: expected its tests to pass as it is, got a failure of {report['failed']}")
@@ -79,7 +80,7 @@ class Copy:
         digest = hashlib.sha256()
         for name in sorted({*report["files"], *tests}):
             digest.update(name.encode() + (self.folder / name).read_bytes())
-        return Baseline(time.monotonic() - began, report["durations"], digest.hexdigest())
+        return Baseline(used.ru_utime + used.ru_stime, report["durations"], digest.hexdigest())
 
     def begin(self, mutant: Mutant, tests: list[str], baseline: Baseline) -> None:
         """Make the mistake and start the tests, the quickest first."""
@@ -94,13 +95,16 @@ class Copy:
         os.utime(
             path, ns=(times.st_atime_ns, times.st_mtime_ns + 10**9)
         )  # or compiled code of the original would be used
-        self.restore, self.deadline = restore, time.monotonic() + baseline.limit
-        self._fork(tests, baseline.durations, write_bytecode=False)
+        self.restore, self.patience, self.asked = restore, WAITING * baseline.limit, time.monotonic()
+        self._fork(tests, baseline.durations, write_bytecode=False, limit=baseline.limit)
 
     def ended(self) -> tuple[bool, str | None]:
         """Whether the trial is over, and what found the mistake: a test, an error, the limit of time; None where nothing did."""
         process, status = os.waitpid(self.process, os.WNOHANG)
-        late = process == 0 and time.monotonic() > self.deadline
+        now = time.monotonic()
+        self.patience -= min(now - self.asked, 1.0)  # while all stood still, nothing was waited for
+        self.asked = now
+        late = process == 0 and self.patience < 0
         if process == 0 and not late:
             return False, None
         _kill_group(self.process)
@@ -112,6 +116,8 @@ class Copy:
             return True, "time limit"
         if code == 0:
             return True, SURVIVED
+        if code == -signal.SIGXCPU:
+            return True, "time limit"
         if code in (1, 2):
             return True, self._report()["failed"] or "an error at import"
         return True, f"exit status {code}"
@@ -120,7 +126,9 @@ class Copy:
         path = self.folder / "report.json"
         return json.loads(path.read_text()) if path.exists() else {"failed": None}
 
-    def _fork(self, tests: list[str], durations: dict[str, float], write_bytecode: bool) -> None:
+    def _fork(
+        self, tests: list[str], durations: dict[str, float], write_bytecode: bool, limit: float | None = None
+    ) -> None:
         (self.folder / "report.json").unlink(missing_ok=True)
         sys.stdout.flush()
         self.process = os.fork()
@@ -128,6 +136,8 @@ class Copy:
             code = 70
             try:
                 os.setsid()
+                if limit is not None:
+                    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit), math.ceil(limit) + 1))
                 code = _run_tests(self.folder, tests, durations, write_bytecode)
             finally:
                 os._exit(code)

@@ -4,11 +4,14 @@ The expected information: log 2 nats for a choice of two that the option decides
 ratio of deviations without and with the option, an entry.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from tests.builders import CHOICES, VECTORS, by_hand, in_other_units, in_random_states, with_columns
+from understudy.options import metrics
 from understudy.options.labels import labelled
 from understudy.options.metrics import information_about_actions
 
@@ -141,6 +144,13 @@ def test_information_is_the_same_in_other_units_of_the_actions():
 def test_information_is_the_same_each_time():
     parts = deciding_vectors(0), deciding_vectors(1)
     assert information_about_actions(*parts) == information_about_actions(*parts)
+
+
+def test_sums_are_taken_in_one_thread(monkeypatch):
+    threads = []
+    monkeypatch.setattr(metrics, "threadpool_limits", lambda count: threads.append(count) or nullcontext())
+    information_about_actions(still := flat(CHOICES, np.zeros(30), np.zeros(30, int)), still)
+    assert threads == [1]
 
 
 def test_an_action_that_only_the_held_out_steps_hold_is_counted():
