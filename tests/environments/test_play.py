@@ -210,6 +210,7 @@ def of_seed(actor: CountingActor, seed: int) -> list[tuple]:
     """What the row that played `seed` was told: observation, previous action, previous reward, is_first, pass by pass."""
     told = []
     for step in actor.steps:
+        assert {len(value) for value in vars(step).values()} == {len(step.observation)}
         for row in np.flatnonzero(step.observation[:, 0] == seed):
             told.append(tuple(value[row].tolist() for value in vars(step).values()))
     return told

@@ -9,6 +9,7 @@ from tests.builders import SEVERAL_CHOICES, refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_interface
 from understudy.errors import ParameterError
 from understudy.interface import Interface
+from understudy.policies import build
 from understudy.policies.build import build_model, check_play, resolved
 
 INTERFACE = tiny_interface(CHOICES)
@@ -73,6 +74,17 @@ def test_without_labels_a_family_with_options_is_refused():
     sentence = "policies.p.family: expected data that say num_options, which hierarchical needs, got none"
     with refused(ParameterError, sentence):
         build_model("hierarchical", CONFIGS["hierarchical"], INTERFACE, "policies.p")
+
+
+def test_what_the_data_do_not_say_stays_as_the_family_has_it(monkeypatch):
+    class Optional(torch.nn.Module):
+        def __init__(self, state_dim: int, num_options: int | None = 7):
+            super().__init__()
+            self.sizes = (state_dim, num_options)
+
+    monkeypatch.setattr(build, "load_family", lambda name: Optional)
+    built = [build_model("optional", {}, interface, "policies.p").sizes for interface in (INTERFACE, WITH_OPTIONS)]
+    assert built == [(3, 7), (3, 5)]
 
 
 def test_what_the_data_say_reaches_the_constructor():

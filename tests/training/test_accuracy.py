@@ -10,7 +10,8 @@ from tests.toys import tiny_policy
 from tests.training.test_device import CASES, toy_sequences
 from understudy.nn.cache import RowMemory
 from understudy.options.labels import labelled
-from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences import dataset
+from understudy.sequences.dataset import SequenceDataset, gather
 from understudy.step import Decision, Step
 from understudy.training import accuracy
 from understudy.training.accuracy import Accuracy, held_out_accuracy, write_outcome
@@ -35,6 +36,7 @@ class Reader(nn.Module):
         return RowMemory(num_rows)
 
     def act(self, memory: RowMemory, step: Step) -> Decision:
+        assert not self.training
         self.told.append(step)
         read = step.observation[:, : self.entries]
         return Decision(read[:, 0].long() if self.entries == 1 else read)
@@ -105,6 +107,23 @@ def test_predictions_are_those_of_the_full_pass(family, spec) -> None:
         labels = held_out.task.unnormalize_actions(preds)
         labels[::3] = np.where(labels[::3] > [0.0, -0.75], [-1.0, -2.0], [1.0, 0.5])  # the farther bound
     assert held_out_accuracy(model, with_columns(held_out, labels=labels)).all_steps == pytest.approx(2 / 3, abs=0.002)
+
+
+def test_padding_counts_nowhere(monkeypatch) -> None:
+    """Of a row that is shorter than another one anything may stand behind its end."""
+
+    def with_noise_behind(*given):
+        batch = gather(*given)
+        for name, column in batch.columns.items():
+            noise = torch.randint(3, column.shape, generator=torch.Generator().manual_seed(0)).to(column.dtype)
+            behind = ~batch.mask if column.ndim == 2 else ~batch.mask[..., None]
+            batch.columns[name] = torch.where(behind, noise, column)
+        return batch
+
+    predicted = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    expected = accuracy_of_choices(predicted)
+    monkeypatch.setattr(dataset, "gather", with_noise_behind)
+    assert accuracy_of_choices(predicted) == expected
 
 
 def test_agents_see_what_those_before_them_decide() -> None:

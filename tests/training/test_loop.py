@@ -172,6 +172,18 @@ def test_validations_that_are_better_keep_training_going() -> None:
     assert model.weight.item() == model.at_validations[-1]
 
 
+def test_of_equally_good_validations_the_first_is_selected() -> None:
+    params = parameters(steps=10, evaluate_every=1, patience=2)
+    outcome = train(Unmoved(), TRAINING, HELD_OUT, params, seed=0, name="unmoved")
+    assert (column(outcome, "validation_loss"), outcome.selected_step) == ([0.0, 0.0, 0.0], 1)
+
+
+def test_training_takes_the_threads_that_it_is_given() -> None:
+    for threads in (2, 1):
+        train_climber(0.0, steps=1, threads=threads)
+        assert torch.get_num_threads() == threads
+
+
 def test_the_curve_tells_the_mean_loss_since_the_validation_before() -> None:
     model, outcome = train_climber(0.0, steps=4, evaluate_every=2)
     expected = [-sum(model.at_updates[:2]) / 2, -sum(model.at_updates[2:4]) / 2]
