@@ -159,6 +159,20 @@ def test_a_rollout_begins_where_the_callback_may_save_and_ends_where_it_says(dis
     np.testing.assert_array_equal(model.rollout_buffer.actions[5:], actions[5:])
 
 
+def test_the_callback_hears_of_a_whole_rollouts_end_when_its_advantages_are_there():
+    class Listening(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_end(self) -> None:
+            self.advantages = self.model.rollout_buffer.advantages.copy()
+
+    model, callback = make(FastPPO, discrete=True), Listening()
+    assert collect(model, callback)
+    np.testing.assert_array_equal(callback.advantages, model.rollout_buffer.advantages)
+    assert callback.advantages.all()
+
+
 def stale_rollout(model: PPO) -> None:
     """Put a rollout into the library's buffer, with log-probabilities of an actor that has since moved far.
 

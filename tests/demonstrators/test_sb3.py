@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
 
 from tests.toys import ROOT, CountingEnvironment
 from understudy.demonstrators import fast_ppo, sb3
@@ -275,6 +276,16 @@ def test_the_bar_ends_where_the_training_does_and_a_hundredth_is_saved_once(algo
     begun = range(rollout, steps, rollout)
     expected = [at for at in begun if at * 100 // steps > (at - rollout) * 100 // steps]
     assert saves == expected
+
+
+def test_all_that_the_curve_remembers_is_saved():
+    class Plain(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+    curve = sb3.LearningCurve(10, 2, None, print)
+    given = {"total_steps", "num_environments", "bar", "save"}
+    assert vars(curve).keys() - vars(Plain()).keys() - given == set(sb3.CURVE_STATE)
 
 
 class Interrupted(Exception):
