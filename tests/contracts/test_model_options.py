@@ -108,6 +108,29 @@ def test_a_value_does_not_count_unless_told_otherwise_more_than_a_tenth(family: 
     assert terms["value"].weight == 0.1
 
 
+@each_family
+@torch.no_grad()
+def test_a_usual_change_of_a_state_counts_as_one(family: type[nn.Module]) -> None:
+    """So a model that knows the size predicts as one that does not, whose weights of changes are less by it."""
+    sizes, batch = [0.5, 2.0, 8.0], draw_batch(family, True)
+    model = build(family, True, state_differences=True, difference_scale=sizes)
+    plain = build(family, True, state_differences=True)
+    assert not torch.allclose(action_preds(plain, batch), action_preds(model, batch), atol=1e-4)
+    plain.embed_state.project.weight[:, 3:] /= torch.tensor(sizes)
+    torch.testing.assert_close(action_preds(plain, batch), action_preds(model, batch), atol=1e-5, rtol=0)
+
+
+@each_family
+def test_a_format_is_that_of_the_trunks_matrices_and_of_its_cache_alone(family: type[nn.Module]) -> None:
+    model = build(family, True)
+    model.set_compute_dtype(torch.bfloat16)
+    in_bfloat16 = {name for name, weights in model.named_parameters() if weights.dtype == torch.bfloat16}
+    linear = (name for name, module in model.named_modules() if isinstance(module, nn.Linear))
+    matrices = tuple(f"{name}." for name in linear if name.startswith("trunk."))
+    assert matrices and in_bfloat16 == {name for name, _ in model.named_parameters() if name.startswith(matrices)}
+    assert {layer.ring.dtype for layer in model.begin(2 * COUNT).cache.layers} == {torch.bfloat16}
+
+
 def gradients(model: nn.Module, batch: Batch) -> tuple[list[Tensor], int]:
     """Predictions and gradients, and how many entries were kept for them."""
     sizes: list[int] = []

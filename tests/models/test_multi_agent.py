@@ -190,10 +190,11 @@ def first_step(states: Tensor, actions: Tensor) -> Step:
 
 
 @pytest.mark.parametrize("absent", [None, 0, 1, 2])
+@pytest.mark.parametrize("discrete", [True, False])
 @torch.no_grad()
-def test_an_agent_sees_what_those_before_it_have_decided_and_no_more(absent: int | None) -> None:
+def test_an_agent_sees_what_those_before_it_have_decided_and_no_more(discrete: bool, absent: int | None) -> None:
     """Another action of the first agent changes what those after it predict, but not where it is absent."""
-    model, (states, actions) = build(False, num_agents=3), draw_rows(False)
+    model, (states, actions) = build(discrete, num_agents=3), draw_rows(discrete)
     plain, predictions = model.action_head, []
     for decided in (-0.5, 0.5):
         memory, agent = model.begin(6), iter(range(3))
@@ -201,8 +202,9 @@ def test_an_agent_sees_what_those_before_it_have_decided_and_no_more(absent: int
             memory.tensors["absent"].view(2, 3)[:, absent] = True
 
         def head(features: Tensor, agent=agent, decided=decided) -> tuple[Tensor, Tensor | None]:
-            mean, log_std = plain(features)
-            return (torch.full_like(mean, decided) if next(agent) == 0 else mean), log_std
+            preds, log_std = plain(features)
+            own = preds.new_tensor([-decided, decided]).expand_as(preds)
+            return (own if next(agent) == 0 else preds), log_std
 
         model.action_head = Moved(head, plain)
         predictions.append(model.act(memory, first_step(states, actions)).predictions.view(2, 3, 2))

@@ -118,7 +118,9 @@ def cache_in_progress() -> KVCache:
 
 def test_beginning_again_clears_the_tensors_of_these_rows_alone() -> None:
     memory = row_memory()
+    held = memory.tensors["action"]
     memory.reset(torch.tensor([0, 2]))
+    assert held.tolist() == [5, 6, 7]  # what a caller holds is not written to
     assert memory.tensors["action"].tolist() == [0, 6, 0]
     assert memory.tensors["state"].tolist() == [[0.0], [2.0], [0.0]]
     assert memory.cache.episode_step.tolist() == [0, 9, 0]
@@ -154,6 +156,14 @@ def test_tokens_of_one_step_see_each_other_in_order_where_that_is_asked_for() ->
 def grouped_memory() -> RowMemory:
     """Three environments of two agents each."""
     return RowMemory(6, {"action": torch.arange(1, 7)}, cache_in_progress(), 2, torch.tensor([0, 1] * 3))
+
+
+def test_a_token_that_is_said_to_exist_does_not_before_its_episode() -> None:
+    cache = small_cache(2)
+    allowed_in_pass(cache, 0, 0)
+    cache.reset(torch.tensor([0]))
+    cache.begin_pass((1, 0), torch.tensor([[T, T], [T, F]]))
+    assert cache.valid.tolist() == [[F, F, F, T, F, F], [T, T, T, F, F, F]]
 
 
 def test_agents_of_an_environment_begin_again_together() -> None:

@@ -37,7 +37,10 @@ def test_a_layers_map_is_of_what_the_layers_before_made() -> None:
     first, second = trunk.blocks
     made = second.attention_norm(first(tokens, rotation, bands))
     expected = second.attention.weights(made, rotation, bands[0].bias)
-    torch.testing.assert_close(attention_maps(trunk, tokens, steps, ("state",)).layers[1], expected)
+    layers = attention_maps(trunk, tokens, steps, ("state",)).layers
+    torch.testing.assert_close(layers[1], expected)
+    normed = first.attention_norm(tokens)
+    torch.testing.assert_close(layers[0], first.attention.weights(normed, rotation, bands[0].bias))
 
 
 def test_nothing_is_taken_from_tokens_that_do_not_exist() -> None:

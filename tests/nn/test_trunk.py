@@ -53,6 +53,19 @@ def test_decoding_token_by_token_gives_the_full_pass(context: int, num_kv_heads:
     )
 
 
+@pytest.mark.parametrize("context", [1, 3])
+@torch.no_grad()
+def test_decoding_a_step_of_several_tokens_gives_the_features_of_its_last(context: int) -> None:
+    """In order, as in the full pass, whose tokens do not see those after them."""
+    trunk, tokens = small_trunk(3, context), torch.randn(2, 15, 16)
+    cache, features = trunk.new_cache(2, tokens_per_step=3), []
+    for t in range(5):
+        features.append(trunk.decode_step(tokens[:, 3 * t : 3 * t + 3], (0, 0, 0), cache, in_order=True))
+        cache.end_step()
+    expected = trunk(tokens, torch.arange(5).repeat_interleave(3), 3)[:, 2::3]
+    torch.testing.assert_close(torch.stack(features, dim=1), expected, atol=1e-5, rtol=0)
+
+
 @torch.no_grad()
 def test_a_row_plays_the_same_whenever_its_episode_begins() -> None:
     trunk, tokens = small_trunk(2, 3, 1), torch.randn(2, 6, 16)
