@@ -1,7 +1,7 @@
 """Start a stage: python pipeline/run.py STAGE [arguments], or a study's own program: python ../../pipeline/run.py draw.py.
 
 It runs STAGE.py beside this file, or the file given, as the main program: on the code in the src beside it, which in the copies
-that `dvc exp run --temp` works in is the copy's own, and with the kernels of numerical libraries pinned: all machines sum alike.
+that `dvc exp run --temp` works in is the copy's own, and with the kernels of numerical libraries pinned to those of AVX2.
 """
 
 import os

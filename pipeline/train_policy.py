@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from understudy.errors import ParameterError
 from understudy.models.registry import POLICY, load_family
 from understudy.options.labels import with_labels
 from understudy.params.compute import ComputeParams
@@ -33,6 +34,8 @@ def work(policy: str, seed: int, policies: PoliciesParams, training: TrainingPar
 
 def train_policy(name: str, seed: int, policies: PoliciesParams, params: TrainingParams, device: torch.device) -> None:
     policy, where = policies.named(name), f"policies.{name}"
+    if seed not in params.seeds:
+        raise ParameterError(f"--seed: expected one of training.seeds, {params.seeds}, got {seed}")
     check_play(policy.family, policy.play, where)
     check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))

@@ -43,7 +43,7 @@ class Scales:
             values = np.asarray(getattr(self, field.name), np.float64)
             if values.ndim != (0 if field.name.startswith("return") else 1) or not np.isfinite(values).all():
                 raise ValueError(f"scales.{field.name}: expected finite numbers, got {getattr(self, field.name)}")
-            if field.name.endswith(("_std", "_range")) and not (values > 0).all():
+            if field.name.endswith(("_std", "_range")) and not (values.astype(np.float32) > 0).all():
                 raise ValueError(f"scales.{field.name}: expected positive numbers, got {getattr(self, field.name)}")
         for one, other in (("state_mean", "state_std"), ("state_mean", "difference_std")):
             self._check_same_length(one, other)
@@ -230,10 +230,11 @@ def action_scales(environment: EnvironmentSpec) -> tuple[tuple[float, ...], tupl
     return tuple(((low + high) / 2).tolist()), tuple(((high - low) / 2).tolist())
 
 
-def raw_interface(environment: EnvironmentSpec) -> Interface:
-    """The interface of one that sees everything and acts, all in the environment's units."""
+def raw_interface(environment: EnvironmentSpec, hidden_components: tuple[str, ...] = ()) -> Interface:
+    """The interface of one that sees all but the hidden components and acts, all in the environment's units."""
+    visible = set(environment.components) - set(hidden_components)
     entries = 0 if environment.discrete_actions else environment.action_dim
-    return Interface((Task(environment, (), Scales.identity(environment.state_dim, entries)),))
+    return Interface((Task(environment, hidden_components, Scales.identity(len(visible), entries)),))
 
 
 def _task_from_json(content: dict[str, Any]) -> Task:

@@ -155,6 +155,11 @@ def test_what_is_missing_upstream_is_named(in_process, stage, arguments, line):
     assert in_process(stage, *arguments) == (1, line)
 
 
+def test_a_seed_that_is_not_asked_for_is_refused(in_process):
+    line = "--seed: expected one of training.seeds, [0], got 7"
+    assert in_process("train_policy", "--policy", POLICIES[0], "--seed", "7") == (2, line)
+
+
 def test_a_policy_is_looked_up_before_anything_is_read(in_process):
     line = f"--policy: expected one of {', '.join(POLICIES)}, got 'expert'"
     assert in_process("train_policy", "--policy", "expert", "--seed", "0") == (2, line)

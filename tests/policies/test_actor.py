@@ -168,7 +168,7 @@ def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(
 def test_a_small_policy_plays_on_the_cpu_and_a_large_one_where_it_is_told(monkeypatch):
     policy = tiny_policy("action_transformer", CHOICES)
     assert playing_device(policy, "cuda") == torch.device("cpu")
-    monkeypatch.setattr("understudy.policies.actor.LARGE", 10)
+    monkeypatch.setattr("understudy.policies.act.SMALL", 10)
     assert playing_device(policy, "cpu") == torch.device("cpu")
     if not torch.cuda.is_available():
         with pytest.raises(ParameterError, match=r"compute\.device: expected a device that is there, got cuda"):

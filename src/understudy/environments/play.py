@@ -213,13 +213,14 @@ def play(
         demonstrated = actions if demonstrator is None else running.of_rows(demonstrator.act(step).actions)
         executed = running.with_noise(actions)
         rewards, ended = running.step(executed)
-        no_options = np.full(rewards.shape, NO_OPTION, np.int16)
         running.log.add(
             observations=running.of_rows(step.observation),
             actions=executed,
             demonstrated_actions=demonstrated,
             rewards=rewards,
-            options=no_options if options is None else running.of_rows(options.astype(np.int16)),
+            options=np.full(rewards.shape, NO_OPTION, np.int16)
+            if options is None
+            else running.of_rows(options.astype(np.int16)),
         )
         for place, (terminated, truncated) in ended.items():
             seed, final = int(running.seeds[place]), running.observations[place].copy()

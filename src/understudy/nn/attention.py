@@ -227,6 +227,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)  # (B, G, Q, H / G, N)
     batch, groups, num_queries, shared, length = weights.shape
     flat = weights.view(batch * groups, num_queries * shared, length)  # (B G, Q H / G, N)
-    mixed = torch.bmm(flat, value.to(key.dtype).flatten(0, 1))  # (B G, Q H / G, K)
+    mixed = torch.bmm(flat, value.flatten(0, 1))  # (B G, Q H / G, K)
     mixed = mixed.view(batch, groups, num_queries, shared, value.shape[-1]).transpose(1, 2)  # (B, Q, G, H / G, K)
     return mixed.flatten(2)  # (B, Q, D)

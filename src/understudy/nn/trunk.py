@@ -97,11 +97,9 @@ class Trunk(nn.Module):
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
         self.gradient_checkpointing = gradient_checkpointing
-        self._compute_dtype = torch.float32
         blocks = [Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)]
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(embed_dim)
-        self.num_kv_heads = blocks[0].attention.num_kv_heads
         self.register_buffer("frequencies", blocks[0].attention.frequencies(), persistent=False)
 
     @property
@@ -181,20 +179,21 @@ class Trunk(nn.Module):
         return self.norm(x)[:, 0]  # the last block has one query
 
     def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache:
-        """An empty cache for `num_rows` rows."""
+        """An empty cache for `num_rows` rows, in the format of the blocks' matrices."""
+        first = self.blocks[0]
+        assert isinstance(first, Block)
         return KVCache(
             num_rows,
             num_layers=len(self.blocks),
-            num_kv_heads=self.num_kv_heads,
+            num_kv_heads=first.attention.num_kv_heads,
             head_dim=self.head_dim,
             context=self.context,
             tokens_per_step=tokens_per_step,
-            dtype=self._compute_dtype,
+            dtype=first.attention.qkv_proj.weight.dtype,
         )
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Keep the blocks' matrices, and caches made from now on, in `dtype`; norms, softmax and the residual stay float32."""
-        self._compute_dtype = dtype
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):
                 module.to(dtype)

@@ -1,6 +1,7 @@
 """A trained policy that acts on raw observations, rows at a time.
 
-Acting -- a policy and its memory of some rows: what the interaction loop and `predict` share
+Acting           -- a policy and its memory of some rows: what the interaction loop and `predict` share
+is_small(policy) -- whether one thread of the CPU is the place to play it
 """
 
 import itertools
@@ -14,6 +15,12 @@ from understudy.policies.files import TrainedPolicy
 from understudy.step import Decision, Step
 
 FARTHEST = 1e8
+SMALL = 10_000_000  # weights, below which a step takes less time on one thread of the CPU
+
+
+def is_small(policy: TrainedPolicy) -> bool:
+    """Whether a step of the policy is too short to be divided among threads, or to be sent to a GPU."""
+    return sum(weights.numel() for weights in policy.model.parameters()) < SMALL
 
 
 class Acting:
@@ -26,7 +33,7 @@ class Acting:
     """
 
     def __init__(self, policy: TrainedPolicy, num_rows: int, play: dict[str, Any]) -> None:
-        self.policy, self.task, self.num_rows = policy, policy.task, num_rows
+        self.policy, self.task = policy, policy.task
         self.device = next(itertools.chain(policy.model.parameters(), policy.model.buffers())).device
         with self.device:
             self.memory = policy.model.begin(num_rows, **play)
@@ -39,7 +46,6 @@ class Acting:
 
     def keep(self, rows: np.ndarray) -> None:
         """Go on with `rows` alone; row i is what was row rows[i]."""
-        self.num_rows = len(rows)
         self.memory.keep(torch.from_numpy(rows).to(self.device))
 
     @torch.inference_mode()

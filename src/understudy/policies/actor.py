@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from understudy.policies.act import Acting
+from understudy.policies.act import Acting, is_small
 from understudy.policies.files import TrainedPolicy, load_trained
 from understudy.step import Decision, Step
 from understudy.utils.device import resolve_device
 from understudy.utils.precision import resolve_precision
-
-LARGE = 10_000_000  # weights
 
 
 class PolicyActor:
@@ -69,5 +67,4 @@ def playing_device(policy: TrainedPolicy, name: str) -> torch.device:
     Raises:
         ParameterError: the policy is large and the device is not there.
     """
-    weights = sum(tensor.numel() for tensor in policy.model.parameters())
-    return torch.device("cpu") if weights < LARGE else resolve_device(name)
+    return torch.device("cpu") if is_small(policy) else resolve_device(name)

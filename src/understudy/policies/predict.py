@@ -16,12 +16,11 @@ import numpy as np
 import torch
 
 from understudy.errors import DataError
-from understudy.policies.act import Acting
+from understudy.policies.act import Acting, is_small
 from understudy.policies.build import check_play
 from understudy.policies.files import TrainedPolicy, load_trained
 from understudy.step import Step
 
-SMALL = 10_000_000  # weights, below which a step on one thread takes less time than to divide it
 SEED_FOLDER = "seed_"
 
 
@@ -62,7 +61,7 @@ class Policy:
         self.trained, self.play = trained, dict(play or {})
         check_play(trained.family, self.play, trained.family)
         self.generator = torch.Generator().manual_seed(0)  # draws the actions that are not deterministic
-        self._small = sum(weights.numel() for weights in trained.model.parameters()) < SMALL
+        self._small = is_small(trained)
 
     def predict(
         self,
@@ -130,8 +129,8 @@ class Policy:
             raise ValueError(f"state: expected what the last call returned, got {type(state).__name__}")
         if state.policy is not self:
             raise ValueError("state: expected what this policy's last call returned, got another policy's")
-        if state.acting.num_rows != num_rows:
-            before, now = (count // self.trained.task.num_agents for count in (state.acting.num_rows, num_rows))
+        if state.acting.memory.num_rows != num_rows:
+            before, now = (count // self.trained.task.num_agents for count in (state.acting.memory.num_rows, num_rows))
             raise ValueError(f"observation: expected {before} rows as before, got {now}")
         return state
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.interface import Interface, Scales, Task, check_hidden
+from understudy.interface import Interface, Task, raw_interface
 from understudy.rollouts.parquet import Recording, RecordingReader
 from understudy.sequences.normalise import ScaleSums
 from understudy.sequences.returns import returns_to_go
@@ -34,7 +34,7 @@ def write_sequences(
         ParameterError: a hidden component does not exist, or all of them are hidden.
         DataError: the recording breaks a promise; the folder is then half written.
     """
-    task = _unscaled_task(recording, hidden_components)
+    task = raw_interface(recording.spec, hidden_components).task  # before anything is known of its scales
     members = {split: np.isin(recording.episodes["episode"], splits[split]) for split in SPLITS}
     writers = {split: _writer(folder / f"{split}.arrow", recording, task, members[split]) for split in SPLITS}
     sums = ScaleSums(task.state_dim)
@@ -54,14 +54,6 @@ def write_sequences(
         "recording": {name: sha256(recording.folder / name) for name in ("steps.parquet", "episodes.parquet")},
     }
     write_json(folder / "store.json", content)
-
-
-def _unscaled_task(recording: RecordingReader, hidden_components: tuple[str, ...]) -> Task:
-    """The task before anything is known of its scales."""
-    spec = recording.spec
-    check_hidden(spec.components, hidden_components)
-    entries = 0 if spec.discrete_actions else spec.action_dim
-    return Task(spec, hidden_components, Scales.identity(len(set(spec.components) - set(hidden_components)), entries))
 
 
 def _writer(path: Path, recording: RecordingReader, task: Task, members: np.ndarray) -> SplitWriter:
