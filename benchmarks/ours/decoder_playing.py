@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from understudy.environments.make import make_environment
+from understudy.environments.make import make_again
 from understudy.environments.play import play
 from understudy.episode import Episode
 from understudy.interface import Task
@@ -61,7 +61,7 @@ def main() -> None:
     given = parser.parse_args()
     actor = load_actor(DECODER, precision=given.precision)
     spec = actor.policy.task.environment
-    environments = [make_environment(spec.environment_id, spec.kwargs) for _ in range(given.rows)]
+    environments = [make_again(spec) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)
     play(actor, environments, seeds[:1])
     begun = time.perf_counter()

@@ -17,7 +17,8 @@ class EnvironmentSpec:
     `components` names the entries of an observation vector, float32. Discrete environments set `num_actions`; continuous
     ones set the bounds `action_low` and `action_high`, one value an action dimension. `solved_return` is the raw return
     from which the environment counts as solved, None where its authors name none. `num_agents` act side by side, each with
-    observations and actions as described; 1 in Gymnasium's environments.
+    observations and actions as described; 1 in Gymnasium's environments. `wrappers` stand around it, as in params.yaml.
+    `action_names` names the choices, or the entries of an action vector; () where nobody has named them.
     """
 
     environment_id: str
@@ -28,6 +29,8 @@ class EnvironmentSpec:
     action_high: tuple[float, ...] | None
     solved_return: float | None
     num_agents: int = 1
+    wrappers: tuple[dict[str, Any], ...] = ()
+    action_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -37,18 +40,23 @@ class EnvironmentSpec:
             )
         if not self.discrete_actions:
             self._check_bounds()
+        if self.action_names and len(self.action_names) != self.action_dim:
+            raise ValueError(f"action_names: expected {self.action_dim} of them, got {len(self.action_names)}")
 
     def _check_types(self) -> None:
         """Raise a ValueError for what a damaged or foreign file may claim."""
-        names = isinstance(self.components, tuple) and all(isinstance(name, str) for name in self.components)
+        names = _are_names(self.components) and len(self.components) > 0
+        wrappers = isinstance(self.wrappers, tuple) and all(isinstance(each, dict) for each in self.wrappers)
         agents = _is_whole(self.num_agents) and 1 <= self.num_agents <= MOST_AGENTS
         valid = {
             "environment_id": isinstance(self.environment_id, str),
             "kwargs": isinstance(self.kwargs, dict),
-            "components": names and len(self.components) > 0,
+            "components": names,
             "num_actions": self.num_actions is None or (_is_whole(self.num_actions) and self.num_actions >= 1),
             "solved_return": self.solved_return is None or isinstance(self.solved_return, float | int),
             "num_agents": agents,
+            "wrappers": wrappers,
+            "action_names": _are_names(self.action_names),
         }
         for name, holds in valid.items():
             if not holds:
@@ -90,6 +98,17 @@ class EnvironmentSpec:
             raise ValueError(f"{self.environment_id}: expected action vectors, got choices")
         return self.action_low, self.action_high
 
+    @property
+    def described(self) -> str:
+        """Its id and what makes it, in a line."""
+        wrappers = f" in {', '.join(str(each.get('name')) for each in self.wrappers)}" if self.wrappers else ""
+        return f"{self.environment_id} with {self.kwargs}{wrappers}"
+
+    @property
+    def action_labels(self) -> tuple[str, ...]:
+        """A name for each choice, or for each entry of an action vector."""
+        return self.action_names or tuple(f"action_{index}" for index in range(self.action_dim))
+
     def agree(self, actions: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Whether actions (..., ) or (..., A) are the same: equal choices, or within a tenth of the range in every entry."""
         if self.discrete_actions:
@@ -99,9 +118,9 @@ class EnvironmentSpec:
         return (np.abs(actions - others) <= AGREEMENT * span).all(axis=-1)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON-ready values; `num_agents` where there are several, so that files of one agent stay as they were."""
-        fields = asdict(self)
-        return fields if self.num_agents > 1 else {key: value for key, value in fields.items() if key != "num_agents"}
+        """The fields as JSON-ready values, but for those that most environments lack."""
+        ordinary = {"num_agents": 1, "wrappers": (), "action_names": ()}
+        return {key: value for key, value in asdict(self).items() if key not in ordinary or value != ordinary[key]}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "EnvironmentSpec":
@@ -112,6 +131,10 @@ class EnvironmentSpec:
             key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
         }
         return cls(**as_tuples)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
 
 
 def _is_whole(value: Any) -> bool:

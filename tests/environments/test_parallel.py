@@ -18,9 +18,14 @@ PAIR = ("vx", "vy", "x", "y", "landmark_0_x", "landmark_0_y", "landmark_1_x", "l
 PAIR += ("other_1_x", "other_1_y", "other_1_message_0", "other_1_message_1")
 
 
+MOVES = ("stay", "left", "right", "down", "up")
+
+
 def test_simple_spread_as_a_spec_and_back():
     spec = describe(make_environment(SPREAD, {"N": 2, "max_cycles": 7}))
-    assert spec == EnvironmentSpec(SPREAD, {"N": 2, "max_cycles": 7}, PAIR, 5, None, None, None, num_agents=2)
+    assert spec == EnvironmentSpec(
+        SPREAD, {"N": 2, "max_cycles": 7}, PAIR, 5, None, None, None, num_agents=2, action_names=MOVES
+    )
     assert describe(make_environment(spec.environment_id, spec.kwargs)) == spec
     assert describe(make_environment(SPREAD, {})).num_agents == 3
 

@@ -32,6 +32,7 @@ from tests.toys import ConstantActor, CountingActor, CountingEnvironment
 from understudy.demonstrators.random import RandomActor
 from understudy.environments.make import read_spec
 from understudy.errors import DataError
+from understudy.params.environment import EnvironmentParams
 from understudy.rollouts import parquet
 from understudy.rollouts import record as record_module
 from understudy.rollouts.parquet import write_recording
@@ -116,7 +117,7 @@ class FailingActor(ConstantActor):
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    spec = read_spec("CartPole-v1", {})
+    spec = read_spec(EnvironmentParams(id="CartPole-v1", kwargs={}))
     return Plan(spec, partial(RandomActor, spec), noise=0.3)
 
 
@@ -184,7 +185,9 @@ def test_without_noise_the_demonstrated_action_is_executed(plan):
 
 
 def test_a_demonstrator_beside_the_actor_says_what_it_would_have_done(plan):
-    aside = replace(plan, actor=partial(RandomActor, replace(plan.actor.args[0], num_actions=1)), noise=0.0)
+    aside = replace(
+        plan, actor=partial(RandomActor, replace(plan.actor.args[0], num_actions=1, action_names=())), noise=0.0
+    )
     aside = replace(aside, demonstrator=plan.actor)
     alone = record_anew(replace(plan, noise=0.0), SEEDS[:3], block_size=5, workers=1, title="test")
     for episode, other in zip(record_anew(aside, SEEDS[:3], block_size=5, workers=1, title="test"), alone, strict=True):

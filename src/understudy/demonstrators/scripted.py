@@ -21,7 +21,7 @@ def scripted_expert(environment: EnvironmentParams, script: ScriptedParams) -> T
     Raises:
         ParameterError: there is none for this environment.
     """
-    spec = read_spec(environment.id, environment.kwargs)
+    spec = read_spec(environment)
     if spec.environment_id != SPREAD or "landmark_0_x" not in spec.components:
         raise ParameterError(
             f"expert.algorithm: expected {SPREAD} with all in sight, the only environment with a script,"

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from understudy.params.section import Section
 
@@ -14,16 +14,20 @@ class EnvironmentParams(Section):
     Attributes:
         id: a Gymnasium id, or that of one of PettingZoo's parallel environments.
         kwargs: passed to its maker.
+        wrappers: around it, the first one innermost: gymnasium's by `name`, or module:Class, with their arguments.
     """
 
     id: str
     kwargs: dict[str, Any]
+    wrappers: list[dict[str, Any]] = Field(default_factory=list)
 
-    @field_validator("kwargs")
+    @field_validator("kwargs", "wrappers")
     @classmethod
-    def _kwargs_can_be_saved(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _can_be_saved(cls, value: Any, about: ValidationInfo) -> Any:
         try:
-            json.dumps(kwargs, allow_nan=False)
+            json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"environment.kwargs: expected values that JSON can hold, got {error}") from None
-        return kwargs
+            raise ValueError(
+                f"environment.{about.field_name}: expected values that JSON can hold, got {error}"
+            ) from None
+        return value

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from understudy.environments.make import make_environment
+from understudy.environments.make import make_again
 from understudy.environments.play import Actor, play
 from understudy.episode import Episode
 from understudy.errors import DataError
@@ -130,7 +130,7 @@ def _leave_with(parent: int) -> None:
 def _record_block(plan: Plan, seeds: Sequence[int], folder: Path) -> None:
     spec = plan.spec
     with ExitStack() as stack:
-        environments = [stack.enter_context(closing(make_environment(spec.environment_id, spec.kwargs))) for _ in seeds]
+        environments = [stack.enter_context(closing(make_again(spec))) for _ in seeds]
         episodes = play(
             plan.actor(),
             environments,
