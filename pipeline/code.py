@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from understudy.code.changes import describe_changes, format_table
+from understudy.code.custom import add_custom
 from understudy.code.stages import describe_stages, read_stages, write_stages
-from understudy.params.policies import PoliciesParams
 from understudy.params.whole import load_params
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
@@ -18,11 +18,12 @@ from understudy.utils.atomic import replace_folder
 ROOT, TARGET = Path(__file__).resolve().parents[1], Path("data/code")
 
 
-def work(policies: PoliciesParams) -> None:
-    load_params(Path("params.yaml"))
+def work() -> None:
+    params = load_params(Path("params.yaml"))
     remove_bytecode()
     before = read_stages(TARGET)
-    after = describe_stages(ROOT, {name: policy.family for name, policy in policies.items()})
+    described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
+    after = add_custom(described, ROOT / "custom", params)
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))

@@ -15,12 +15,12 @@ from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
-LOADS = ("expert", "scripted")
+LOADS = ("expert", "function", "scripted")
 EXPERT = Path("models/expert")
 
 
 def work(environment: EnvironmentParams, rollouts: RolloutParams, compute: ComputeParams) -> None:
-    enough, spec = ReturnFilter(rollouts.minimum_return), read_spec(environment.id, environment.kwargs)
+    enough, spec = ReturnFilter(rollouts.minimum_return), read_spec(environment)
     check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
     recording = record(
         Plan(spec, partial(load_actor, EXPERT), noise=rollouts.noise),

@@ -33,6 +33,7 @@ def main() -> None:
     sys.dont_write_bytecode = True  # in a study DVC sees every file of the folder of code, ignored or not
     os.environ.update(PINS)  # libraries read them as they are loaded, so before the first of them is imported
     sys.path[0] = str(here.parents[1] / "src")  # in place of this folder, whose `code` is not Python's
+    sys.path.append(str(here.parents[1] / "custom"))  # the user's own modules
     sys.argv = [str(program), *sys.argv[2:]]
     runpy.run_path(str(program), run_name="__main__")
 

@@ -1,28 +1,36 @@
-"""Stage train_expert: train the demonstrator, or take a scripted one.
+"""Stage train_expert: train the demonstrator, or take one that is there: a script, a function, a policy of stable-baselines3.
 
 Writes models/expert: policy.json, model.safetensors, learning_curve.csv.
 """
 
 from pathlib import Path
 
+from understudy.demonstrators.check import check_better_than_random
+from understudy.demonstrators.function import function_expert
 from understudy.demonstrators.sb3 import train_expert
+from understudy.demonstrators.sb3_zip import read_sb3_zip
 from understudy.demonstrators.scripted import scripted_expert
+from understudy.environments.make import read_spec
 from understudy.params.compute import ComputeParams
 from understudy.params.environment import EnvironmentParams
 from understudy.params.expert import ExpertParams
+from understudy.policies.card import write_card
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.csvfile import write_csv
 
-LOADS = ("expert", "scripted")
+LOADS = ("expert", "function", "scripted")
 
 
 def work(environment: EnvironmentParams, expert: ExpertParams, compute: ComputeParams) -> None:
     policy, curve = make_expert(environment, expert, compute.workers)
+    check_better_than_random(policy)
     with replace_folder(Path("models/expert")) as folder:
         save_policy(policy, folder)
+        steps = f"{expert.total_steps:,} environment steps" if curve else "nothing here"
+        write_card(folder, "expert", policy, {"demonstrator": expert.algorithm, "learned from": steps})
         write_csv(folder / "learning_curve.csv", ("steps", "episodes", "return_mean", "length_mean"), curve)
     remove_checkpoints("train_expert")
 
@@ -32,6 +40,10 @@ def make_expert(
 ) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
     if expert.scripted is not None and expert.algorithm == "scripted":
         return scripted_expert(environment, expert.scripted), []
+    if expert.function is not None and expert.algorithm == "function":
+        return function_expert(environment, expert.function), []
+    if expert.sb3_zip is not None and expert.algorithm == "sb3_zip":
+        return read_sb3_zip(Path(expert.sb3_zip.path), read_spec(environment)), []
     used = [environment.model_dump(), expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"
     return train_expert(environment, expert, checkpoint, processes=workers)

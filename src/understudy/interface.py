@@ -7,7 +7,7 @@ Interface -- the tasks of a model, one or several
 S visible state components, A entries of an action vector.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -235,6 +235,15 @@ def raw_interface(environment: EnvironmentSpec, hidden_components: tuple[str, ..
     visible = set(environment.components) - set(hidden_components)
     entries = 0 if environment.discrete_actions else environment.action_dim
     return Interface((Task(environment, hidden_components, Scales.identity(len(visible), entries)),))
+
+
+def squashed_interface(spec: EnvironmentSpec) -> Interface:
+    """Raw observations, and actions that tanh has put between -1 and 1."""
+    middle, half_range = action_scales(spec)
+    scales = replace(
+        Scales.identity(spec.state_dim, spec.action_dim), action_middle=middle, action_half_range=half_range
+    )
+    return Interface((Task(spec, (), scales),))
 
 
 def _task_from_json(content: dict[str, Any]) -> Task:

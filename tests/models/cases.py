@@ -54,6 +54,7 @@ class Case:
         return f"{self.name}-{kind}-of-{self.agents}"
 
 
+OF_DEMONSTRATORS = {"scripted": SCRIPT, "function": {"name": "math:sqrt"}}
 LEARNING = [
     Case(name, spec) for name in family_names() for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)
 ]
@@ -69,7 +70,7 @@ each_playing = pytest.mark.parametrize("case", PLAYING, ids=str)
 def build(case: Case, seed: int = 0, **config) -> nn.Module:
     """A model with weights large enough that its actions depend on all that it is told."""
     torch.manual_seed(seed)
-    config = (SCRIPT if case.name == "scripted" else CONFIGS[case.name]) | config
+    config = OF_DEMONSTRATORS.get(case.name, CONFIGS.get(case.name, {})) | config
     model = build_model(case.name, config, tiny_interface(case.spec, num_options=NUM_OPTIONS), case.name)
     with torch.no_grad():
         for weights in model.parameters():

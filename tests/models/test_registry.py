@@ -34,7 +34,7 @@ def test_two_names_and_their_classes() -> None:
 @pytest.mark.parametrize("name", ["family", "registry", "__init__", "lstm", "", "mlp.py", "../losses/masking"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"family: expected one of action_transformer, .*, expert, scripted, got "
+        ValueError, match=r"family: expected one of action_transformer, .*, expert, scripted, function, got "
     ) as caught:
         load_family(name)
     assert str(caught.value).endswith(f"got {name!r}")

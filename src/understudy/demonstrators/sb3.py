@@ -5,7 +5,7 @@ train_expert(...) -> the expert as a TrainedPolicy, and its learning curve
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +25,7 @@ from understudy.demonstrators.scripted import SPREAD
 from understudy.environments.make import make_environment, read_spec
 from understudy.environments.replay import ReplayableEnvironment
 from understudy.errors import DataError, ParameterError
-from understudy.interface import Interface, Scales, Task, action_scales, raw_interface
+from understudy.interface import raw_interface, squashed_interface
 from understudy.nn.heads import ACTIVATIONS
 from understudy.params.environment import EnvironmentParams
 from understudy.params.expert import ExpertParams
@@ -111,7 +111,7 @@ def train_expert(
         DataError: the training diverged.
     """
     torch.set_num_threads(expert.threads)
-    spec = read_spec(environment.id, environment.kwargs)
+    spec = read_spec(environment)
     if spec.num_agents > 1:
         raise ParameterError(
             f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
@@ -122,7 +122,7 @@ def train_expert(
             f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
         )
     environments = DummyVecEnv(
-        [lambda: ReplayableEnvironment(make_environment(environment.id, environment.kwargs))]
+        [lambda: ReplayableEnvironment(make_environment(environment.id, environment.kwargs, environment.wrappers))]
         * expert.hyperparameters.num_environments
     )
     model = ALGORITHMS[expert.algorithm](
@@ -178,7 +178,7 @@ def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec
     """Copy the actor's layers into the `expert` family."""
     squash = expert.algorithm in ("sac", "td3")
     config = {"hidden_sizes": list(expert.hidden_sizes), "activation": expert.activation, "squash": squash}
-    interface = _squashed_interface(spec) if squash else raw_interface(spec)
+    interface = squashed_interface(spec) if squash else raw_interface(spec)
     actor = build_model("expert", config, interface, "expert")
     ours = [layer for layer in actor.actor if isinstance(layer, nn.Linear)]
     for layer, theirs in zip(ours, _actor_layers(model, expert.algorithm), strict=True):
@@ -186,15 +186,6 @@ def _as_policy(model: BaseAlgorithm, expert: ExpertParams, spec: EnvironmentSpec
     if not _all_finite(actor):
         raise _diverged("weights that are not finite at the end")
     return TrainedPolicy(actor.eval(), "expert", config, interface)
-
-
-def _squashed_interface(spec: EnvironmentSpec) -> Interface:
-    """Raw observations, and actions that tanh has put between -1 and 1."""
-    middle, half_range = action_scales(spec)
-    scales = replace(
-        Scales.identity(spec.state_dim, spec.action_dim), action_middle=middle, action_half_range=half_range
-    )
-    return Interface((Task(spec, (), scales),))
 
 
 def _all_finite(module: nn.Module) -> bool:

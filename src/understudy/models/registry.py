@@ -11,7 +11,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-DEMONSTRATORS = ("expert", "scripted")  # play, but learn nothing here
+DEMONSTRATORS = ("expert", "scripted", "function")  # play, but learn nothing here
 # What a stage program's LOADS says of families that params.yaml decides.
 POLICY, EVERY_POLICY = "POLICY", "EVERY_POLICY"
 NO_FAMILIES = ("__init__", "registry", "family")

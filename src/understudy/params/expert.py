@@ -82,6 +82,21 @@ class ScriptedParams(Section):
     tolerance: Positive
 
 
+class SB3ZipParams(Section):
+    """A policy saved by stable-baselines3; `path` lies in custom/."""
+
+    path: Annotated[str, Field(min_length=1)]
+
+
+class FunctionParams(Section):
+    """A function of one's own; `name` is module:function, the module in custom/."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+
+
+Block = AlgorithmParams | ScriptedParams | SB3ZipParams | FunctionParams
+
+
 class ExpertParams(Section):
     """The demonstrator.
 
@@ -92,10 +107,10 @@ class ExpertParams(Section):
         threads: torch threads.
         hidden_sizes: widths of the hidden layers of actor and critic.
         activation: between them.
-        ppo, a2c, sac, td3, scripted: of each algorithm; None where not given.
+        ppo, a2c, sac, td3, scripted, sb3_zip, function: of each algorithm; None where not given.
     """
 
-    algorithm: Literal["ppo", "a2c", "sac", "td3", "scripted"]
+    algorithm: Literal["ppo", "a2c", "sac", "td3", "scripted", "sb3_zip", "function"]
     seed: Seed
     total_steps: Count
     threads: Count
@@ -106,6 +121,8 @@ class ExpertParams(Section):
     sac: SACParams | None = None
     td3: TD3Params | None = None
     scripted: ScriptedParams | None = None
+    sb3_zip: SB3ZipParams | None = None
+    function: FunctionParams | None = None
 
     @model_validator(mode="after")
     def _the_chosen_block_is_there(self) -> Self:
@@ -114,13 +131,13 @@ class ExpertParams(Section):
         return self
 
     @property
-    def hyperparameters(self) -> AlgorithmParams | ScriptedParams:
+    def hyperparameters(self) -> Block:
         """The block of the chosen algorithm."""
-        block: AlgorithmParams | ScriptedParams = getattr(self, self.algorithm)
+        block: Block = getattr(self, self.algorithm)
         return block
 
     @property
     def seeds(self) -> range:
-        """Seeds with which its training environments start; a script is not trained."""
+        """Seeds with which its training environments start; only some algorithms train."""
         block = self.hyperparameters
         return range(self.seed, self.seed + (block.num_environments if isinstance(block, AlgorithmParams) else 0))

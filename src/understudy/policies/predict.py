@@ -157,7 +157,12 @@ def load_policy(folder: str | Path, play: Mapping[str, Any] | None = None) -> Po
     """
     folder = Path(folder)
     seeds = [] if (folder / "policy.json").exists() else sorted(folder.glob(f"{SEED_FOLDER}*"), key=_seed)
-    return Policy(load_trained(seeds[0] if seeds else folder), play)
+    trained = load_trained(seeds[0] if seeds else folder)
+    if trained.family == "function":
+        raise DataError(
+            f"{folder}: expected a policy with weights, got a function of one's own, {trained.config.get('name')}"
+        )
+    return Policy(trained, play)
 
 
 def _seed(folder: Path) -> int:

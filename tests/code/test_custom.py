@@ -1,0 +1,48 @@
+"""What lies in custom/ counts for the stages that run it, and for no others."""
+
+import pytest
+
+from tests.builders import parameters_text
+from understudy.code.custom import add_custom
+from understudy.params.whole import load_params
+
+PLAYING = {"understudy.environments.wrappers": "1", "understudy.models.function": "2"}
+DESCRIBED = {
+    "train_expert": {"modules": PLAYING | {"understudy.demonstrators.sb3_zip": "3"}},
+    "record_rollouts": {"modules": PLAYING},
+    "compare": {"modules": {"understudy.report.table": "4"}},
+}
+
+
+def stages_with_custom(tmp_path, changes: dict) -> set[str]:
+    folder = tmp_path / "custom"
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.py").write_text("X = 1\n")
+    (folder / "README.md").write_text("notes\n")
+    (tmp_path / "params.yaml").write_text(parameters_text(changes))
+    after = add_custom(DESCRIBED, folder, load_params(tmp_path / "params.yaml"))
+    assert all("custom/README.md" not in each["modules"] for each in after.values())
+    return {name for name, each in after.items() if "custom/mine.py" in each["modules"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({}, set()),
+        ({"environment.wrappers": "[{name: FlattenObservation}]"}, set()),
+        ({"environment.wrappers": "[{name: 'mine:Wrapper'}]"}, {"train_expert", "record_rollouts"}),
+        ({"expert.algorithm": "function"}, {"train_expert", "record_rollouts"}),
+        ({"expert.algorithm": "sb3_zip"}, {"train_expert"}),
+    ],
+)
+def test_who_depends_on_it(tmp_path, changes, stages):
+    assert stages_with_custom(tmp_path, changes) == stages
+
+
+def test_another_content_is_another_hash(tmp_path):
+    changes = {"expert.algorithm": "function"}
+    stages_with_custom(tmp_path, changes)
+    params, folder = load_params(tmp_path / "params.yaml"), tmp_path / "custom"
+    before = add_custom(DESCRIBED, folder, params)
+    (folder / "mine.py").write_text("X = 2\n")
+    assert add_custom(DESCRIBED, folder, params) != before
