@@ -4,7 +4,7 @@ from pathlib import Path
 
 from understudy.episode import NO_OPTION
 from understudy.errors import DataError, ParameterError
-from understudy.evaluation.score import EXPERT, RANDOM, Evaluated, differences, summarise
+from understudy.evaluation.score import DEMONSTRATIONS, EXPERT, RANDOM, Evaluated, differences, summarise
 from understudy.evaluation.statistics import Bootstrap
 from understudy.params.comparison import ComparisonParams
 from understudy.params.options import OptionParams
@@ -22,13 +22,22 @@ EVALUATION, MODELS, METRICS = Path("data/evaluation"), Path("models"), Path("met
 
 
 def work(
-    comparison: ComparisonParams, options: OptionParams, policies: PoliciesParams, training: TrainingParams
+    without_expert: bool,
+    comparison: ComparisonParams,
+    options: OptionParams,
+    policies: PoliciesParams,
+    training: TrainingParams,
 ) -> None:
     try:
         comparison.check_policies(policies.names)
     except ValueError as error:
         raise ParameterError(f"params.yaml: {error}") from None
-    evaluated = {name: Evaluated([read_recording(EVALUATION / name)]) for name in (EXPERT, RANDOM)}
+    demonstrator = DEMONSTRATIONS if without_expert else EXPERT
+    references = {
+        demonstrator: Path("data/raw") if without_expert else EVALUATION / EXPERT,
+        RANDOM: EVALUATION / RANDOM,
+    }
+    evaluated = {name: Evaluated([read_recording(folder)]) for name, folder in references.items()}
     evaluated |= {name: read_evaluation(name, training.seeds, options.count) for name in policies.names}
     bootstrap = Bootstrap(comparison.resamples, comparison.confidence, comparison.seed)
     summary = summarise(evaluated, bootstrap, comparison.baseline)
@@ -38,7 +47,7 @@ def work(
     curves = {
         name: read_curve(MODELS / name / first / "learning_curve.csv", STUDENT_COLUMNS) for name in policies.names
     }
-    expert_curve = read_curve(MODELS / EXPERT / "learning_curve.csv", EXPERT_COLUMNS)
+    expert_curve = [] if without_expert else read_curve(MODELS / EXPERT / "learning_curve.csv", EXPERT_COLUMNS)
     with replace_folder(METRICS / "plots") as folder:
         write_plots(folder, recordings, curves)
     with replace_folder(METRICS / "figures") as folder:

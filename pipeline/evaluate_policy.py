@@ -1,7 +1,7 @@
 """Stage evaluate_policy@NAME-SEED: a student plays on seeds that no other stage has used. Writes data/evaluation/NAME/seed_SEED.
 
-The expert says at each step what it would have done. A student whose family has variants of playing plays them as well, each into
-a folder below.
+The expert says at each step what it would have done, where there is one. A student whose family has variants of playing plays
+them as well, each into a folder below.
 """
 
 from functools import partial
@@ -24,13 +24,14 @@ from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_origin
 
-LOADS = ("expert", "scripted", POLICY)
+LOADS = ("expert", "function", "scripted", POLICY)
 EXPERT, COLUMNS = Path("models/expert"), Path("data/columns")
 
 
 def work(
     policy: str,
     seed: int,
+    without_expert: bool,
     environment: EnvironmentParams,
     policies: PoliciesParams,
     evaluation: EvaluationParams,
@@ -39,22 +40,23 @@ def work(
     name, block = f"{policy}/seed_{seed}", policies.named(policy)
     check_play(block.family, block.play, f"policies.{policy}")
     folder = Path("models") / name
-    student, expert, spec = load_trained(folder), load_trained(EXPERT), read_spec(environment.id, environment.kwargs)
+    student, spec = load_trained(folder), read_spec(environment)
     device = playing_device(student, compute.device)
     # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
     precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)
-    check_environment(EXPERT, expert.task.environment, spec)
+    if not without_expert:
+        check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
     check_environment(folder, student.task.environment, spec)
     check_origin(folder, student.provenance, COLUMNS / f"{policy}.json")
     stage = f"evaluate_policy@{policy}-{seed}"
-    inputs = {"expert": policy_hashes(EXPERT), "student": policy_hashes(folder)}
+    inputs = {"expert": {} if without_expert else policy_hashes(EXPERT), "student": policy_hashes(folder)}
     checkpoint = checkpoint_folder(stage, [evaluation.model_dump(), block.play, precision, device.type], inputs)
     plays = {"": block.play} | {variant: block.play | dict(how) for variant, how in student.model.variants.items()}
     with replace_folder(Path("data/evaluation") / name) as target:
         for variant, play in plays.items():
             actor = partial(load_actor, folder, play, precision=precision, device=device.type)
             recording = record(
-                Plan(spec, actor, demonstrator=partial(load_actor, EXPERT)),
+                Plan(spec, actor, demonstrator=None if without_expert else partial(load_actor, EXPERT)),
                 evaluation.seeds,
                 block_size=evaluation.block_size,
                 workers=compute.workers,

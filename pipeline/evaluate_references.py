@@ -1,4 +1,4 @@
-"""Stage evaluate_references: expert and random actor on the evaluation seeds. Writes data/evaluation/expert and random."""
+"""Stage evaluate_references: expert, where there is one, and random actor play. Writes data/evaluation/expert and random."""
 
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,21 @@ from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 
-LOADS = ("expert", "scripted")
+LOADS = ("expert", "function", "scripted")
 EXPERT = Path("models/expert")
 
 
-def work(environment: EnvironmentParams, evaluation: EvaluationParams, compute: ComputeParams) -> None:
-    spec = read_spec(environment.id, environment.kwargs)
-    check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
-    expert = partial(load_actor, EXPERT)
-    plans = {
-        "expert": Plan(spec, expert),
-        "random": Plan(spec, partial(RandomActor, spec), demonstrator=expert),
-    }
-    checkpoint = checkpoint_folder("evaluate_references", evaluation.model_dump(), policy_hashes(EXPERT))
+def work(
+    without_expert: bool, environment: EnvironmentParams, evaluation: EvaluationParams, compute: ComputeParams
+) -> None:
+    spec = read_spec(environment)
+    random = partial(RandomActor, spec)
+    plans, inputs = {"random": Plan(spec, random)}, {}
+    if not without_expert:
+        check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
+        expert, inputs = partial(load_actor, EXPERT), policy_hashes(EXPERT)
+        plans = {"expert": Plan(spec, expert), "random": Plan(spec, random, demonstrator=expert)}
+    checkpoint = checkpoint_folder("evaluate_references", evaluation.model_dump(), inputs)
     for name, plan in plans.items():
         recording = record(
             plan,

@@ -11,13 +11,15 @@ from understudy.params.compute import ComputeParams
 from understudy.params.policies import PoliciesParams
 from understudy.params.training import TrainingParams
 from understudy.policies.build import build_model, check_play
+from understudy.policies.card import write_card
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.sequences.columns import LABEL_COLUMNS
-from understudy.sequences.store import open_sequences
+from understudy.sequences.store import Sequences, open_sequences
 from understudy.stage import run_stage
-from understudy.training.accuracy import held_out_accuracy, write_outcome
+from understudy.training.accuracy import Accuracy, held_out_accuracy, write_outcome
 from understudy.training.distributed import count, process_group, rank, rank_zero_first
 from understudy.training.loop import train
+from understudy.training.run import Outcome
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
@@ -58,7 +60,23 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
     with replace_folder(Path("models") / name / f"seed_{seed}") as folder:
         save_policy(trained, folder)
         write_outcome(outcome, accuracy, folder)
+        write_card(folder, f"{name}/seed_{seed}", trained, _facts(training, held_out, outcome, accuracy))
     remove_checkpoints(stage)
+
+
+def _facts(training: Sequences, held_out: Sequences, outcome: Outcome, accuracy: Accuracy) -> dict[str, object]:
+    selected = outcome.selected
+    facts = {
+        "learned from": _size(training),
+        "held out": _size(held_out),
+        "optimizer steps": outcome.selected_step,
+        "held-out loss": "unknown" if selected is None else f"{selected.loss:.4f}",
+    }
+    return facts | {"held-out accuracy": f"{accuracy.all_steps:.3f}"}
+
+
+def _size(sequences: Sequences) -> str:
+    return f"{len(sequences.offsets) - 1:,} sequences, {int(sequences.offsets[-1]):,} steps"
 
 
 if __name__ == "__main__":

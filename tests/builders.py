@@ -13,6 +13,7 @@ refused(kind, *parts)            -- the block must fail with one line that holds
 printed_by(program, ...)         -- what a program prints in a fresh process
 imported(path)                   -- a program outside of the package, as a module
 call_stage(name, ...)            -- a stage's program, in this process
+seal(content)                    -- an edited policy.json with the hash of what it now says
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
 """
 
@@ -42,6 +43,7 @@ from understudy.sequences.build import write_sequences
 from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
+from understudy.utils.jsonfile import content_hash
 
 CHOICES = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 3, None, None, None)
 VECTORS = EnvironmentSpec("ToyContinuous-v0", {"wind": 1.5}, ("x", "y", "z"), None, (-1.0, -2.0), (1.0, 0.5), 12.5)
@@ -266,3 +268,9 @@ def parameters_text(changes: dict[str, str], content: dict = PARAMETERS) -> str:
     for number, raw in enumerate(changes.values()):
         text = text.replace(f'"@{number}@"', raw)
     return text
+
+
+def seal(content: dict) -> None:
+    """Give an edited policy.json the hash of what it now says."""
+    content.pop("sha256", None)
+    content["sha256"] = content_hash(content)

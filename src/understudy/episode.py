@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 NO_OPTION = -1
+UNKNOWN_SEED = -1
 
 
 @dataclass(frozen=True)
 class Episode:
     """What happened from a reset to the end; T steps, S observation components, A action dimensions.
 
+    seed: what the environment was reset with, from 0 on; UNKNOWN_SEED of demonstrations that came from elsewhere.
     observations (T, S) float32: what the agent saw before step t, unnormalised and complete.
     actions (T,) int64 or (T, A) float32: what was executed at step t.
     demonstrated_actions, like actions: what the demonstrator would have done at step t.

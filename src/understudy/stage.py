@@ -17,16 +17,17 @@ from understudy.params.load import load_sections
 
 EXIT_DATA, EXIT_PARAMETERS, EXIT_INTERRUPTED = 1, 2, 130
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "policy": {"type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
-    "seed": {"type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
+    "without_expert": {"action": "store_true", "help": "demonstrations came from elsewhere: there is no expert to ask"},
+    "policy": {"required": True, "type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
+    "seed": {"required": True, "type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
 }
 
 
 def run_stage(work: Callable[..., None], description: str | None) -> None:
     """Call `work` with what its arguments name, then exit.
 
-    `policy` and `seed` are taken from the command line; any other argument is the section of that name in the params.yaml of the
-    current folder, validated as its annotation says.
+    `policy`, `seed` and `without_expert` are taken from the command line; any other argument is the section of that name in the
+    params.yaml of the current folder, validated as its annotation says.
 
     Exit codes: 0 done, 1 bad data or a full disk, 2 bad parameters, 130 interrupted. The message goes to standard error.
     """
@@ -35,7 +36,7 @@ def run_stage(work: Callable[..., None], description: str | None) -> None:
     parser = argparse.ArgumentParser(description=description)
     for name in [name for name in ARGUMENTS if name in sections]:
         del sections[name]
-        parser.add_argument(f"--{name}", required=True, **ARGUMENTS[name])
+        parser.add_argument(f"--{name.replace('_', '-')}", **ARGUMENTS[name])
     given = vars(parser.parse_args())
     name = Path(sys.argv[0]).stem
     try:

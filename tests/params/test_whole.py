@@ -59,7 +59,7 @@ MISTAKES = {
     "an unknown algorithm": (
         "expert.algorithm",
         "dqn",
-        ["expert.algorithm:", "'ppo', 'a2c', 'sac', 'td3' or 'scripted'", "'dqn'"],
+        ["expert.algorithm:", "'ppo', 'a2c', 'sac', 'td3', 'scripted', 'sb3_zip' or 'function'", "'dqn'"],
     ),
     "an unknown device": ("compute.device", "gpu", ["compute.device:", "'auto', 'cpu' or 'cuda'", "got 'gpu'"]),
     "an unknown precision": ("training.precision", "half", ["training.precision:", "'auto'", "got 'half'"]),

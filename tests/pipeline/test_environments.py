@@ -7,10 +7,15 @@ from tests.builders import PARAMETERS_FILE, call_stage
 from tests.contracts.small_pipeline import SMALL, set_params
 from tests.toys import tiny_policy
 from understudy.environments.make import read_spec
+from understudy.params.environment import EnvironmentParams
 from understudy.policies.files import save_policy
 from understudy.utils.jsonfile import write_json
 
-STAGES = {"record_rollouts": {}, "evaluate_references": {}, "evaluate_policy": {"policy": "mlp", "seed": 0}}
+STAGES = {
+    "record_rollouts": {},
+    "evaluate_references": {"without_expert": False},
+    "evaluate_policy": {"policy": "mlp", "seed": 0, "without_expert": False},
+}
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def workspace(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_bytes(PARAMETERS_FILE.read_bytes())
     set_params(tmp_path, SMALL | {"rollouts.minimum_return": 1.0, "compute.device": "cpu"})
     monkeypatch.chdir(tmp_path)
-    spec = read_spec("CartPole-v1", {})
+    spec = read_spec(EnvironmentParams(id="CartPole-v1", kwargs={}))
     for name, folder in (("expert", "expert"), ("mlp", "mlp/seed_0")):
         policy = tiny_policy(name, spec)
         policy.provenance.clear()
@@ -54,4 +59,4 @@ def test_a_stage_makes_one_environment_to_know_its_spec_and_closes_it(workspace,
 
 def test_an_experts_environments_are_made_after_one_look_and_closed(workspace, events):
     call_stage("train_expert")
-    assert events == ["made", "closed"] + ["made"] * 4 + ["closed"] * 4
+    assert events == ["made", "closed"] + ["made"] * 4 + ["closed"] * 4 + ["made"] * 32 + ["closed"] * 32

@@ -3,6 +3,7 @@
 import errno
 import json
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import safetensors.torch
 import torch
 
 import understudy
-from tests.builders import printed_by
+from tests.builders import printed_by, seal
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.errors import DataError
 from understudy.policies.build import build_model
@@ -44,6 +45,7 @@ def edit(folder: Path, **changes) -> None:
         place.pop(name, None)
         if value is not None:
             place[name] = value
+    seal(content)
     (folder / "policy.json").write_text(json.dumps(content))
 
 
@@ -142,7 +144,7 @@ def test_a_description_that_is_no_json_object_is_refused(folder, content):
     assert "expected" in refusal(folder)
 
 
-@pytest.mark.parametrize("version", [None, 1, 2, 4, "3", [3]])
+@pytest.mark.parametrize("version", [None, 1, 2, 3, 5, "4", [4]])
 def test_another_format_version_is_refused_with_what_to_do(folder, version):
     edit(folder, format_version=version)
     sentence = f"expected format_version {FORMAT_VERSION}, got {version!r}; train the policy again with `dvc repro`"
@@ -203,6 +205,8 @@ def edit_task(folder: Path, *path: str, value) -> None:
     place.pop(path[-1], None)
     if value is not None:
         place[path[-1]] = value
+    with suppress(ValueError):  # what is no JSON has no hash either
+        seal(content)
     (folder / "policy.json").write_text(json.dumps(content))
 
 
@@ -306,3 +310,10 @@ def test_a_giant_described_is_refused_before_it_takes_the_memory(folder):
         "except ValueError as error: print(type(error).__name__, str(error).count(chr(10)))"
     )
     assert printed_by(program, str(folder)) == "DataError 0\n"
+
+
+def test_an_edited_description_is_noticed(folder):
+    text = (folder / "policy.json").read_text()
+    (folder / "policy.json").write_text(text.replace('"context": 4', '"context": 3'))
+    assert text != (folder / "policy.json").read_text()
+    assert "policy.json: expected what was saved with the weights, got another content" in refusal(folder)

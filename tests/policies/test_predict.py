@@ -11,7 +11,6 @@ from tests.builders import refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_policy
 from understudy.errors import DataError, ParameterError
 from understudy.interface import Task
-from understudy.policies import predict as module
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.policies.predict import Policy, PolicyState, load_policy
 from understudy.spec import EnvironmentSpec
@@ -367,7 +366,7 @@ def test_a_setting_of_play_that_the_family_does_not_know_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("small", "during"), [(10**9, 1), (1, 3)])
 def test_a_small_policy_acts_on_one_thread_and_leaves_their_number_as_it_was(monkeypatch, small, during):
-    monkeypatch.setattr(module, "SMALL", small)
+    monkeypatch.setattr("understudy.policies.act.SMALL", small)
     policy, _ = noting(CHOICES)
     act, threads, seen = policy.trained.model.act, torch.get_num_threads(), []
     policy.trained.model.act = lambda *given: seen.append(torch.get_num_threads()) or act(*given)

@@ -1,12 +1,13 @@
 """Policies of several agents: who may be fewer than there is room for, `predict` over environments, who sees whom."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from tests.builders import SEVERAL_CHOICES, SEVERAL_VECTORS, refused
+from tests.builders import SEVERAL_CHOICES, SEVERAL_VECTORS, refused, seal
 from tests.toys import CONFIGS, tiny_policy
 from understudy.environments.make import describe, make_environment
 from understudy.environments.play import play
@@ -72,7 +73,10 @@ def test_room_for_fewer_agents_than_there_are_is_refused():
 def test_a_policy_on_disk_with_room_for_fewer_agents_is_refused(tmp_path):
     save_policy(tiny_policy("multi_agent", SEVERAL_CHOICES), tmp_path)
     description = tmp_path / "policy.json"
-    description.write_text(description.read_text().replace('"max_num_agents": 4', '"max_num_agents": 2'))
+    content = json.loads(description.read_text())
+    content["config"]["max_num_agents"] = 2
+    seal(content)
+    description.write_text(json.dumps(content))
     with refused(
         DataError, f"{description}: expected a policy's description", "max_num_agents: expected at least the 3"
     ):

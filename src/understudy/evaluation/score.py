@@ -20,6 +20,7 @@ from understudy.options.usage import describe_usage
 from understudy.rollouts.parquet import Recording
 
 EXPERT, RANDOM = "expert", "random"
+DEMONSTRATIONS = "demonstrations"  # in the expert's place where there is none to ask
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def summarise(
 ) -> dict[str, dict[str, Any]]:
     """One entry a policy, in the given order; "expert" and "random" are the references of the score.
 
+    Where there is no expert, "demonstrations" stands in its place, a recording of episodes from elsewhere. What they returned on
+    average is then the score's upper reference, a constant as in D4RL's normalised scores, and nobody can be agreed with.
+
     Args:
         evaluated: by name.
         bootstrap: how intervals are made.
@@ -69,19 +73,22 @@ def summarise(
     """
     _check_pairing(evaluated)
     returns = {name: each.returns for name, each in evaluated.items()}
-    expert, random = returns[EXPERT], returns[RANDOM]
+    expert, random = _references(returns)
     if expert.mean() <= random.mean():
+        where = f"data/evaluation/{EXPERT}" if EXPERT in returns else "data/raw"
         raise DataError(
-            f"data/evaluation/{EXPERT}: expected a mean return above the random actor's {random.mean():.1f},"
+            f"{where}: expected a mean return above the random actor's {random.mean():.1f},"
             f" got {expert.mean():.1f}; a score needs an expert that is better than random"
         )
     summary = {}
     for name, each in evaluated.items():
-        entry = _describe_returns(each, bootstrap) | _score("score", bootstrap, returns[name], expert, random)
-        if name not in (EXPERT, RANDOM):
+        entry = _describe_returns(each, bootstrap)
+        if name != DEMONSTRATIONS:  # other episodes, and more or fewer of them: no pairs
+            entry |= _score("score", bootstrap, returns[name], expert, random)
+        if name not in (EXPERT, RANDOM, DEMONSTRATIONS):
             entry["action_accuracy"] = each.action_accuracy
             entry["change_accuracy"] = each.change_accuracy
-            entry["on_policy_agreement"] = _agreement(each.recordings)
+            entry["on_policy_agreement"] = _agreement(each.recordings) if EXPERT in evaluated else None
             if baseline is not None and name != baseline:
                 entry |= _gain(bootstrap, returns[name], returns[baseline], expert, random)
         if each.num_options is not None and all((one.steps["option"] != NO_OPTION).all() for one in each.recordings):
@@ -97,8 +104,14 @@ def differences(
 ) -> dict[str, dict[str, float]]:
     """By "first - second", the difference of the scores of each pair of policies with its interval, paired by seed."""
     returns = {name: each.returns for name, each in evaluated.items()}
-    references = returns[EXPERT], returns[RANDOM]
+    references = _references(returns)
     return {f"{one} - {other}": _gain(bootstrap, returns[one], returns[other], *references) for one, other in pairs}
+
+
+def _references(returns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What the demonstrator and the random actor returned, (1, E) each."""
+    random = returns[RANDOM]
+    return returns[EXPERT] if EXPERT in returns else np.full_like(random, returns[DEMONSTRATIONS].mean()), random
 
 
 def _returns(recordings: Sequence[Recording]) -> np.ndarray:
@@ -106,8 +119,8 @@ def _returns(recordings: Sequence[Recording]) -> np.ndarray:
 
 
 def _check_pairing(evaluated: dict[str, Evaluated]) -> None:
-    [reference] = evaluated[EXPERT].recordings
-    recordings = [(name, one) for name, each in evaluated.items() for one in each.recordings]
+    [reference] = evaluated.get(EXPERT, evaluated[RANDOM]).recordings
+    recordings = [(name, one) for name, each in evaluated.items() if name != DEMONSTRATIONS for one in each.recordings]
     recordings += [
         (f"{name}/{variant}", one)
         for name, each in evaluated.items()
@@ -118,8 +131,7 @@ def _check_pairing(evaluated: dict[str, Evaluated]) -> None:
         if recording.spec != reference.spec:
             expected, got = reference.spec, recording.spec
             raise DataError(
-                f"data/evaluation/{name}: expected the expert's environment {expected.environment_id} with {expected.kwargs},"
-                f" got {got.environment_id} with {got.kwargs}"
+                f"data/evaluation/{name}: expected the expert's environment {expected.described}, got {got.described}"
             )
         if not np.array_equal(recording.episodes["seed"], reference.episodes["seed"]):
             raise DataError(

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from understudy.params.comparison import ComparisonParams
 from understudy.params.compute import ComputeParams
+from understudy.params.demonstrations import DemonstrationParams
 from understudy.params.environment import EnvironmentParams
 from understudy.params.evaluation import EvaluationParams
 from understudy.params.expert import ExpertParams
@@ -24,11 +25,12 @@ from understudy.params.training import TrainingParams
 
 
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml: what is demonstrated comes from an expert and its rollouts, or is there already."""
 
     environment: EnvironmentParams
-    expert: ExpertParams
-    rollouts: RolloutParams
+    expert: ExpertParams | None = None
+    rollouts: RolloutParams | None = None
+    demonstrations: DemonstrationParams | None = None
     sequences: SequenceParams
     options: OptionParams
     training: TrainingParams
@@ -38,12 +40,20 @@ class Params(Section):
     compute: ComputeParams
 
     @model_validator(mode="after")
+    def _one_source_of_demonstrations(self) -> Self:
+        if self.demonstrations is None:
+            for name in ("expert", "rollouts"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name}: expected a value, got none")
+        elif self.expert is not None or self.rollouts is not None:
+            raise ValueError("demonstrations: expected either this section or expert and rollouts, got both")
+        return self
+
+    @model_validator(mode="after")
     def _seeds_are_disjoint(self) -> Self:
-        users = {
-            "expert.seed": self.expert.seeds,
-            "rollouts.first_seed": self.rollouts.seeds,
-            "evaluation.first_seed": self.evaluation.seeds,
-        }
+        users = {"evaluation.first_seed": self.evaluation.seeds}
+        if self.expert is not None and self.rollouts is not None:
+            users = {"expert.seed": self.expert.seeds, "rollouts.first_seed": self.rollouts.seeds} | users
         for (first, one), (second, other) in itertools.combinations(users.items(), 2):
             shared = range(max(one.start, other.start), min(one.stop, other.stop))
             if shared:

@@ -17,9 +17,9 @@ from understudy.errors import DataError
 from understudy.interface import Interface, Task
 from understudy.models.family import Player
 from understudy.policies.build import build_model, resolved
-from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
+from understudy.utils.jsonfile import content_hash, read_versioned_json, sha256, write_json
 
-FORMAT_VERSION = 3  # 2: without an interface, and with the transformers' weights under other names
+FORMAT_VERSION = 4  # 3: without the hash of what it says
 
 
 @dataclass
@@ -62,6 +62,7 @@ def save_policy(policy: TrainedPolicy, folder: Path) -> None:
         "interface": policy.interface.to_json(),
         "provenance": policy.provenance,
     }
+    content["sha256"] = content_hash(content)
     write_json(folder / "policy.json", content)
 
 
@@ -74,10 +75,16 @@ def load_trained(folder: Path) -> TrainedPolicy:
     description = folder / "policy.json"
     content = read_versioned_json(description, FORMAT_VERSION, "train the policy again with `dvc repro`")
     try:
+        if content.pop("sha256", None) != content_hash(content):
+            raise DataError(
+                f"{description}: expected what was saved with the weights, got another content; train it again"
+            )
         interface = Interface.from_json(content["interface"])
         family, config, provenance = content["family"], dict(content["config"]), dict(content["provenance"])
         model = build_model(family, config, interface, "config")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{description}: expected a policy's description, got a malformed one: {error!r}") from None
     _load_weights(model, folder / "model.safetensors")
     return TrainedPolicy(model.eval(), family, config, interface, provenance)

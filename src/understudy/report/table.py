@@ -34,7 +34,7 @@ def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
         name,
         f"{entry['return_mean']:.1f}",
         f"{entry['return_iqm']:.1f}",
-        _with_interval(entry, "score"),
+        _with_interval(entry, "score") if "score" in entry else "1, by definition",
         _with_interval(entry, "gain") if "gain" in entry else "",
         "" if entry["solved_rate"] is None else f"{100 * entry['solved_rate']:.1f} %",
         f"{entry['length_mean']:.0f}",

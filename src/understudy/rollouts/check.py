@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.episode import NO_OPTION
+from understudy.episode import NO_OPTION, UNKNOWN_SEED
 from understudy.errors import DataError
 from understudy.rollouts.table import Columns
 from understudy.spec import EnvironmentSpec
@@ -29,7 +29,9 @@ def check_episodes(path: Path, episodes: Columns) -> None:
     _check_rows(path, "length", episodes["length"] >= 1, "at least one step", episodes["length"])
     ended = episodes["terminated"] | episodes["truncated"]
     _check_rows(path, "terminated", ended, "terminated or truncated to be set", episodes["terminated"])
-    first_use = np.zeros(count, dtype=bool)
+    known = episodes["seed"] >= UNKNOWN_SEED
+    _check_rows(path, "seed", known, f"a seed, or {UNKNOWN_SEED} where it is unknown", episodes["seed"])
+    first_use = episodes["seed"] == UNKNOWN_SEED
     first_use[np.unique(episodes["seed"], return_index=True)[1]] = True
     _check_rows(path, "seed", first_use, "a seed that no episode before it has", episodes["seed"])
 

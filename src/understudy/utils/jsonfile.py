@@ -12,7 +12,16 @@ from understudy.utils.atomic import replace_file
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content` with sorted keys; NaN and infinities are a ValueError, since JSON has none."""
     with replace_file(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+        unfinished.write_text(_as_text(content), encoding="utf-8")
+
+
+def content_hash(content: dict[str, Any]) -> str:
+    """The SHA-256 of the text that `write_json` would write, in hexadecimal."""
+    return hashlib.sha256(_as_text(content).encode()).hexdigest()
+
+
+def _as_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:
