@@ -1,24 +1,24 @@
 """Imitation learning as a DVC pipeline: a demonstrator acts, sequence models learn to act like it, the environment judges both.
 
-load_policy(path) -- a trained policy with stable-baselines3's `predict` protocol
-__version__       -- the version that is installed
-
-Their types are in __init__.pyi, since both come when they are first asked for.
+`dir(understudy)` lists the public names; understudy/public.py says where each comes from, and __init__.pyi its type. They come
+when they are first asked for, so that stages which need no torch never import it.
 """
 
 import importlib
+from typing import Any
 
-__all__ = ["__version__", "load_policy"]
 
-
-def __getattr__(name: str) -> object:
-    """Load a public name when it is first asked for, so that stages which need no torch never import it."""
-    if name == "load_policy":
-        return importlib.import_module("understudy.policies.predict").load_policy
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for."""
+    public = importlib.import_module("understudy.public").PUBLIC
+    if name == "__all__":
+        return ["__version__", *public]
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("understudy")
+    if name in public:
+        return getattr(importlib.import_module(public[name]), name)
     raise AttributeError(f"module 'understudy' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__getattr__("__all__")})
