@@ -9,6 +9,7 @@ from understudy.params.environment import EnvironmentParams
 from understudy.params.rollouts import RolloutParams
 from understudy.policies.actor import load_actor
 from understudy.policies.files import load_trained, policy_hashes
+from understudy.rollouts.own import check_own
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, ReturnFilter, record
 from understudy.stage import run_stage
@@ -22,6 +23,7 @@ EXPERT = Path("models/expert")
 def work(environment: EnvironmentParams, rollouts: RolloutParams, compute: ComputeParams) -> None:
     enough, spec = ReturnFilter(rollouts.minimum_return), read_spec(environment)
     check_environment(EXPERT, load_trained(EXPERT).task.environment, spec)
+    check_own(Path("data/raw"), "expert")
     recording = record(
         Plan(spec, partial(load_actor, EXPERT), noise=rollouts.noise),
         rollouts.seeds,

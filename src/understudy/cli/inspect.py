@@ -1,0 +1,111 @@
+"""understudy inspect: what a file or folder is, where it comes from, and whether its hashes hold."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from understudy.errors import DataError
+
+HELP = "say what a folder or file is, where it comes from, and whether its hashes hold"
+EXAMPLE = "understudy inspect models/decoder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("path", type=Path, help="a recording, sequences, a policy, or a project")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print lines; a hash that does not hold is a failure."""
+    print("\n".join(describe(arguments.path)))
+
+
+def describe(path: Path) -> list[str]:
+    """Lines about whatever lies at `path`.
+
+    Raises:
+        DataError: it is none of this project's, or damaged.
+    """
+    kinds: dict[str, Callable[[Path], list[str]]] = {
+        "episodes.parquet": _recording,
+        "store.json": _sequences,
+        "policy.json": _policy,
+        "dvc.yaml": _project,
+    }
+    for name, tell in kinds.items():
+        if (path / name).is_file():
+            return tell(path)
+    files = sorted(path.rglob("*")) if path.is_dir() else []
+    places = [
+        each.parent for each in files if each.name in kinds and not each.relative_to(path).parts[0].startswith(".")
+    ]
+    if not places:
+        raise DataError(f"{path}: expected a recording, sequences, a policy or a project, found none")
+    return [line for place in places for line in describe(place)]
+
+
+def _recording(folder: Path) -> list[str]:
+    from understudy.episode import UNKNOWN_SEED
+    from understudy.rollouts.parquet import read_recording
+
+    recording = read_recording(folder)
+    episodes, spec = recording.episodes, recording.spec
+    seeds, returns = episodes["seed"], episodes["return"]
+    known = "unknown seeds" if (seeds == UNKNOWN_SEED).any() else f"seeds {seeds.min()} to {seeds.max()}"
+    ends = f"{int(episodes['terminated'].sum())} terminated, {int(episodes['truncated'].sum())} truncated"
+    return [
+        f"{folder}: a recording of {recording.demonstrator} in {spec.described}",
+        f"  {len(seeds)} episodes, {int(episodes['length'].sum())} steps, {known}, {ends}",
+        f"  returns {returns.min():.1f} to {returns.max():.1f}, mean {returns.mean():.1f}",
+        f"  observes {', '.join(spec.components)}",
+        f"  does {', '.join(spec.action_labels)}",
+        "  every promise of the schema holds",
+    ]
+
+
+def _sequences(folder: Path) -> list[str]:
+    from understudy.sequences.store import open_sequences
+    from understudy.utils.provenance import check_files
+
+    check_files(folder / "store.json")
+    lines = [f"{folder}: sequences; the files are those that store.json describes"]
+    for split in ("train", "validation"):
+        sequences = open_sequences(folder, split)
+        lines.append(f"  {split}: {len(sequences.offsets) - 1} sequences, {int(sequences.offsets[-1])} steps")
+    task = sequences.task
+    return [*lines, f"  of {task.environment.described}, seen {', '.join(task.visible_components)}"]
+
+
+def _policy(folder: Path) -> list[str]:
+    from understudy.policies.files import load_trained, policy_hashes
+
+    policy = load_trained(folder)
+    weights = sum(weight.numel() for weight in policy.model.parameters())
+    origin = [f"  learned from {name} {digest[:12]}" for name, digest in sorted(policy.provenance.items())]
+    return [
+        f"{folder}: a policy of the family {policy.family} for {policy.task.environment.described}",
+        f"  {weights:,} weights; {', '.join(f'{key} {value}' for key, value in policy.config.items())}",
+        *origin,
+        *(f"  {name} {digest[:12]}" for name, digest in policy_hashes(folder).items()),
+        "  policy.json is what was saved with the weights",
+    ]
+
+
+def _project(folder: Path) -> list[str]:
+    from understudy.params.whole import load_params
+    from understudy.utils.jsonfile import read_json
+
+    params = load_params(folder / "params.yaml")
+    demonstrator = params.expert.algorithm if params.expert else getattr(params.demonstrations, "path", "nobody")
+    lines = [
+        f"{folder}: a project in {params.environment.id}, demonstrated by {demonstrator}",
+        f"  policies {', '.join(params.policies.names)}; training seeds {params.training.seeds}",
+    ]
+    summary = folder / "metrics/summary.json"
+    if not summary.is_file():
+        return [*lines, "  no results yet: dvc repro"]
+    scores = {name: entry for name, entry in read_json(summary).items() if isinstance(entry, dict) and "score" in entry}
+    return [
+        *lines,
+        *(f"  {name}: score {entry['score']:.3f}, return {entry['return_mean']:.1f}" for name, entry in scores.items()),
+    ]

@@ -1,0 +1,70 @@
+"""understudy COMMAND: what people do beside `dvc repro`.
+
+main() -- parses, runs the command, and turns failures into a sentence and an exit code
+A command is a module of this folder with HELP, EXAMPLE, add_arguments(parser) and run(arguments).
+"""
+
+import argparse
+import importlib
+import sys
+from types import ModuleType
+from typing import NoReturn
+
+import shtab
+
+import understudy
+from understudy.errors import DataError, ParameterError
+from understudy.stage import EXIT_DATA, EXIT_INTERRUPTED, EXIT_PARAMETERS
+
+COMMANDS = ("new", "import", "export", "inspect", "watch", "play")
+KEYWORDS = {"import": "import_demonstrations"}  # no module may be called so
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0 done, 1 bad data, 2 bad parameters, 130 interrupted. Messages go to standard error."""
+    given = build_parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except ParameterError as error:
+        _leave(f"understudy {given.command}: {error}", EXIT_PARAMETERS)
+    except DataError as error:
+        _leave(f"understudy {given.command}: {error}", EXIT_DATA)
+    except KeyboardInterrupt:
+        _leave(f"understudy {given.command}: interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+    except OSError as error:
+        _leave(f"understudy {given.command}: {error.filename or 'a file'}: {error.strerror}", EXIT_DATA)
+    sys.exit(0)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(
+        prog="understudy",
+        description="Imitation learning as a DVC pipeline. The pipeline itself runs by `dvc repro`.",
+        epilog="example: understudy watch models/decoder --seed 7 --out flight.webp",
+    )
+    parser.add_argument("--version", action="version", version=f"understudy {understudy.__version__}")
+    shtab.add_argument_to(parser, ["--print-completion"], help="print a completion script for bash, zsh or tcsh")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = _module(name)
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
+            epilog=f"example: {module.EXAMPLE}",
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"understudy.cli.{KEYWORDS.get(command, command)}")
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,111 @@
+"""understudy watch: episodes as films, of a policy or of a recording."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from understudy.replay.film import Take
+    from understudy.rollouts.parquet import Recording
+
+HELP = "draw episodes: of policies that play a seed side by side, or of recordings"
+EXAMPLE = "understudy watch data/evaluation/decoder --worst 3 --out worst.webp"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("folder", nargs="+", type=Path, help="a policy or a recording; several stand side by side")
+    parser.add_argument("--seed", type=int, help="of the episode; of recordings one that they hold")
+    parser.add_argument("--worst", type=int, metavar="N", help="of one recording the N episodes that returned least")
+    parser.add_argument("--best", type=int, metavar="N", help="of one recording the N episodes that returned most")
+    parser.add_argument("--out", type=Path, help=".webp, .gif, .mp4 or .png, a strip; a window where it is not given")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Play or replay, and write or show."""
+    from understudy.replay.film import SUFFIXES, show_film, side_by_side, write_film
+
+    if arguments.out is not None and arguments.out.suffix not in SUFFIXES:
+        raise ParameterError(f"--out: expected a name that ends with {', '.join(SUFFIXES)}, got {arguments.out.name}")
+    takes = list(takes_of(arguments))
+    for take in takes:
+        print(
+            f"{take.name}: seed {take.episode.seed}, {take.episode.length} steps, return {take.episode.total_return:.1f}"
+        )
+    pictures = list(side_by_side(takes))
+    if arguments.out is None:
+        show_film(pictures, ", ".join(take.name for take in takes))
+    else:
+        write_film(arguments.out, pictures)
+        print(f"{arguments.out} is there")
+
+
+def takes_of(arguments: argparse.Namespace) -> Iterator["Take"]:
+    """The episodes that are asked for."""
+    ranked = arguments.worst or arguments.best
+    for folder in arguments.folder:
+        place = first_seed(folder)
+        if (place / "episodes.parquet").is_file():
+            from understudy.rollouts.parquet import read_recording
+
+            yield from _recorded(place, read_recording(place), arguments)
+        elif (place / "policy.json").is_file():
+            if ranked:
+                raise ParameterError(f"--worst, --best: expected a recording to choose from, got a policy, {folder}")
+            yield _flown(place, 0 if arguments.seed is None else arguments.seed)
+        else:
+            raise DataError(f"{folder}: expected a policy or a recording, found none")
+
+
+def first_seed(folder: Path) -> Path:
+    """The folder itself, or that of its first training seed."""
+    seeds = sorted(folder.glob("seed_*"), key=lambda each: (len(each.name), each.name))
+    return (
+        folder
+        if not seeds or any((folder / name).is_file() for name in ("policy.json", "episodes.parquet"))
+        else seeds[0]
+    )
+
+
+def _flown(folder: Path, seed: int) -> "Take":
+    import torch
+
+    from understudy.policies.files import load_trained
+    from understudy.replay.film import Take
+    from understudy.replay.frames import fly, replay
+    from understudy.replay.insight import look
+
+    torch.set_num_threads(1)  # an episode's tensors are tiny
+    trained = load_trained(folder)
+    spec = trained.task.environment
+    if spec.num_agents > 1:
+        raise ParameterError(f"{folder}: expected an environment of one agent to draw, got {spec.environment_id}")
+    episode = fly(trained, seed, {})
+    frames = list(replay(episode, spec, str(folder)))
+    return Take(_name(folder), episode, frames, spec.action_labels, look(trained, episode))
+
+
+def _recorded(folder: Path, recording: "Recording", arguments: argparse.Namespace) -> Iterator["Take"]:
+    from understudy.replay.film import Take
+    from understudy.replay.frames import replay
+    from understudy.replay.insight import Insight
+
+    episodes = list(recording.as_episodes())
+    if arguments.seed is not None:
+        chosen = [each for each in episodes if each.seed == arguments.seed]
+        if not chosen:
+            known = f"{min(each.seed for each in episodes)} to {max(each.seed for each in episodes)}"
+            raise ParameterError(f"--seed: expected a seed that {folder} holds, {known}, got {arguments.seed}")
+    else:
+        ranked = sorted(episodes, key=lambda each: each.total_return, reverse=bool(arguments.best))
+        chosen = ranked[: arguments.worst or arguments.best or 1] if arguments.worst or arguments.best else episodes[:1]
+    for episode in chosen:
+        frames = list(replay(episode, recording.spec, str(folder)))
+        yield Take(_name(folder), episode, frames, recording.spec.action_labels, Insight())
+
+
+def _name(folder: Path) -> str:
+    return folder.parent.name if folder.name.startswith("seed_") else folder.name

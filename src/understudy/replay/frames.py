@@ -1,0 +1,133 @@
+"""Episodes drawn: played by a policy, or again from their recording.
+
+RenderedEnvironment           -- draws when it is asked to, and steps as an environment that does not draw
+replay(episode, spec, where)  -> frames of a recorded episode, held against the recorded rewards
+fly(trained, seed, play)      -> an episode of a policy, as the evaluation plays it
+"""
+
+from collections.abc import Container, Iterator
+from contextlib import closing
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from understudy.environments.make import make_again, make_environment
+from understudy.environments.play import play as play_episodes
+from understudy.episode import UNKNOWN_SEED, Episode
+from understudy.errors import DataError, ParameterError
+from understudy.policies.actor import PolicyActor
+from understudy.policies.files import TrainedPolicy
+from understudy.spec import EnvironmentSpec
+
+TOLERANCE = 1e-4  # of a reward, by which it may differ from the recorded one
+
+
+class RenderedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment that was made without rendering, and draws all the same: in LunarLander what is drawn pushes the lander.
+
+    Where an environment cannot draw so, one that was made for drawing is played beside it with the same actions.
+    """
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        environment = make_again(spec)
+        assert isinstance(environment, gymnasium.Env)
+        super().__init__(environment)
+        self.of = spec
+        self.beside: gymnasium.Env[Any, Any] | None = None
+
+    @property
+    def render_mode(self) -> str | None:  # type: ignore[override]  # as in gymnasium's own Wrapper
+        """What those who draw ask for."""
+        return "rgb_array"
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if self.beside is not None:
+            self.beside.reset(seed=seed, options=options)
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Any:
+        if self.beside is not None:
+            self.beside.step(action)
+        return self.env.step(action)
+
+    def render(self) -> np.ndarray:
+        """The present state, (height, width, 3) uint8.
+
+        Raises:
+            DataError: the environment draws nothing.
+        """
+        frame = self._draw() if self.beside is None else self.beside.render()
+        if not isinstance(frame, np.ndarray):
+            raise DataError(
+                f"{self.of.environment_id}: expected an environment that draws itself, got none; --out has no picture"
+            )
+        return frame
+
+    def prepare(self, seed: int) -> None:
+        """Find out how the environment can draw; `reset` comes after it."""
+        self.env.reset(seed=seed)
+        if isinstance(self._draw(), np.ndarray):
+            return
+        kwargs = {**self.of.kwargs, "render_mode": "rgb_array"}
+        made = make_environment(self.of.environment_id, kwargs, self.of.wrappers)
+        assert isinstance(made, gymnasium.Env)
+        self.beside = made
+
+    def _draw(self) -> Any:
+        bare = self.env.unwrapped
+        before = bare.render_mode
+        bare.render_mode = "rgb_array"
+        try:
+            return bare.render()
+        except Exception:  # what an environment does that was not made for drawing is its own affair
+            return None
+        finally:
+            bare.render_mode = before
+
+    def close(self) -> None:
+        if self.beside is not None:
+            self.beside.close()
+        self.env.close()
+
+
+def replay(
+    episode: Episode, spec: EnvironmentSpec, where: str, shown: Container[int] | None = None
+) -> Iterator[np.ndarray]:
+    """The frame before each step of a recorded episode, and that after the last one.
+
+    Args:
+        episode: of one agent.
+        spec: of its environment.
+        where: what messages begin with.
+        shown: the steps to draw, T the end; None draws all.
+
+    Raises:
+        DataError: its seed is not known, the environment draws nothing, or pays other rewards than the recorded ones.
+    """
+    if spec.num_agents > 1:
+        raise ParameterError(f"{where}: expected an environment of one agent to draw, got {spec.environment_id}")
+    if episode.seed == UNKNOWN_SEED:
+        raise DataError(f"{where}: expected an episode whose seed is known, got one that was imported without")
+    with closing(RenderedEnvironment(spec)) as environment:
+        environment.prepare(episode.seed)
+        environment.reset(seed=episode.seed)
+        for step, (action, reward) in enumerate(zip(episode.actions, episode.rewards, strict=True)):
+            if shown is None or step in shown:
+                yield environment.render()
+            paid = float(environment.step(action.item() if action.ndim == 0 else action)[1])
+            if abs(paid - reward) > TOLERANCE * max(1.0, abs(reward)):
+                raise DataError(
+                    f"{where}: expected the recorded reward {reward:.4f} at step {step}, got {paid:.4f}:"
+                    f" {spec.environment_id} is another version here, or does not follow from its seed"
+                )
+        if shown is None or episode.length in shown:
+            yield environment.render()
+
+
+def fly(trained: TrainedPolicy, seed: int, play: dict[str, Any]) -> Episode:
+    """One episode of a policy, with its likeliest actions."""
+    environment = make_again(trained.task.environment)
+    with closing(environment):
+        [episode] = play_episodes(PolicyActor(trained, play), [environment], [seed])
+    return episode

@@ -1,0 +1,1 @@
+"""Demonstrations that exist already: reading them, and handing recordings to other libraries."""
