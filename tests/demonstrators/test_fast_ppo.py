@@ -234,9 +234,10 @@ def test_advantages_may_be_left_as_they_are_or_all_the_same(discrete, advantage)
 
 
 @KINDS
-def test_a_second_process_changes_nothing(discrete):
+@pytest.mark.parametrize("num_environments", [3, 4])
+def test_a_second_process_changes_nothing(discrete, num_environments):
     """Two rollouts of 20 steps with an update between them, and where each environment stands after them."""
-    alone, together = (make(FastPPO, discrete) for _ in range(2))
+    alone, together = (make(FastPPO, discrete, num_environments=num_environments) for _ in range(2))
     together.processes = 2
     for model in (alone, together):
         torch.manual_seed(1)

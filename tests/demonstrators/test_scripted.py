@@ -59,6 +59,7 @@ def test_one_agent_steers_to_where_it_comes_to_rest(velocity, landmark, action):
     ("velocity", "landmark", "forces"),
     [
         ((0.0, 0.0), (0.05, -0.9), [0, 0, 0.5, 1, 0]),
+        ((0.0, 0.0), (0.9, 0.05), [0, 0, 1, 0, 0.5]),
         ((0.0, 0.0), (-0.02, 0.08), [0, 0.2, 0, 0, 0.8]),
         ((1.0, -1.0), (0.5, -0.45), [0, 0, 0, 0, 0.5]),
     ],
@@ -125,6 +126,11 @@ def test_where_there_is_no_script_it_says_so(environment_id, kwargs, told):
         scripted_expert(EnvironmentParams(id=environment_id, kwargs=kwargs), SCRIPT)
 
 
-def test_more_agents_than_an_observation_tells_of_are_refused():
-    with refused(ValueError, "num_agents: expected 18 entries to tell of all agents, got 9 agents"):
-        SpreadScript(18, 9, 0.5, 0.1, True)
+@pytest.mark.parametrize(("state_dim", "agents"), [(18, 9), (17, 4)])
+def test_more_agents_than_an_observation_tells_of_are_refused(state_dim, agents):
+    with refused(ValueError, f"num_agents: expected {state_dim} entries to tell of all agents, got {agents} agents"):
+        SpreadScript(state_dim, agents, 0.5, 0.1, True)
+
+
+def test_an_observation_that_tells_of_all_agents_and_no_more_is_enough():
+    assert SpreadScript(18, 4, 0.5, 0.1, True).num_agents == 4

@@ -251,13 +251,19 @@ def test_vectors_are_told_as_they_were_executed():
     told = []
     play(Noting([0.5, -1.0]), environments(1, vector=True), [8])  # two steps
     assert [step.previous_action.tolist() for step in told] == [[[0.0, 0.0]], [[0.5, -1.0]]]
-    kinds = {name: str(value.dtype) for name, value in vars(told[1]).items()}
-    assert kinds == {
-        "observation": "float32",
-        "previous_action": "float32",
-        "previous_reward": "float32",
-        "is_first": "bool",
-    }
+    for step in told:
+        assert {name: str(value.dtype) for name, value in vars(step).items()} == {
+            "observation": "float32",
+            "previous_action": "float32",
+            "previous_reward": "float32",
+            "is_first": "bool",
+        }
+
+
+def test_choices_are_told_as_whole_numbers_from_the_first_step_on():
+    actor = CountingActor()
+    play(actor, environments(1), [8])  # two steps
+    assert [str(step.previous_action.dtype) for step in actor.steps] == ["int64", "int64"]
 
 
 def test_what_an_actor_was_told_stays_as_it_was():

@@ -152,6 +152,12 @@ def test_resamples_of_several_seeds_against_a_loop():
     assert got.high == pytest.approx(expected[189] + 0.05 * (expected[190] - expected[189]))
 
 
+def test_an_interval_of_two_seeds_knows_both_of_them():
+    """A resample takes one twice, or each once."""
+    interval = BOOTSTRAP.interval(np.mean, np.stack([np.zeros(5), np.ones(5)]))
+    assert (interval.low, interval.high) == (0.0, 1.0)
+
+
 def test_an_interval_of_several_seeds_knows_both_doubts():
     """Means vary with the seeds by 1 / 30 ** 0.5, and with the episodes by 3 / 150 ** 0.5."""
     generator = np.random.default_rng(3)

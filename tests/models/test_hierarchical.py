@@ -67,6 +67,7 @@ def test_an_option_matters_to_its_own_action_and_to_later_choices_alone() -> Non
     [
         (torch.full((2, 6), 5), "options: expected from 0 to 4, got 5 to 5"),
         (torch.tensor([-1, 2]), "options: expected from 0 to 4, got -1 to 2"),
+        (torch.tensor([0, 5]), "options: expected from 0 to 4, got 0 to 5"),
         (torch.zeros(2, 5, dtype=torch.int64), r"options: expected .*\(2, 6\).*, got \(2, 5\)"),
         (torch.zeros(3, dtype=torch.int64), r"options: expected .*, got \(3,\)"),
         (torch.zeros(1, dtype=torch.int64), r"options: expected .*, got \(1,\)"),
@@ -119,6 +120,12 @@ def test_the_low_level_is_handed_the_present_state_and_need_not_look_for_it() ->
     changed[:, 3] += 1.0
     before, after = (model(each, actions, options, FULL)[1] for each in (states, changed))
     assert steps_that_differ(before, after) == [False, False, False, True, False, False]
+
+
+def test_tokens_of_maps_are_named_by_what_they_carry() -> None:
+    maps = build().attention_maps(*draw_rows(), FULL)
+    assert maps.modalities == ("state", "option", "action") * 6
+    assert [layer.shape for layer in maps.layers] == [(2, 2, 18, 18)] * 2
 
 
 # Losses

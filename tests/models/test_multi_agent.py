@@ -129,12 +129,12 @@ def test_more_agents_than_there_may_be_are_refused(agents: int) -> None:
 def test_as_many_agents_play_as_there_may_be_unless_told_otherwise() -> None:
     assert build().begin(8).group == 4
     assert build(num_agents=2).begin(8).agent_ids.tolist() == [0, 1] * 4
-    assert build(num_agents=2).begin(8).cache.valid.shape[0] == 4
+    assert build(num_agents=2).begin(8).cache.valid.shape == (4, 13 * 4)  # of each step two tokens an agent
 
 
 def test_apart_every_agent_has_a_row_of_the_cache_to_itself() -> None:
     memory = build(num_agents=2, attend_between_agents=False).begin(8)
-    assert (memory.group, memory.agent_ids.tolist(), memory.cache.valid.shape[0]) == (1, [0, 1] * 4, 8)
+    assert (memory.group, memory.agent_ids.tolist(), memory.cache.valid.shape) == (1, [0, 1] * 4, (8, 13 * 2))
 
 
 @pytest.mark.parametrize("attends", [True, False])

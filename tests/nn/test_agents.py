@@ -25,6 +25,12 @@ def test_the_action_before_is_that_of_the_last_agent_who_is_there() -> None:
     assert earlier_actions(ACTIONS, REAL, HIDE)[1].tolist() == [[[T, T, T], [F, T, T], [F, T, T]]]
 
 
+def test_there_need_not_be_as_many_agents_as_steps() -> None:
+    actions, none = earlier_actions(ACTIONS[:, :, :2], REAL[:, :, :2], None)
+    assert none.tolist() == [[[T, T], [F, F], [F, F]]]
+    assert actions[~none].tolist() == [1, 2, 4, 2]
+
+
 def test_vectors_are_looked_up_like_choices() -> None:
     vectors = torch.stack([ACTIONS, -ACTIONS], dim=-1).float()
     for look_up in (
@@ -62,6 +68,10 @@ def arguments(**changes) -> dict:
 
 def test_agents_that_fit_together_pass_whatever_stands_for_an_absent_one() -> None:
     check_agents(**arguments())
+
+
+def test_actions_that_are_vectors_fit_as_well() -> None:
+    check_agents(**arguments(actions=torch.zeros(2, 3, 4, 2)))
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,17 @@ def test_bands_cover_every_query_once_in_order() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("window", "tokens_per_step", "starts"),
+    [(1, 1, [0, 32, 64]), (2, 3, [0, 33, 66]), (16, 3, [0, 48])],
+)
+def test_a_band_is_as_long_as_the_window_and_no_less_than_the_whole_steps_of_32_tokens(
+    window: int, tokens_per_step: int, starts: list[int]
+) -> None:
+    steps = torch.arange(96 // tokens_per_step).repeat_interleave(tokens_per_step)
+    assert [band.queries.start for band in window_bands(steps, window, tokens_per_step)] == starts
+
+
 def whole(allowed: Tensor) -> Band:
     """All queries and keys as one band."""
     return Band(slice(0, allowed.shape[0]), slice(0, allowed.shape[1]), as_bias(allowed))

@@ -50,10 +50,10 @@ def test_a_choice_gets_its_row_of_the_table() -> None:
 
 @torch.no_grad()
 def test_an_action_vector_is_projected() -> None:
-    embed = ActionEmbedding(2, 2, discrete_actions=False)
-    embed.embed.weight.copy_(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
-    embed.embed.bias.copy_(torch.tensor([0.0, 100.0]))
-    assert embed(torch.tensor([3.0, 4.0])).tolist() == [7.0, 99.0]
+    embed = ActionEmbedding(2, 3, discrete_actions=False)
+    embed.embed.weight.copy_(torch.tensor([[1.0, 1.0], [1.0, -1.0], [0.0, 2.0]]))
+    embed.embed.bias.copy_(torch.tensor([0.0, 100.0, 0.5]))
+    assert embed(torch.tensor([3.0, 4.0])).tolist() == [7.0, 99.0, 8.5]
 
 
 @torch.no_grad()

@@ -98,6 +98,10 @@ def test_drawn_choices_are_as_frequent_as_the_softmax_says() -> None:
     assert choose_actions(LOGITS[1:], None, True, seeded()).tolist() == [0, 1]
 
 
+def test_of_one_choice_that_one_is_drawn() -> None:
+    assert choose_actions(torch.zeros(3, 1), None, True, seeded()).tolist() == [0, 0, 0]
+
+
 def test_drawn_vectors_lie_about_the_mean_as_far_as_the_deviation_says() -> None:
     drawn = choose_actions(MEANS[:, None].expand(2, 10_000, 2), LOG_STD[:, None].expand(2, 10_000, 2), False, seeded())
     torch.testing.assert_close(drawn.mean(1), MEANS, atol=0.1, rtol=0)  # five standard errors of the widest

@@ -64,6 +64,14 @@ def test_a_trunk_has_the_sizes_and_options_asked_for() -> None:
     assert trunk(torch.zeros(1, 12, 16), torch.arange(12), 1).shape == (1, 12, 16)
 
 
+def test_a_token_may_see_the_whole_of_the_longest_row() -> None:
+    assert TransformerOptions(context=12).build_trunk(**SIZES).context == 12
+
+
+def test_without_a_say_the_value_counts_a_tenth_of_the_imitation() -> None:
+    assert TransformerOptions().value_weight == 0.1
+
+
 def test_without_a_say_a_token_sees_the_longest_row_and_every_head_has_its_own_keys() -> None:
     trunk = TransformerOptions().build_trunk(**SIZES)
     assert trunk.context == 12

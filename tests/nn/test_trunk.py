@@ -32,6 +32,11 @@ def test_a_trunk_without_layers_is_refused() -> None:
         small_trunk(num_layers=0, context=2)
 
 
+def test_a_trunk_of_one_layer_and_one_head_is_allowed() -> None:
+    trunk = Trunk(16, num_layers=1, num_heads=1, hidden_dim=32, context=2)
+    assert (len(trunk.blocks), trunk.head_dim) == (1, 16)
+
+
 @torch.no_grad()
 def test_a_block_adds_attention_and_then_a_feed_forward_layer() -> None:
     torch.manual_seed(2)

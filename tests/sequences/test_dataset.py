@@ -14,7 +14,7 @@ from tests.builders import CHOICES, SEVERAL_CHOICES, SPECS, by_hand, examples, r
 from understudy.interface import Interface, Scales, Task
 from understudy.options.labels import labelled
 from understudy.sequences import dataset as module
-from understudy.sequences.dataset import SequenceDataset, gather
+from understudy.sequences.dataset import Chunks, SequenceDataset, gather
 from understudy.sequences.split_file import MappedSplit
 from understudy.sequences.store import Sequences
 
@@ -201,6 +201,17 @@ def test_a_column_that_the_batch_does_not_have_is_refused():
 def test_a_column_that_the_sequences_do_not_have_is_refused(name):
     with refused(ValueError, "columns: expected some of action, agent, final_observation", f"got {name!r}"):
         chunked(counting(CHOICES, [3]), 4, 9, columns=["observation", name])
+
+
+def test_chunks_are_picked_with_all_that_is_known_of_them():
+    chunks = Chunks(np.array([0, 5, 9]), np.array([4, 3, 2]), np.array([0, 1, 1]), np.array([0, 0, 1]))
+    picked = chunks.picked(np.array([2, 0]))
+    assert {name: numbers.tolist() for name, numbers in vars(picked).items()} == {
+        "first": [9, 0],
+        "length": [2, 4],
+        "burn_in": [1, 0],
+        "sequence": [1, 0],
+    }
 
 
 def test_in_order_the_chunks_follow_one_another():

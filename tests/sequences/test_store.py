@@ -11,6 +11,7 @@ import pytest
 
 from tests.builders import CHOICES, SPECS, random_episodes, refused, unscaled, written_store
 from understudy.errors import DataError
+from understudy.sequences.columns import step_columns
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.split_file import SplitWriter, map_arrow, split_schema
 from understudy.sequences.store import SPLITS, open_sequences
@@ -74,6 +75,23 @@ def test_opening_copies_no_steps(tmp_path, name, spec):
 def test_opening_copies_no_episodes(store, name):
     sequences = open_sequences(store, "train")
     assert isinstance(owner(sequences.steps.episodes[name]), pa.Array | pa.Buffer)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_step_takes_as_many_bytes_of_a_file_as_it_has_numbers(spec):
+    """Three components, a choice of eight bytes or a vector of two entries, a reward and a return."""
+    sizes = {name: column.step_bytes for name, column in step_columns(unscaled(spec).task).items()}
+    assert sizes == {"observation": 12, "action": 8, "label": 8, "reward": 4, "return_to_go": 4}
+
+
+@pytest.mark.parametrize("name", ["observation", "action", "reward"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_chunks_are_read_from_where_they_begin_and_end_in_their_last_step_again_and_again(tmp_path, name, spec):
+    split = open_sequences(written_store(tmp_path, spec, random_episodes(spec, LENGTHS)), "train").steps
+    chunks = split.read(name, np.array([7, 0, 2]), np.array([3, 1, 4]), 5)
+    expected = split.columns[name][[[7, 8, 9, 9, 9], [0, 0, 0, 0, 0], [2, 3, 4, 5, 5]]]
+    assert chunks.dtype == expected.dtype
+    np.testing.assert_array_equal(chunks, expected)
 
 
 def test_opening_takes_no_memory_for_the_steps(tmp_path):

@@ -22,8 +22,9 @@ from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
+from understudy.training import distributed
 from understudy.training.loop import train, validate
-from understudy.training.run import Outcome
+from understudy.training.run import Outcome, TrainingRun
 
 OBSERVATION = frozenset({"observation"})
 SPEC = EnvironmentSpec("Toy-v0", {}, ("x", "y"), 2, None, None, None)
@@ -192,6 +193,14 @@ def test_the_curve_tells_the_mean_loss_since_the_validation_before() -> None:
     assert column(outcome, "validation_loss") == column(outcome, "validation_climb") == pytest.approx(validated)
 
 
+def test_the_progress_bar_tells_what_the_last_validation_came_to(capsys: pytest.CaptureFixture[str]) -> None:
+    train_climber(0.35, steps=2, evaluate_every=1)  # of 0.1 and 0.05, so the weight is 0.2 away
+    assert ", validation loss 0.0400]" in capsys.readouterr().err
+    _, outcome = train_mlp(parameters(steps=1))
+    loss, accuracy = outcome.selected.loss, outcome.selected.accuracy
+    assert f", validation loss {loss:.4f}, accuracy {accuracy:.3f}]" in capsys.readouterr().err
+
+
 def test_the_curve_has_a_column_for_each_term_and_for_accuracy_where_actions_are_predicted() -> None:
     names = ["step", "train_loss", "validation_loss"]
     _, outcome = train_climber(0.0, steps=1)
@@ -235,6 +244,45 @@ def test_a_model_draws_from_a_generator_of_the_seed() -> None:
     assert model.seeds[:2] == [7, 7]
     other, _ = train_climber(0.0, steps=2, seed=8)
     assert not torch.equal(model.batches[0]["observation"], other.batches[0]["observation"])
+
+
+class Drawing(nn.Module):
+    """Draws a number for each step of its rows, and notes them."""
+
+    reads, max_seq_len = OBSERVATION, None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.drawn = []
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
+        self.drawn.append(torch.rand(batch.mask.shape, generator=generator))
+        return Losses({"weight": LossTerm(self.weight.sum(), batch.mask)})
+
+    def after_update(self) -> None: ...
+
+
+def test_rows_draw_the_same_in_whichever_process_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of five rows, of which two processes take two and three."""
+    drawn = []
+    for rows in (slice(0, 5), slice(0, 2), slice(2, 5)):
+        monkeypatch.setattr(distributed, "shard", lambda number, together, rows=rows: rows)
+        run = TrainingRun(Drawing(), SequenceDataset(TRAINING, 8, 5, OBSERVATION), parameters(), seed=3)
+        for _ in range(2):
+            run.train_step()
+        drawn.append(run.model.drawn)
+    whole, first, second = drawn
+    assert [len(numbers) for numbers in (*whole, *first, *second)] == [5, 5, 2, 2, 3, 3]
+    for step in range(2):
+        assert torch.equal(torch.cat([first[step], second[step]]), whole[step])
+
+
+def test_what_is_noted_of_a_step_does_not_keep_what_its_gradients_were_made_of() -> None:
+    run = TrainingRun(Climber(0.0), SequenceDataset(TRAINING, 8, 8, OBSERVATION), parameters(), seed=0)
+    run.train_step()
+    [noted] = run.running
+    assert {name: part.requires_grad for name, part in noted.items()} == {"loss": False, "climb": False}
 
 
 def test_a_further_training_seed_leaves_the_weights_of_the_first_as_they_are() -> None:
@@ -357,6 +405,12 @@ def test_validation_counts_each_step_once(chunk_length: int, burn_in: int, batch
     assert metrics.terms == pytest.approx({"action": 0.75 * 13.5, "option": 0.25 * 13.5, "value": 135.0})
     assert metrics.loss == pytest.approx((0.75 + 2 * 0.25) * 13.5 + 0.5 * 135.0)
     assert metrics.accuracy == pytest.approx(24 / 28)
+
+
+def test_validation_sums_in_double_precision() -> None:
+    """A loss of 0.3 squared, as float32 has it, at each of 28 steps in batches of different sizes."""
+    metrics = validate(Climber(0.3), dataset(known_steps(), 4, 3))
+    assert metrics.loss == pytest.approx(float(np.float32(0.3) ** 2), rel=1e-12)
 
 
 def test_validating_values_counts_each_step_whose_return_is_known_once() -> None:

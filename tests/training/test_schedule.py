@@ -15,6 +15,10 @@ def test_four_steps_of_warmup_and_eight_of_cosine(step: int, expected: float) ->
     assert warmup_cosine(step, warmup_steps=4, total_steps=12) == pytest.approx(expected)
 
 
+def test_one_step_after_the_warmup_is_enough_to_come_down() -> None:
+    assert [warmup_cosine(step, warmup_steps=3, total_steps=4) for step in (3, 4)] == [1.0, 0.0]
+
+
 def test_without_warmup_the_first_step_is_the_largest() -> None:
     factors = [warmup_cosine(step, warmup_steps=0, total_steps=10) for step in range(10)]
     assert factors[0] == 1.0
