@@ -1,0 +1,161 @@
+"""The command line: every command has help and an example, and what goes wrong is a sentence and an exit code."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests.builders import random_episodes
+from tests.toys import tiny_policy
+from understudy import read_environment, write_recording
+from understudy.cli.main import COMMANDS, build_parser, main
+from understudy.policies.files import save_policy
+
+CART_POLE = read_environment("CartPole-v1")
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    with pytest.raises(SystemExit) as left:
+        main([str(each) for each in arguments])
+    printed = capsys.readouterr()
+    return left.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def recording(tmp_path):
+    write_recording(tmp_path / "recording", CART_POLE, random_episodes(CART_POLE, [3, 2]), "me")
+    return tmp_path / "recording"
+
+
+@pytest.fixture
+def policy(tmp_path):
+    (tmp_path / "policy").mkdir()
+    save_policy(tiny_policy("mlp", CART_POLE), tmp_path / "policy")
+    return tmp_path / "policy"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert f"example: understudy {command} " in " ".join(out.split())
+
+
+def test_completion_and_version(capsys):
+    assert "complete" in run(capsys, "--print-completion", "bash")[1]
+    assert run(capsys, "--version")[1].startswith("understudy ")
+    assert build_parser().prog == "understudy"
+
+
+def test_inspect_tells_what_lies_there(capsys, tmp_path, recording, policy):
+    code, out, _ = run(capsys, "inspect", tmp_path)
+    assert code == 0
+    assert f"{recording}: a recording of me in CartPole-v1 with {{}}" in out
+    assert f"{policy}: a policy of the family mlp for CartPole-v1 with {{}}" in out
+
+
+def test_inspect_notices_another_content(capsys, policy):
+    path = policy / "policy.json"
+    path.write_text(
+        path.read_text().replace('"num_layers": 2', '"num_layers": 1').replace('"num_layers": 1,', '"num_layers": 3,')
+    )
+    assert run(capsys, "inspect", policy)[0] == 1
+
+
+BAD = [
+    (["inspect", "nowhere"], 1, "understudy inspect: nowhere: expected a recording, sequences, a policy or a project"),
+    (
+        ["watch", "nowhere", "--out", "x.webp"],
+        1,
+        "understudy watch: nowhere: expected a policy or a recording, found none",
+    ),
+    (
+        ["watch", "policy", "--out", "x.avi"],
+        2,
+        "--out: expected a name that ends with .webp, .gif, .mp4, .png, got x.avi",
+    ),
+    (["watch", "policy", "--worst", "2"], 2, "--worst, --best: expected a recording to choose from, got a policy"),
+    (["watch", "policy"], 2, "expected a display to show a window on, found none; --out FILE.webp"),
+    (["watch", "recording", "--seed", "99"], 2, "--seed: expected a seed that recording holds"),
+    (["export", "npz", "nowhere", "--to", "x"], 1, "nowhere/steps.parquet: expected a recording, found no such file"),
+    (
+        ["import", "nowhere.npz", "--environment", "CartPole-v1", "--to", "new"],
+        2,
+        "expected a file or a folder, found no nowhere",
+    ),
+    (
+        ["import", "recording", "--environment", "CartPole-v1", "--to", "policy"],
+        2,
+        "--to: expected a folder that does not exist",
+    ),
+    (
+        ["import", "recording", "--environment", "Pendulum-v1", "--to", "new"],
+        1,
+        "recording: expected a policy for Pendulum-v1",
+    ),
+    (
+        ["import", "notes.txt", "--environment", "CartPole-v1", "--to", "new"],
+        2,
+        "--format: expected one of npz, hdf5, minari",
+    ),
+    (["new", "policy"], 2, "policy: expected a folder that does not exist yet, since nothing is overwritten"),
+    (["play", "CartPole-v1", "--out", "new"], 2, "expected a display to play on, found none"),
+    (
+        ["play", "Pendulum-v1", "--out", "new"],
+        2,
+        "expected an environment of choices to play by keys, Pendulum-v1 has vectors",
+    ),
+    (
+        ["play", "CartPole-v1", "--out", "new", "--keys", "a=5"],
+        2,
+        "--keys: expected a key and an action from 0 to 1, got 'a=5'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "says"), BAD, ids=[" ".join(each[0]) for each in BAD])
+def test_what_goes_wrong_is_a_sentence(capsys, monkeypatch, tmp_path, recording, policy, arguments, code, says):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("notes")
+    if arguments == ["watch", "recording", "--seed", "99"]:
+        arguments = [*arguments, "--out", "x.png"]
+    got, _, err = run(capsys, *arguments)
+    assert (got, err.count("\n")) == (code, 1)
+    assert says in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_project_of_one_s_own_demonstrations_holds_all_that_it_runs(capsys, tmp_path):
+    angles = np.zeros((6, 4))
+    arrays = {
+        "observations": angles,
+        "actions": [0, 1, 0, 1, 1, 0],
+        "rewards": np.ones(6),
+        "terminals": [0, 0, 1, 0, 0, 1],
+    }
+    np.savez(tmp_path / "demos.npz", **arrays)
+    arguments = ("import", tmp_path / "demos.npz", "--environment", "CartPole-v1", "--to", tmp_path / "mine")
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("2 episodes, mean return 3.0, are copied to")
+    for name in (
+        "pipeline/run.py",
+        "src/understudy/spec.py",
+        "custom/README.md",
+        ".dvc/config",
+        ".git",
+        "demonstrations/demos.npz",
+    ):
+        assert (tmp_path / "mine" / name).exists(), name
+    command = ["python", "pipeline/run.py", "import_demonstrations"]
+    done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "2 episodes, 6 steps, mean return 3.0 (3.0 to 3.0)\n"), done.stderr
+    again = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    (tmp_path / "mine/data/raw/notes.txt").write_text("mine")
+    refused = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "data/raw: expected nothing, or what this stage has written before, got a file notes.txt" in refused.stderr
