@@ -89,7 +89,10 @@ def imported(path: Path) -> ModuleType:
 def call_stage(name: str, **arguments: str | int) -> None:
     """Run a stage's program in this process and in the present folder, on its params.yaml."""
     work = imported(PARAMETERS_FILE.parent / "pipeline" / f"{name}.py").work
-    sections = {key: kind for key, kind in inspect.get_annotations(work).items() if key not in {"return", *arguments}}
+    annotations = inspect.get_annotations(work)
+    if "without_expert" in annotations:
+        arguments = {"without_expert": False, **arguments}
+    sections = {key: kind for key, kind in annotations.items() if key not in {"return", *arguments}}
     work(**arguments, **load_sections(Path("params.yaml"), sections))
 
 

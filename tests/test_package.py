@@ -52,7 +52,7 @@ def test_public_names_are_listed_and_there():
 def test_the_package_says_that_it_is_annotated():
     assert (ROOT / "src/understudy/py.typed").exists()
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    assert data == {"understudy": ["py.typed", "*.pyi"]}
+    assert data == {"understudy": ["py.typed", "*.pyi", "cli/templates/*.yaml"]}
 
 
 def test_an_unknown_attribute_is_an_attribute_error():

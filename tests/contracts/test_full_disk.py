@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -120,7 +121,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_output(finished, tmp_pat
     """Every other case finds a former output, which must stay to the byte; the others find none, and none appears."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     output = tmp_path / case.output
-    if CASES.index(case) % 2:
+    if case.output == "data/raw":  # which a stage replaces only where it has written it itself
+        assert set(contents(output)) == {Path("steps.parquet"), Path("episodes.parquet")}
+    elif CASES.index(case) % 2:
         output.mkdir(parents=True, exist_ok=True)
         (output / "former.txt").write_text("as it was", encoding="utf-8")
     else:

@@ -29,7 +29,7 @@ IMPORTER = "importlib.import_module"
 MAY_IMPORT_BY_NAME = {f"src/understudy/{name}.py" for name in ("__init__", "models/registry", "environments/parallel")}
 
 # The user's own code, named in params.yaml; what a policy's file names is imported when it plays in a stage, not by `predict`.
-MAY_IMPORT_BY_NAME |= {"src/understudy/utils/named.py"}
+MAY_IMPORT_BY_NAME |= {f"src/understudy/{name}.py" for name in ("utils/named", "cli/main", "sources/optional")}
 READS_TENSORS = "src/understudy/demonstrators/sb3_zip.py"  # with weights_only, as its own tests hold
 LAUNCHER = "pipeline/run.py"  # runs the stages' programs, which lie beside it
 

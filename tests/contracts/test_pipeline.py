@@ -129,7 +129,8 @@ CODE = [
     ("src/understudy/options/discovery.py", "code", AFTER_SEQUENCES),
     ("src/understudy/options/discovery.py", "select_columns", set()),  # the same options are found
     ("src/understudy/training/loop.py", "code", STUDENTS),
-    ("src/understudy/environments/play.py", "code", AFTER_CODE - {"train_expert"}),
+    ("src/understudy/environments/play.py", "code", AFTER_CODE),
+    ("src/understudy/rollouts/record.py", "code", AFTER_CODE - {"train_expert"}),
     ("src/understudy/code/changes.py", "code", set()),
     ("pipeline/compare.py", "code", {"compare"}),
     ("pipeline/run.py", "code", AFTER_CODE),

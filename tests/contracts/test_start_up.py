@@ -26,6 +26,7 @@ NEEDED = {
     "train_expert": {"torch", "stable_baselines3", "gymnasium"},
     "record_rollouts": {"torch", "gymnasium", "pyarrow"},
     "build_sequences": {"pyarrow"},
+    "import_demonstrations": {"gymnasium", "pyarrow"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},

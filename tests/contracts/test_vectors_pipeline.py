@@ -19,7 +19,11 @@ def project(tmp_path_factory):
     """A copy of the project in which the pipeline has run on a pendulum whose velocity students do not see."""
     folder = tmp_path_factory.mktemp("vectors")
     copy_project(folder)
-    pendulum = {"environment.id": "Pendulum-v1", "environment.kwargs": {"max_episode_steps": 40}}
+    pendulum = {
+        "environment.id": "Pendulum-v1",
+        "environment.kwargs": {"max_episode_steps": 40},
+        "expert.total_steps": 40960,
+    }
     set_params(folder, {**pendulum, "sequences.hide": ["observation_2"]})
     run(folder, "dvc", "repro")
     return folder
