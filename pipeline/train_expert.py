@@ -13,7 +13,7 @@ from understudy.demonstrators.scripted import scripted_expert
 from understudy.environments.make import read_spec
 from understudy.params.compute import ComputeParams
 from understudy.params.environment import EnvironmentParams
-from understudy.params.expert import ExpertParams
+from understudy.params.expert import ExpertParams, FunctionParams, SB3ZipParams, ScriptedParams
 from understudy.policies.card import write_card
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.stage import run_stage
@@ -38,12 +38,13 @@ def work(environment: EnvironmentParams, expert: ExpertParams, compute: ComputeP
 def make_expert(
     environment: EnvironmentParams, expert: ExpertParams, workers: int
 ) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
-    if expert.scripted is not None and expert.algorithm == "scripted":
-        return scripted_expert(environment, expert.scripted), []
-    if expert.function is not None and expert.algorithm == "function":
-        return function_expert(environment, expert.function), []
-    if expert.sb3_zip is not None and expert.algorithm == "sb3_zip":
-        return read_sb3_zip(Path(expert.sb3_zip.path), read_spec(environment)), []
+    block = expert.hyperparameters
+    if isinstance(block, ScriptedParams):
+        return scripted_expert(environment, block), []
+    if isinstance(block, FunctionParams):
+        return function_expert(environment, block), []
+    if isinstance(block, SB3ZipParams):
+        return read_sb3_zip(Path(block.path), read_spec(environment)), []
     used = [environment.model_dump(), expert.model_dump()]
     checkpoint = checkpoint_folder("train_expert", used, {}) / "training.safetensors"
     return train_expert(environment, expert, checkpoint, processes=workers)

@@ -9,6 +9,7 @@ from tests.builders import random_episodes
 from tests.toys import tiny_policy
 from understudy import read_environment, write_recording
 from understudy.cli.main import COMMANDS, build_parser, main
+from understudy.params.whole import load_params
 from understudy.policies.files import save_policy
 
 CART_POLE = read_environment("CartPole-v1")
@@ -159,3 +160,36 @@ def test_a_project_of_one_s_own_demonstrations_holds_all_that_it_runs(capsys, tm
     refused = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "data/raw: expected nothing, or what this stage has written before, got a file notes.txt" in refused.stderr
+
+
+def test_in_a_checkout_a_project_is_a_study_on_its_programs_and_cache(capsys, tmp_path):
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/run.py").touch()
+    (tmp_path / "src/understudy").mkdir(parents=True)
+    (tmp_path / "src/understudy/__init__.py").touch()
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    code, _, err = run(capsys, "new", tmp_path / "studies/mine")
+    assert (code, err) == (0, "")
+    study = tmp_path / "studies/mine"
+    assert "vars: [{root: ../..}]" in (study / "dvc.yaml").read_text()
+    assert "dir = ../../../.dvc/cache" in (study / ".dvc/config").read_text()
+    assert not (study / "src").exists() and not (study / ".git").exists()
+    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["mine"]
+
+
+def test_a_project_that_cannot_be_made_whole_is_not_there(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, _, err = run(capsys, "new", tmp_path / "mine")
+    assert code == 2
+    assert "git: expected it to be installed" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_user_typed_is_quoted(capsys, tmp_path):
+    arrays = {"observations": np.zeros((2, 4)), "actions": [0, 1], "rewards": np.ones(2), "terminals": [0, 1]}
+    np.savez(tmp_path / "my demos: #1.npz", **arrays)
+    arguments = ("--environment", "CartPole-v1", "--wrapper", "FlattenObservation", "--to", tmp_path / "mine")
+    assert run(capsys, "import", tmp_path / "my demos: #1.npz", *arguments)[0] == 0
+    params = load_params(tmp_path / "mine/params.yaml")
+    assert params.demonstrations.path == "demonstrations/my demos: #1.npz"
+    assert params.environment.wrappers == [{"name": "FlattenObservation"}]

@@ -328,3 +328,26 @@ def test_other_seeds_of_episodes_under_a_further_training_seed_are_refused():
     other = Evaluated([recording(GOOD), recording(GOOD, first_seed=11)])
     with pytest.raises(DataError, match=r"^data/evaluation/student: expected the expert's seeds, got others"):
         summarise(judged(student=other), BOOTSTRAP)
+
+
+def test_without_an_expert_the_upper_reference_is_the_demonstrations_mean_return():
+    """Of other episodes, and more of them; by hand, (policy - random) / (demonstrations - random)."""
+    evaluated = {
+        "demonstrations": Evaluated([recording([8.0, 12.0, 10.0], first_seed=500)]),
+        "random": Evaluated([recording([0.0, 4.0])]),
+        "policy": Evaluated([recording([5.0, 7.0])]),
+    }
+    summary = summarise(evaluated, BOOTSTRAP, None)
+    assert summary["policy"]["score"] == pytest.approx((6 - 2) / (10 - 2))
+    assert summary["random"]["score"] == 0
+    assert "score" not in summary["demonstrations"]
+    assert summary["policy"]["on_policy_agreement"] is None
+
+
+def test_demonstrations_no_better_than_random_are_refused():
+    evaluated = {
+        "demonstrations": Evaluated([recording([1.0, 2.0])]),
+        "random": Evaluated([recording([3.0, 4.0])]),
+    }
+    with pytest.raises(DataError, match=r"^data/raw: expected a mean return above the random actor's 3\.5, got 1\.5"):
+        summarise(evaluated, BOOTSTRAP, None)

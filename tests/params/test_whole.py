@@ -4,6 +4,7 @@ Mistakes are made in the committed file: one key is set to a text, written as it
 """
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,32 @@ def test_seeds_may_be_neighbours(tmp_path, second, seed):
 def test_a_comparison_with_a_policy_that_is_not_there_is_refused(tmp_path, key, raw, sentence):
     with refused(ParameterError, str(tmp_path / "params.yaml"), sentence, "got 'mpl'"):
         load_text(tmp_path, parameters_text({f"comparison.{key}": raw}))
+
+
+def without(*sections: str, **added: dict) -> str:
+    return json.dumps({key: value for key, value in PARAMETERS.items() if key not in sections} | added)
+
+
+OWN = {"path": "demos.npz", "format": "npz"}
+
+
+def test_demonstrations_that_exist_stand_in_for_expert_and_rollouts(tmp_path):
+    params = load_text(tmp_path, without("expert", "rollouts", demonstrations=OWN))
+    assert (params.expert, params.demonstrations.format) == (None, "npz")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (without("expert"), "expert: expected a value, got none"),
+        (without("rollouts"), "rollouts: expected a value, got none"),
+        (without(demonstrations=OWN), "demonstrations: expected either this section or expert and rollouts, got both"),
+        (
+            without("rollouts", demonstrations=OWN),
+            "demonstrations: expected either this section or expert and rollouts",
+        ),
+    ],
+)
+def test_demonstrations_have_one_source(tmp_path, text, says):
+    with refused(ParameterError, "params.yaml: ", says):
+        load_text(tmp_path, text)

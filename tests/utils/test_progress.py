@@ -56,3 +56,14 @@ def test_no_thread_watches(monkeypatch):
     before = threading.active_count()
     with redirect_stderr(io.StringIO()), progress_bar(3, "demonstrations", "episode"):
         assert threading.active_count() == before
+
+
+def test_a_log_has_whole_lines_and_no_returns_of_the_carriage():
+    log = told(io.StringIO(), 3)
+    assert "\r" not in log
+    assert log.endswith("\n") and "\n\n" not in log
+    assert all(len(line) <= 100 for line in log.splitlines())
+
+
+def test_a_terminal_is_drawn_over():
+    assert "\r" in told(Terminal(), 3)

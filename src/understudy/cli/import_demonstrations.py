@@ -1,21 +1,21 @@
 """understudy import: a project on demonstrations that exist already."""
 
 import argparse
+import json
 import re
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from understudy.cli.project import TEMPLATES, create_project, source
 from understudy.errors import ParameterError
-from understudy.params.demonstrations import DemonstrationParams
+from understudy.params.demonstrations import Columns, DemonstrationParams, Format
 from understudy.params.environment import EnvironmentParams
 from understudy.params.load import validated
 
 HELP = "read demonstrations that exist already, and make a project that learns from them"
 EXAMPLE = "understudy import flights.npz --environment LunarLander-v3 --to studies/mine && cd studies/mine && dvc repro"
 SUFFIXES = {".npz": "npz", ".hdf5": "hdf5", ".h5": "hdf5", ".parquet": "parquet"}
-FORMATS = ("npz", "hdf5", "minari", "d3rlpy", "parquet", "lerobot", "recording")
+FORMATS, COLUMNS = get_args(Format), tuple(Columns.model_fields)
 NOTES = """# {name}
 
 Policies learn from demonstrations that were there: `{path}`, in the format `{kind}`, of `{environment}`. There is no expert
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wrapper", action="append", default=[], metavar="NAME", help="around the environment, innermost first"
     )
-    for name in ("episode", "observation", "action", "reward", "terminated", "truncated"):
+    for name in COLUMNS:
         parser.add_argument(
             f"--{name}", metavar="COLUMN", help=f"of a table: the column of the {name}; several by commas"
         )
@@ -63,12 +63,9 @@ def run(arguments: argparse.Namespace) -> None:
     dvc_yaml = (TEMPLATES / "own_demonstrations.yaml").read_text(encoding="utf-8")
     copied = demonstrations.model_copy(update={"path": f"demonstrations/{path.name}"})
     notes = NOTES.format(name=arguments.to.name, path=copied.path, kind=copied.format, environment=environment.id)
-    following = create_project(arguments.to, dvc_yaml, params_text(environment, copied), notes)
-    target = arguments.to / copied.path
-    target.parent.mkdir()
-    shutil.copytree(path, target) if path.is_dir() else shutil.copy(path, target)
+    following = create_project(arguments.to, dvc_yaml, params_text(environment, copied), notes, {copied.path: path})
     mean = sum(returns) / len(returns)
-    print(f"{len(returns)} episodes, mean return {mean:.1f}, are copied to {target}; next: {following}")
+    print(f"{len(returns)} episodes, mean return {mean:.1f}, are copied to {arguments.to}; next: {following}")
 
 
 def locate(name: str, kind: str | None) -> Path:
@@ -109,8 +106,7 @@ def kind_of(path: Path) -> str:
 
 def columns_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that name columns of a table."""
-    names = ("episode", "observation", "action", "reward", "terminated", "truncated")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    given = {name: getattr(arguments, name) for name in COLUMNS if getattr(arguments, name) is not None}
     return {name: value.split(",") if "," in value else value for name, value in given.items()}
 
 
@@ -123,17 +119,13 @@ def params_text(environment: EnvironmentParams, demonstrations: DemonstrationPar
 
 
 def _environment(environment: EnvironmentParams) -> str:
-    wrappers = ", ".join(f"{{name: {wrapper['name']}}}" for wrapper in environment.wrappers)
     return (
-        f"environment:\n  id: {environment.id}\n  kwargs: {{}}                  # passed to gymnasium.make\n"
-        f"  wrappers: [{wrappers}]                # around it, the first innermost\n\n"
+        f"environment:\n  id: {json.dumps(environment.id)}\n  kwargs: {{}}                  # passed to gymnasium.make\n"
+        f"  wrappers: {json.dumps(environment.wrappers)}                # around it, the first innermost\n\n"
     )
 
 
 def _demonstrations(demonstrations: DemonstrationParams) -> str:
-    lines = ["demonstrations:", f"  path: {demonstrations.path}", f"  format: {demonstrations.format}"]
-    if demonstrations.columns is not None:
-        lines.append("  columns:")
-        for name, value in demonstrations.columns.model_dump(exclude_none=True).items():
-            lines.append(f"    {name}: {value if isinstance(value, str) else '[' + ', '.join(value) + ']'}")
-    return "\n".join(lines) + "\n\n"
+    """A section in YAML; what the user has typed in JSON's quotes, which YAML understands."""
+    values = demonstrations.model_dump(exclude_none=True)
+    return "\n".join(["demonstrations:", *(f"  {key}: {json.dumps(value)}" for key, value in values.items())]) + "\n\n"

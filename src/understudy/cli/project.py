@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 from understudy.errors import ParameterError
@@ -35,7 +36,7 @@ def source() -> Path:
     )
 
 
-def create_project(folder: Path, dvc_yaml: str, params: str, notes: str) -> str:
+def create_project(folder: Path, dvc_yaml: str, params: str, notes: str, data: Mapping[str, Path] | None = None) -> str:
     """Make a project in a new folder; returns what to do next.
 
     Where the folder lies in a checkout of this project it becomes a study: a DVC project of its own on the checkout's programs
@@ -47,6 +48,7 @@ def create_project(folder: Path, dvc_yaml: str, params: str, notes: str) -> str:
         dvc_yaml: the stages, with a line `vars: [{root: .}]`.
         params: params.yaml.
         notes: README.md.
+        data: files and folders to copy, by where they are to lie in it.
 
     Raises:
         ParameterError: the folder exists, or git or DVC cannot make a repository there.
@@ -62,16 +64,17 @@ def create_project(folder: Path, dvc_yaml: str, params: str, notes: str) -> str:
         (unfinished / "README.md").write_text(notes, encoding="utf-8")
         (unfinished / ".gitignore").write_text(IGNORED, encoding="utf-8")
         shutil.copy(source() / ".dvcignore", unfinished / ".dvcignore")
+        for name, origin in (data or {}).items():
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(origin, unfinished / name) if origin.is_dir() else shutil.copy(origin, unfinished / name)
         if root is None:
             _copy_code(unfinished)
-    if root is None:
-        _run(folder, "git", "init", "--quiet")
-        _run(folder, sys.executable, "-m", "dvc", "init", "--quiet")
-    else:
-        _run(folder, sys.executable, "-m", "dvc", "init", "--subdir", "--quiet")
-        cache = os.path.relpath(root / ".dvc/cache", folder / ".dvc")
-        _run(folder, sys.executable, "-m", "dvc", "cache", "dir", "--quiet", cache.replace("../", "", 1))
-    _run(folder, sys.executable, "-m", "dvc", "config", "--quiet", "core.analytics", "false")
+            _run(unfinished, "git", "init", "--quiet")
+        dvc = (sys.executable, "-m", "dvc")
+        _run(unfinished, *dvc, "init", "--quiet", *([] if root is None else ["--subdir"]))
+        _run(unfinished, *dvc, "config", "--quiet", "core.analytics", "false")
+        if root is not None:
+            _run(unfinished, *dvc, "cache", "dir", "--quiet", os.path.relpath(root / ".dvc/cache", folder))
     return f"cd {os.path.relpath(folder)} && dvc repro"
 
 

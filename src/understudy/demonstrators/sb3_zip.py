@@ -61,7 +61,7 @@ def read_sb3_zip(path: Path, spec: EnvironmentSpec) -> TrainedPolicy:
     """
     about, weights = _read(path)
     for part, what in REFUSED.items():
-        if any(part in name and "pi_features" not in name for name in weights):
+        if any(part in name for name in weights):
             raise DataError(f"{path}: expected a policy of plain layers, MlpPolicy, got {what}")
     layout, names = _layers(path, weights)
     if layout.squash and spec.discrete_actions:

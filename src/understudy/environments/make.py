@@ -140,22 +140,12 @@ def describe(
         name, kwargs, components = registered.id, _kwargs(registered), _components(environment, registered.name)
         threshold, num_agents = registered.reward_threshold, 1
         actions = _named_actions(environment, registered.name)
-    num_actions: int | None = None
-    low: tuple[float, ...] | None = None
-    high: tuple[float, ...] | None = None
     if not (isinstance(observation_space, gymnasium.spaces.Box) and len(observation_space.shape) == 1):
         raise ParameterError(
             f"environment.id: expected a vector observation (Box), or one of choices and vectors, {name} has"
             f" {' '.join(str(observation_space).split())}; environment.wrappers: [{{name: FlattenObservation}}] flattens it"
         )
-    if isinstance(action_space, gymnasium.spaces.Discrete) and action_space.start == 0:
-        num_actions = int(action_space.n)
-    elif isinstance(action_space, gymnasium.spaces.Box) and action_space.shape and action_space.is_bounded():
-        low, high = _as_floats(action_space.low), _as_floats(action_space.high)
-    else:
-        raise ParameterError(
-            f"environment.id: expected actions that are Discrete or a bounded Box, {name} has {action_space}"
-        )
+    num_actions, low, high = _actions(action_space, name)
     size = observation_space.shape[0]
     if len(components) != size:
         components = tuple(f"observation_{index}" for index in range(size))
@@ -174,6 +164,17 @@ def describe(
         )
     except ValueError as error:
         raise ParameterError(f"environment.id: expected another environment than {name}: {error}") from None
+
+
+def _actions(
+    space: gymnasium.spaces.Space[Any], name: str
+) -> tuple[int | None, tuple[float, ...] | None, tuple[float, ...] | None]:
+    """The number of choices, or the bounds of a vector."""
+    if isinstance(space, gymnasium.spaces.Discrete) and space.start == 0:
+        return int(space.n), None, None
+    if isinstance(space, gymnasium.spaces.Box) and space.shape and space.is_bounded():
+        return None, _as_floats(space.low), _as_floats(space.high)
+    raise ParameterError(f"environment.id: expected actions that are Discrete or a bounded Box, {name} has {space}")
 
 
 def _as_floats(bounds: np.ndarray) -> tuple[float, ...]:

@@ -164,7 +164,8 @@ def show_film(pictures: Sequence[Image.Image], title: str) -> None:
         raise ParameterError(
             "expected a display to show a window on, found none; --out FILE.webp writes a file instead"
         )
-    pygame = import_optional("pygame", "box2d", "windows")
+    import pygame  # greets on the screen when it is imported
+
     pygame.display.init()
     try:
         window = pygame.display.set_mode(pictures[0].size)

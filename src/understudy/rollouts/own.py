@@ -18,10 +18,11 @@ def check_own(folder: Path, demonstrator: str) -> None:
     if not found:
         return
     strange = sorted(found - FILES)
-    whose = f"a file {strange[0]}" if strange else f"a recording of {_demonstrator(folder)}"
-    if strange or whose != f"a recording of {demonstrator}":
+    whose = _demonstrator(folder)
+    if strange or whose != demonstrator:
+        got = f"a file {strange[0]}" if strange else f"a recording of {whose}"
         raise DataError(
-            f"{folder}: expected nothing, or what this stage has written before, got {whose}; nothing of yours is"
+            f"{folder}: expected nothing, or what this stage has written before, got {got}; nothing of yours is"
             " overwritten: move it away, and let `understudy import` make a project of it"
         )
 

@@ -102,6 +102,11 @@ class RecordingReader:
         if rows != total:
             raise _other_rows(path, total, rows)
 
+    def as_episodes(self) -> Iterator[Episode]:
+        """The episodes one by one, in the memory of a piece."""
+        for piece in self.pieces():
+            yield from piece.as_episodes()
+
     def _piece(self, steps: Columns, which: slice) -> Recording:
         episodes = {name: values[which] for name, values in self.episodes.items()}
         check_returns(self.folder / "episodes.parquet", self.spec, steps["reward"], episodes)

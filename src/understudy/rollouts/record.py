@@ -90,13 +90,8 @@ def _in_order(
     for folder in folders:
         if folder in playing:
             _wait_for(playing[folder], blocks, counter, bar)
-        yield from _read_block(folder)
+        yield from open_recording(folder).as_episodes()
     bar.update(counter.value - bar.n)
-
-
-def _read_block(folder: Path) -> Iterator[Episode]:
-    for piece in open_recording(folder).pieces():
-        yield from piece.as_episodes()
 
 
 def _wait_for(awaited: Future[None], blocks: list[Future[None]], counter: Any, bar: "tqdm[NoReturn]") -> None:

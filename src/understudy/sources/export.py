@@ -3,7 +3,6 @@
 export(recording, target, kind) -- minari, npz in D4RL's layout, or d3rlpy; returns the number of episodes
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,19 +33,14 @@ def export(recording: RecordingReader, target: str, kind: str) -> int:
     if spec.num_agents > 1:
         raise DataError(f"{recording.folder}: expected a recording of one agent, got one of {spec.num_agents}")
     if kind == "minari":
-        return write_minari(target, _episodes(recording), spec)
+        return write_minari(target, recording.as_episodes(), spec)
     path = Path(target)
     if path.exists():
         raise ParameterError(f"--to: expected a file that does not exist yet, got {target}")
     with replace_file(path) as unfinished:
         if kind == "d3rlpy":
-            return write_d3rlpy(unfinished, _episodes(recording), spec)
-        return _write_npz(unfinished, list(_episodes(recording)))
-
-
-def _episodes(recording: RecordingReader) -> Iterator[Episode]:
-    for piece in recording.pieces():
-        yield from piece.as_episodes()
+            return write_d3rlpy(unfinished, recording.as_episodes(), spec)
+        return _write_npz(unfinished, list(recording.as_episodes()))
 
 
 def _write_npz(path: Path, episodes: list[Episode]) -> int:

@@ -57,5 +57,4 @@ def read_demonstrations(params: DemonstrationParams, spec: EnvironmentSpec) -> I
 def _read_recording(path: Path, spec: EnvironmentSpec) -> Iterator[Episode]:
     reader = open_recording(path)
     check_environment(path, reader.spec, spec)
-    for piece in reader.pieces():
-        yield from piece.as_episodes()
+    yield from reader.as_episodes()

@@ -74,11 +74,12 @@ def _read(file: Path, columns: Columns, order: str | None = None) -> dict[str, n
         raise DataError(f"{file}: expected a Parquet file, found none")
     wanted = {key: value for key, value in columns.model_dump().items() if value is not None}
     names = [name for value in wanted.values() for name in ([value] if isinstance(value, str) else value)]
-    missing = [name for name in names if name not in _names(file)]
+    there = _names(file)
+    missing = [name for name in names if name not in there]
     if missing:
-        raise DataError(f"{file}: expected a column {missing[0]!r}, got {', '.join(_names(file))}")
+        raise DataError(f"{file}: expected a column {missing[0]!r}, got {', '.join(there)}")
     try:
-        table = pq.read_table(file, columns=[*names, *([order] if order in _names(file) else [])])
+        table = pq.read_table(file, columns=[*names, *([order] if order in there else [])])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{file}: expected a whole Parquet file, got one that cannot be read: {error}") from None
     if order in table.column_names:
