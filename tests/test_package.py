@@ -12,7 +12,7 @@ from tests.builders import printed_by
 from tests.toys import ROOT
 
 WITHOUT_TORCH = ["code", "build_sequences", "label_options", "compare", "import_demonstrations", "select_columns"]
-WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy"]
+WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy", "report"]
 
 IMPORT = """
 import importlib.util, json, sys
@@ -74,6 +74,7 @@ def test_only_the_training_of_the_expert_imports_stable_baselines3():
         "train_policy": False,
         "evaluate_references": False,
         "evaluate_policy": False,
+        "report": False,
         "train_expert": True,
     }
 

@@ -193,3 +193,11 @@ def test_what_the_user_typed_is_quoted(capsys, tmp_path):
     params = load_params(tmp_path / "mine/params.yaml")
     assert params.demonstrations.path == "demonstrations/my demos: #1.npz"
     assert params.environment.wrappers == [{"name": "FlattenObservation"}]
+
+
+def test_a_report_elsewhere_than_in_a_project_is_refused(capsys, tmp_path):
+    code, _, err = run(capsys, "report", tmp_path, "--out", tmp_path / "x.html")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"understudy report: {tmp_path / 'params.yaml'}: expected a file with parameters, found none")
+    assert not (tmp_path / "x.html").exists()
+    assert "--out: expected a name that ends with .html, got x.pdf" in run(capsys, "report", "--out", "x.pdf")[2]

@@ -15,6 +15,7 @@ def test_all_other_stages_are_the_root_s():
     assert ours.keys() - root.keys() == {"import_demonstrations"}
     assert root.keys() - ours.keys() == {"train_expert", "record_rollouts"}
     same = {name for name in ours.keys() & root.keys() if ours[name] == root[name]}
-    assert ours.keys() - same == {"import_demonstrations", "code", "evaluate_references", "evaluate_policy", "compare"}
+    other = {"import_demonstrations", "code", "evaluate_references", "evaluate_policy", "compare", "report"}
+    assert ours.keys() - same == other
     for name in ("evaluate_references", "evaluate_policy", "compare"):
         assert ours[name]["cmd"] == f"{root[name]['cmd']} --without-expert"

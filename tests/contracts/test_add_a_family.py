@@ -29,7 +29,7 @@ def test_a_file_and_a_block_make_a_policy_and_leave_the_others_alone(tmp_path, b
     (tmp_path / "params.yaml").write_text(params.replace("  mlp:\n", f"{block}  mlp:\n", 1))
     printed = run(tmp_path, "dvc", "repro")
     ran = set(re.findall(r"Running stage '(.*?)'", printed))
-    assert ran == {"code", "select_columns", "train_policy@linear-0", "evaluate_policy@linear-0", "compare"}
+    assert ran == {"code", "select_columns", "train_policy@linear-0", "evaluate_policy@linear-0", "compare", "report"}
     summary = json.loads((tmp_path / "metrics/summary.json").read_text())
     assert summary["linear"]["episodes"] == 6
     assert 0 <= summary["linear"]["action_accuracy"] <= 1

@@ -31,6 +31,9 @@ def test_all_that_a_stage_depends_on_of_the_code_is_its_own_description(name):
     of_code = [
         path for path in paths(STAGES[name]["deps"]) if not path.startswith(("models", "data/")) or "code" in path
     ]
+    if name == "report":  # which lists the versions that every stage ran
+        assert of_code == ["data/code", "metrics/summary.json"]
+        return
     assert of_code == [f"data/code/{name}" + ("/${item.policy}.json" if "matrix" in STAGES[name] else ".json")]
     written = {f"data/code/{described}.json" for described in describe_stages(ROOT, FAMILIES)}
     assert {of_code[0].replace("${item.policy}", policy) for policy in FAMILIES} <= written

@@ -19,8 +19,12 @@ POLICIES = ("mlp", "decoder", "hierarchical")
 
 
 def trainings(policies=POLICIES, seed=0):
-    """The stages of these policies, and the comparison, which follows them."""
-    return {"compare", *(f"{stage}_policy@{name}-{seed}" for name in policies for stage in ("train", "evaluate"))}
+    """The stages of these policies, and comparison and report, which follow them."""
+    return {
+        "compare",
+        "report",
+        *(f"{stage}_policy@{name}-{seed}" for name in policies for stage in ("train", "evaluate")),
+    }
 
 
 STUDENTS = trainings()
@@ -91,7 +95,7 @@ CHANGES = [
     ({"environment.id": "LunarLander-v3"}, "code", AFTER_CODE),
     ({"expert.seed": 1}, "code", AFTER_CODE),
     ({"expert.ppo.gamma": 0.9}, "code", AFTER_CODE),
-    ({"expert.a2c.gamma": 0.9}, "code", set()),
+    ({"expert.a2c.gamma": 0.9}, "code", {"report"}),
     ({"rollouts.noise": 0.1}, "code", AFTER_CODE - {"train_expert", "evaluate_references"}),
     ({"sequences.demonstrations": 5}, "code", AFTER_SEQUENCES | {"build_sequences"}),
     ({"sequences.hide": ["vx"]}, "code", AFTER_SEQUENCES | {"build_sequences"}),
@@ -103,9 +107,9 @@ CHANGES = [
     ({"policies.hierarchical.model.context": 5}, "code", trainings(["hierarchical"])),
     ({"policies.mlp.family": "action_transformer"}, "select_columns", trainings(["mlp"])),
     ({"evaluation.episodes": 8}, "code", EVALUATIONS),
-    ({"comparison.resamples": 200}, "code", {"compare"}),
+    ({"comparison.resamples": 200}, "code", {"compare", "report"}),
     ({"compute.device": "cpu"}, "code", STUDENTS),
-    ({"compute.workers": 1}, "code", set()),
+    ({"compute.workers": 1}, "code", {"report"}),
 ]
 
 
@@ -118,21 +122,22 @@ def test_a_changed_parameter_reruns_just_what_depends_on_it(unchanged, changes, 
 def test_how_a_policy_is_played_retrains_nothing(unchanged):
     """Of the descriptions of code nothing depends on it, so that stage is left out of the question."""
     set_params(unchanged, {"policies.mlp.play": {"beam_width": 2}})
-    assert stages_to_rerun(unchanged, but_for=["code"]) == {"evaluate_policy@mlp-0", "compare"}
+    assert stages_to_rerun(unchanged, but_for=["code"]) == {"evaluate_policy@mlp-0", "compare", "report"}
 
 
 CODE = [
-    ("src/understudy/evaluation/statistics.py", "code", {"compare"}),
-    ("src/understudy/report/figures.py", "code", {"compare"}),
+    ("src/understudy/evaluation/statistics.py", "code", {"compare", "report"}),
+    ("src/understudy/report/figures.py", "code", {"compare", "report"}),
+    ("src/understudy/report/sections.py", "code", {"report"}),
     ("src/understudy/models/mlp.py", "select_columns", trainings(["mlp"])),
     ("src/understudy/models/action_transformer.py", "select_columns", trainings(["decoder"])),
     ("src/understudy/options/discovery.py", "code", AFTER_SEQUENCES),
-    ("src/understudy/options/discovery.py", "select_columns", set()),  # the same options are found
+    ("src/understudy/options/discovery.py", "select_columns", {"report"}),  # the same options are found
     ("src/understudy/training/loop.py", "code", STUDENTS),
     ("src/understudy/environments/play.py", "code", AFTER_CODE),
     ("src/understudy/rollouts/record.py", "code", AFTER_CODE - {"train_expert"}),
     ("src/understudy/code/changes.py", "code", set()),
-    ("pipeline/compare.py", "code", {"compare"}),
+    ("pipeline/compare.py", "code", {"compare", "report"}),
     ("pipeline/run.py", "code", AFTER_CODE),
 ]
 
@@ -186,10 +191,10 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(unchanged):
         module.write('\nprint("table from", __file__)\n')
     printed = run(unchanged, "dvc", "exp", "run", "--temp", "--set-param", "comparison.resamples=101")
     where = [line for line in printed.splitlines() if line.startswith("table from")]
-    assert len(where) == 1
-    assert str(unchanged / ".dvc" / "tmp" / "exps") in where[0]
-    assert str(ROOT / "src") not in where[0]
-    assert printed.count("Running stage") == 2  # code and compare
+    assert len(where) == 2
+    assert all(str(unchanged / ".dvc" / "tmp" / "exps") in line for line in where)
+    assert not any(str(ROOT / "src") in line for line in where)
+    assert printed.count("Running stage") == 3  # code, compare and report
 
 
 def test_an_experiment_is_applied_and_undone(unchanged):

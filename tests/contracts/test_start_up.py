@@ -33,6 +33,7 @@ NEEDED = {
     "evaluate_references": {"torch", "gymnasium", "pyarrow"},
     "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
     "compare": {"pyarrow", "scipy", "matplotlib"},
+    "report": {"torch", "gymnasium", "pyarrow", "scipy", "matplotlib"},
 }
 
 

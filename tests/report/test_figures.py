@@ -1,9 +1,10 @@
-"""Figures: they exist, are pictures, and come out the same to the byte; what they show is read off the axes."""
+"""Figures: they exist, are pictures of a readable size, and come out the same to the byte."""
 
-import numpy as np
 import pytest
 from matplotlib import pyplot
+from PIL import Image
 
+from tests.report.outcomes import CURVE, EXPERT_CURVE
 from tests.toys import CHOICES, VECTORS, recording
 from understudy.evaluation.score import Evaluated, summarise
 from understudy.evaluation.statistics import Bootstrap
@@ -12,11 +13,7 @@ from understudy.report.figures import write_figures
 from understudy.rollouts.parquet import Recording
 
 FILES = {"results.png", "learning_curves.png", "actions.png", "options.png"}
-CURVE = [
-    {"step": 10.0, "train_loss": 1.2, "validation_loss": 1.5},
-    {"step": 20.0, "train_loss": 0.3, "validation_loss": 0.4},
-]
-EXPERT_CURVE = [{"steps": 100.0, "return_mean": -50.0}, {"steps": 200.0, "return_mean": 100.0}]
+MOST_PIXELS = 1300  # wide
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +31,11 @@ def recordings(spec=CHOICES, options: list[int] | None = None) -> dict[str, Reco
     }
 
 
-def write(folder, played: dict[str, Recording], curve=CURVE) -> dict[str, bytes]:
+def write(folder, played: dict[str, Recording], curve=CURVE, expert_curve=EXPERT_CURVE) -> dict[str, bytes]:
     folder.mkdir()
     summary = summarise({name: Evaluated([each]) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
-    write_figures(folder, summary, played, {"mlp": curve, "hierarchical": curve}, EXPERT_CURVE)
+    curves = {name: curve for name in played if name not in ("expert", "random")}
+    write_figures(folder, summary, played, curves, expert_curve)
     assert pyplot.get_fignums() == []
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -53,44 +51,19 @@ def test_all_figures_are_pictures_and_the_same_to_the_byte(tmp_path):
     assert {name for name in FILES if first[name] != other[name]} == {"options.png"}
 
 
-def test_vectors_losses_below_zero_and_no_options_can_be_drawn(tmp_path):
-    negative = [row | {"train_loss": -row["train_loss"]} for row in CURVE]
-    assert set(write(tmp_path / "figures", recordings(VECTORS), negative)) == FILES
+def test_without_options_there_is_no_figure_of_them(tmp_path):
+    assert set(write(tmp_path / "figures", recordings(VECTORS))) == FILES - {"options.png"}
 
 
-def test_the_confusion_shows_shares_of_each_demonstrated_action():
-    played = recording([1.0] * 4, actions=[0, 0, 0, 1, 3, 3, 2, 2], demonstrated=[0, 0, 0, 0, 2, 2, 2, 2])
-    figure = figures._actions({"mlp": played})
-    [image] = figure.axes[0].get_images()
-    expected = [[0.75, 0.25, 0, 0], [0, 0, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0, 0]]
-    np.testing.assert_allclose(image.get_array(), expected)
+def test_figures_of_many_policies_are_no_wider_than_a_screen(tmp_path):
+    many = recordings() | {f"policy_{number}": recording([float(number)] * 3) for number in range(21)}
+    write(tmp_path / "figures", many)
+    for path in (tmp_path / "figures").iterdir():
+        with Image.open(path) as picture:
+            assert picture.width <= MOST_PIXELS, path.name
 
 
-def test_scores_stand_where_the_summary_says():
-    played = recordings()
-    summary = summarise({name: Evaluated([each]) for name, each in played.items()}, Bootstrap(100, 0.95, 0))
-    figure = figures._results(summary, played)
-    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == ["mlp", "hierarchical"]
-    points = [container[0].get_xydata()[0] for container in figure.axes[0].containers]
-    np.testing.assert_allclose(points, [[(19 / 3 - 1) / 11, 0], [(9 - 1) / 11, 1]])
-
-
-def test_options_are_drawn_by_episode_and_step():
-    played = recording([1.0, 2.0], options=[0, 3, 4, 4])
-    figure = figures._options({"expert": recording([1.0, 2.0]), "hierarchical": played})
-    [axis] = figure.axes
-    [image] = axis.get_images()
-    assert np.asarray(image.get_array()).tolist() == [[0, 3], [4, 4]]
-
-
-@pytest.mark.parametrize("count", [5, 12], ids=["few", "many"])
-def test_options_have_the_colours_of_the_legend(count):
-    figure = figures._options({"hierarchical": recording([1.0] * count, options=[*range(count)] * 2)})
-    [axis] = figure.axes
-    [image] = axis.get_images()
-    drawn = image.to_rgba(image.get_array()).reshape(-1, 4)
-    legend = {line.get_label(): line.get_color() for line in axis.get_lines()}
-    assert len(legend) == count
-    for option in range(count):
-        assert drawn[option] == pytest.approx(legend[f"option {option}"]), f"option {option}"
+def test_a_learner_has_a_panel_of_its_own_and_what_has_not_learned_has_none():
+    titles = [axis.get_title() for axis in figures.learning_curves({"mlp": CURVE}, EXPERT_CURVE).axes]
+    assert titles == ["expert", "mlp"]
+    assert [axis.get_title() for axis in figures.learning_curves({"mlp": CURVE}, []).axes] == ["mlp"]

@@ -20,10 +20,10 @@ def test_learning_curves_have_a_line_a_split(tmp_path):
     write_plots(tmp_path, {"mlp": recording([1.0])}, {"mlp": CURVE})
     assert lines(tmp_path / "learning_curves.csv") == [
         "policy,step,split,loss",
-        "mlp train,10,train,1.25",
-        "mlp validation,10,validation,1.5",
-        "mlp train,20,train,0.123457",
-        "mlp validation,20,validation,-2",
+        "mlp,10,training,1.25",
+        "mlp,10,held out,1.5",
+        "mlp,20,training,0.123457",
+        "mlp,20,held out,-2",
     ]
 
 
@@ -40,7 +40,8 @@ def test_returns_have_a_line_an_episode(tmp_path):
 def test_actions_have_a_line_a_step_of_the_students(tmp_path):
     student = recording([1.0, 2.0], actions=[0, 1, 2, 3], demonstrated=[0, 2, 2, 1])
     write_plots(tmp_path, {"expert": recording([1.0, 2.0]), "mlp": student}, {"mlp": CURVE})
-    assert lines(tmp_path / "actions.csv") == ["policy,demonstrated,chosen", "mlp,0,0", "mlp,2,1", "mlp,2,2", "mlp,1,3"]
+    expected = ["mlp,action_0,action_0", "mlp,action_2,action_1", "mlp,action_2,action_2", "mlp,action_1,action_3"]
+    assert lines(tmp_path / "actions.csv") == ["policy,demonstrated,chosen", *expected]
 
 
 def test_actions_are_those_of_the_first_twenty_episodes(tmp_path):

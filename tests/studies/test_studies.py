@@ -70,7 +70,7 @@ def test_both_runs_come_before_the_drawing():
         assert {drawing, *networkx.descendants(graph, drawing)} == set(
             graph
         )  # an edge leads to what a stage depends on
-        assert len(graph) == 1 + 2 * (8 + 2 * 21)
+        assert len(graph) == 1 + 2 * (9 + 2 * 21)
 
 
 def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alone():

@@ -4,8 +4,8 @@ describe_stages(root, families) -- {"train_expert": ..., "train_policy/decoder":
 read_stages(folder), write_stages(folder, described) -- the same as files, one each
 
 A program loads families of policies by name, which no import statement shows. So where `load_family` is in its closure it says
-which in a constant: `LOADS = ("expert", POLICY)`. POLICY is the family of the policy that it is called for. A program that says
-EVERY_POLICY loads none of them, but is told which columns each of them reads.
+which in a constant: `LOADS = ("expert", POLICY)`. POLICY is the family of the policy that it is called for, "ALL_FAMILIES"
+are those of all policies. A program that says EVERY_POLICY loads none of them, but is told which columns each of them reads.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from understudy.utils.jsonfile import read_json, write_json
 
 REGISTRY = "understudy.models.registry"
 LOADERS = {REGISTRY, f"{REGISTRY}.load_family"}  # imported whole, or the function
+ALL_FAMILIES = "ALL_FAMILIES"
 LAUNCHER, CODE = "run", "code"  # what starts every stage, and the stage that all others depend on
 
 Described = dict[str, dict[str, Any]]
@@ -40,7 +41,7 @@ def loads(program: Path, tree: SourceTree) -> tuple[str, ...]:
     said = constant(parse(program), "LOADS")
     if said is None and tree.closure(program).names & LOADERS:
         raise DataError(f"{program}: expected LOADS = (...), the families that it loads by name, found none")
-    known = (*family_names(), *DEMONSTRATORS, POLICY, EVERY_POLICY)
+    known = (*family_names(), *DEMONSTRATORS, POLICY, ALL_FAMILIES, EVERY_POLICY)
     for name in said or ():
         if name not in known:
             raise DataError(f"{program}: LOADS: expected some of {', '.join(known)}, got {name!r}")
@@ -61,7 +62,9 @@ def describe_stages(root: Path, families: Mapping[str, str]) -> Described:
     described = {}
     for stage in stage_names(root):
         said = loads(walk.program(stage), walk.tree)
-        fixed = {name for name in said if name not in (POLICY, EVERY_POLICY)}
+        fixed = {name for name in said if name not in (POLICY, ALL_FAMILIES, EVERY_POLICY)}
+        if ALL_FAMILIES in said:
+            fixed |= set(families.values())
         if EVERY_POLICY in said:
             reads = {name: sorted(walk.reads(family)) for name, family in families.items()}
             described[stage] = walk.describe(stage, fixed) | {"reads": reads}

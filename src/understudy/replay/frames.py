@@ -57,38 +57,46 @@ class RenderedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         Raises:
             DataError: the environment draws nothing.
         """
-        frame = self._draw() if self.beside is None else self.beside.render()
+        frame = _drawn(self.env.unwrapped if self.beside is None else self.beside)
         if not isinstance(frame, np.ndarray):
             raise DataError(
-                f"{self.of.environment_id}: expected an environment that draws itself, got none; --out has no picture"
+                f"{self.of.environment_id}: expected an environment that draws itself, got {frame or 'none'}"
             )
         return frame
 
     def prepare(self, seed: int) -> None:
         """Find out how the environment can draw; `reset` comes after it."""
         self.env.reset(seed=seed)
-        if isinstance(self._draw(), np.ndarray):
+        if isinstance(_drawn(self.env.unwrapped), np.ndarray):
             return
         kwargs = {**self.of.kwargs, "render_mode": "rgb_array"}
-        made = make_environment(self.of.environment_id, kwargs, self.of.wrappers)
+        try:
+            made = make_environment(self.of.environment_id, kwargs, self.of.wrappers)
+            made.reset(seed=seed)
+        except Exception as error:  # some start what draws as they are made, and fail in their own ways
+            raise DataError(
+                f"{self.of.environment_id}: expected an environment that draws itself, got: {error}"
+            ) from None
         assert isinstance(made, gymnasium.Env)
         self.beside = made
-
-    def _draw(self) -> Any:
-        bare = self.env.unwrapped
-        before = bare.render_mode
-        bare.render_mode = "rgb_array"
-        try:
-            return bare.render()
-        except Exception:  # what an environment does that was not made for drawing is its own affair
-            return None
-        finally:
-            bare.render_mode = before
 
     def close(self) -> None:
         if self.beside is not None:
             self.beside.close()
         self.env.close()
+
+
+def _drawn(environment: gymnasium.Env[Any, Any]) -> Any:
+    """What an environment draws, whatever it was made for; else what hindered it, in words."""
+    bare = environment.unwrapped
+    before = bare.render_mode
+    bare.render_mode = "rgb_array"
+    try:
+        return bare.render()
+    except Exception as error:  # what an environment does that was not made for drawing is its own affair
+        return f"{type(error).__name__}: {error}"
+    finally:
+        bare.render_mode = before
 
 
 def replay(

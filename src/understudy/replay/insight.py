@@ -44,15 +44,21 @@ class Insight:
 
 
 @torch.inference_mode()
-def look(trained: TrainedPolicy, episode: Episode) -> Insight:
-    """What the policy thought while it played this episode; of a demonstrator nothing is known."""
+def look(trained: TrainedPolicy, episode: Episode, attention: bool = True) -> Insight:
+    """What the policy thought while it played this episode; of a demonstrator nothing is known.
+
+    Args:
+        trained: the policy. episode: of one agent. attention: whether to say how far back it looked, which takes long.
+    """
     task = trained.task
     if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS:
         return Insight()
     states = torch.from_numpy(task.normalize_states(task.select_visible(episode.observations)))[None]
     actions = torch.from_numpy(task.normalize_actions(episode.actions))[None]
     options = torch.from_numpy(episode.options.astype(np.int64))[None]
-    preds, values, maps = _pass(trained.model, states, actions, options, torch.tensor([episode.length]))
+    rows = (states, actions, options, torch.tensor([episode.length]))
+    preds, values = _predict(trained.model, *rows)
+    maps = _attend(trained.model, *rows) if attention else None
     return Insight(
         None if preds is None or not task.discrete_actions else preds[0].softmax(-1).numpy(),
         None if values is None else _raw_returns(task, values[0].numpy()),
@@ -61,28 +67,44 @@ def look(trained: TrainedPolicy, episode: Episode) -> Insight:
 
 
 @singledispatch
-def _pass(
+def _predict(
     model: Any, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
-) -> tuple[Tensor | None, Tensor | None, AttentionMaps | None]:
-    """Predictions (1, T, A), values (1, T) and attention maps, as far as a family has them."""
-    return None, None, None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Predictions (1, T, A) and values (1, T), as far as a family has them."""
+    return None, None
 
 
-@_pass.register
-def _of_mlp(model: MultilayerPerceptron, states: Tensor, *_: Tensor) -> Any:
-    return *model(states), None
+@_predict.register
+def _(model: MultilayerPerceptron, states: Tensor, *_: Tensor) -> Any:
+    return model(states)
 
 
-@_pass.register
-def _of_decoder(model: ActionTransformer, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> Any:
-    return *model(states, actions, seq_lens), model.attention_maps(states, actions, seq_lens)
+@_predict.register
+def _(model: ActionTransformer, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> Any:
+    return model(states, actions, seq_lens)
 
 
-@_pass.register
-def _of_hierarchical(
+@_predict.register
+def _(model: HierarchicalTransformer, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> Any:
+    return model(states, actions, options, seq_lens)[1], None
+
+
+@singledispatch
+def _attend(model: Any, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps | None:
+    """What each token attends to, where a family attends."""
+    return None
+
+
+@_attend.register
+def _(model: ActionTransformer, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor) -> AttentionMaps:
+    return model.attention_maps(states, actions, seq_lens)
+
+
+@_attend.register
+def _(
     model: HierarchicalTransformer, states: Tensor, actions: Tensor, options: Tensor, seq_lens: Tensor
-) -> Any:
-    return model(states, actions, options, seq_lens)[1], None, model.attention_maps(states, actions, options, seq_lens)
+) -> AttentionMaps:
+    return model.attention_maps(states, actions, options, seq_lens)
 
 
 def _raw_returns(task: Task, values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The data of DVC's plots: learning curves, returns, demonstrated against chosen actions."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from understudy.errors import DataError
@@ -34,6 +34,19 @@ def read_curve(path: Path, columns: Sequence[str]) -> list[dict[str, float]]:
         raise DataError(f"{path}: expected a table of numbers, got: {error}") from None
 
 
+def read_curves(folder: Path, policies: Iterable[str], seed: int) -> dict[str, list[dict[str, float]]]:
+    """The students' learning curves, of one training seed."""
+    return {
+        name: read_curve(folder / "models" / name / f"seed_{seed}" / "learning_curve.csv", STUDENT_COLUMNS)
+        for name in policies
+    }
+
+
+def read_expert_curve(folder: Path) -> list[dict[str, float]]:
+    """The expert's learning curve; empty where it has learned nothing."""
+    return read_curve(folder / "models/expert/learning_curve.csv", EXPERT_COLUMNS)
+
+
 def write_plots(folder: Path, recordings: dict[str, Recording], curves: dict[str, list[dict[str, float]]]) -> None:
     """Write learning_curves.csv, returns.csv and actions.csv to an existing folder.
 
@@ -43,7 +56,7 @@ def write_plots(folder: Path, recordings: dict[str, Recording], curves: dict[str
         folder / "learning_curves.csv",
         ("policy", "step", "split", "loss"),
         (
-            (f"{name} {split}", int(row["step"]), split, row[f"{split}_loss"])
+            (name, int(row["step"]), {"train": "training", "validation": "held out"}[split], row[f"{split}_loss"])
             for name, curve in curves.items()
             for row in curve
             for split in ("train", "validation")
@@ -61,11 +74,12 @@ def write_plots(folder: Path, recordings: dict[str, Recording], curves: dict[str
     write_csv(folder / "actions.csv", ("policy", "demonstrated", "chosen"), _choices(recordings, set(curves)))
 
 
-def _choices(recordings: dict[str, Recording], students: set[str]) -> list[tuple[str, int, int]]:
+def _choices(recordings: dict[str, Recording], students: set[str]) -> list[tuple[str, str, str]]:
     rows = []
     for name, recording in recordings.items():
         if name in students and recording.spec.discrete_actions:
             end = recording.offsets[min(CONFUSION_EPISODES, len(recording.offsets) - 1)]
             pairs = zip(recording.steps["demonstrated_action"][:end], recording.steps["action"][:end], strict=True)
-            rows += [(name, int(demonstrated), int(chosen)) for demonstrated, chosen in pairs]
+            labels = recording.spec.action_labels
+            rows += [(name, labels[demonstrated], labels[chosen]) for demonstrated, chosen in pairs]
     return rows

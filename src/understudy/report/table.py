@@ -1,20 +1,22 @@
-"""The table on the screen."""
+"""The table on the screen, and its cells for the report."""
 
+from collections.abc import Mapping
 from typing import Any
 
+HEADER = ("policy", "return", "IQM", "score [interval]", "beyond", "solved", "steps", "accuracy", "agreement")
 
-def format_table(summary: dict[str, dict[str, Any]], baseline: str | None) -> str:
+
+def format_table(summary: Mapping[str, Mapping[str, Any]], baseline: str | None) -> str:
     """Lines of a table with one policy a row, at most 130 columns wide; the same text serves as Markdown."""
-    beyond = "beyond" if baseline is None else f"beyond {baseline}"
-    header = ("policy", "return", "IQM", "score [interval]", beyond, "solved", "steps", "accuracy", "agreement")
-    rows = [header, *(_row(name, entry) for name, entry in summary.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["| " + " | ".join(_pad(row, widths)) + " |" for row in rows]
+    header = tuple(f"beyond {baseline}" if cell == "beyond" and baseline is not None else cell for cell in HEADER)
+    rows = [header, *(row(name, entry) for name, entry in summary.items())]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(header))]
+    lines = ["| " + " | ".join(_pad(cells, widths)) + " |" for cells in rows]
     rule = "|" + "|".join("-" * (width + 1) + (":" if index else "-") for index, width in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def describe_options(summary: dict[str, dict[str, Any]]) -> list[str]:
+def describe_options(summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence for each policy that plays with options."""
     return [
         f"{name}: uses each option in at least {int(100 * min(entry['option_usage']))} % of the steps, holds one for"
@@ -24,12 +26,13 @@ def describe_options(summary: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def describe_differences(differences: dict[str, dict[str, float]]) -> list[str]:
+def describe_differences(differences: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A sentence for each pair of policies that is compared."""
     return [f"{pair}: {_with_interval(entry, 'gain')} of score" for pair, entry in differences.items()]
 
 
-def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
+def row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """A policy's cells, under HEADER."""
     return (
         name,
         f"{entry['return_mean']:.1f}",
@@ -43,7 +46,7 @@ def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _with_interval(entry: dict[str, Any], key: str) -> str:
+def _with_interval(entry: Mapping[str, Any], key: str) -> str:
     return f"{entry[key]:.3f} [{entry[f'{key}_ci_low']:.3f}, {entry[f'{key}_ci_high']:.3f}]"
 
 
