@@ -7,7 +7,7 @@ TORCH_BACKEND ?= cpu
 REF ?= HEAD~1
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro studies stale test fuzz verify mutants bench bench-against lint lock clean
+.PHONY: repro smoke studies stale test fuzz verify mutants bench bench-against lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -16,6 +16,10 @@ test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
 	PATH="$(BIN):$$PATH" mypy
 	PATH="$(BIN):$$PATH" OMP_WAIT_POLICY=PASSIVE python -m pytest -q -n 2
+
+# The whole pipeline at toy size, in a copy: shows in half a minute that it runs here.
+smoke: .venv/installed
+	PATH="$(BIN):$$PATH" python -m tests.contracts.smoke
 
 # Each folder of studies/ is a DVC project of its own, with the same programs; see its README for how long it takes.
 studies: .venv/installed

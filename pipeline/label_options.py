@@ -31,9 +31,11 @@ def work(options: OptionParams) -> None:
     metrics = describe_usage(held_out.labels_of_steps["option"], starts, options.count)
     metrics["information"] = information_about_actions(training, held_out)
     write_json(Path("metrics/options.json"), metrics)
+    unused = [str(option) for option, share in enumerate(metrics["usage"]) if share == 0]
     print(
         f"{options.count} options, held out: usage {' '.join(f'{share:.2f}' for share in metrics['usage'])},"
         f" held {metrics['median_dwell']:.0f} steps, {metrics['information']:.4f} nats about the action given the state"
+        + (f"; never used: {', '.join(unused)}" if unused else "")
     )
 
 

@@ -55,4 +55,14 @@ def test_a_rollout_of_a_single_step_is_refused(tmp_path):
         ParameterError, "expert.ppo.n_steps: expected at least 2 steps a rollout over all environments, got 1"
     ):
         load_expert(tmp_path, changes)
-    assert load_expert(tmp_path, changes | {"expert.ppo.num_environments": "2"}).ppo.n_steps == 1
+    changes |= {"expert.ppo.num_environments": "2", "expert.ppo.batch_size": "2"}
+    assert load_expert(tmp_path, changes).ppo.n_steps == 1
+
+
+@pytest.mark.parametrize("batch_size", ["100", "16384"])
+def test_mini_batches_of_unequal_size_are_refused(tmp_path, batch_size):
+    with refused(
+        ParameterError,
+        f"expert.ppo.batch_size: expected a divisor of num_environments * n_steps = 8192, got {batch_size}",
+    ):
+        load_expert(tmp_path, {"expert.algorithm": "ppo", "expert.ppo.batch_size": batch_size})

@@ -62,6 +62,12 @@ def test_only_policies_with_options_get_a_sentence():
     ]
 
 
+def test_options_that_are_never_used_are_named():
+    for usage, said in (([0.5, 0.0, 0.5], "never uses option 1,"), ([1.0, 0.0, 0.0], "never uses options 1, 2,")):
+        [sentence] = describe_options({"hierarchical": OPTIONS | {"option_usage": usage}})
+        assert sentence.startswith(f"hierarchical: {said} holds one for 60;")
+
+
 def test_a_pair_of_policies_gets_a_sentence():
     between = {"one - other": {"gain": 0.25, "gain_ci_low": 0.125, "gain_ci_high": 0.5}}
     assert describe_differences(between) == ["one - other: 0.250 [0.125, 0.500] of score"]

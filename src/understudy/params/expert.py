@@ -53,6 +53,16 @@ class PPOParams(OnPolicyParams):
             raise ValueError("expert.ppo.n_steps: expected at least 2 steps a rollout over all environments, got 1")
         return self
 
+    @model_validator(mode="after")
+    def _mini_batches_are_equally_large(self) -> Self:
+        steps = self.n_steps * self.num_environments
+        if steps % self.batch_size:
+            raise ValueError(
+                f"expert.ppo.batch_size: expected a divisor of num_environments * n_steps = {steps}, got {self.batch_size}:"
+                " each epoch's last mini-batch would be smaller than the others and weigh as much"
+            )
+        return self
+
 
 class OffPolicyParams(AlgorithmParams):
     """What SAC and TD3 take; buffer_size and learning_starts are environment steps."""

@@ -7,6 +7,7 @@ thoughts(trained, recording)    -- probabilities and values of some episodes, st
 
 import base64
 import io
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,7 @@ def small_film(episode: Episode, spec: EnvironmentSpec, where: str) -> str:
     Raises:
         DataError, ParameterError: as `replay`.
     """
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # what draws by pygame looks for no screen then
     shown = np.unique(np.linspace(0, episode.length, PICTURES).round().astype(int)).tolist()
     pictures = [_smaller(frame) for frame in replay(episode, spec, where, set(shown))]
     durations = [max(20, round(1000 * SECONDS / len(pictures)))] * len(pictures)

@@ -1,6 +1,6 @@
 """The table on the screen, and its cells for the report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 HEADER = ("policy", "return", "IQM", "score [interval]", "beyond", "solved", "steps", "accuracy", "agreement")
@@ -19,11 +19,18 @@ def format_table(summary: Mapping[str, Mapping[str, Any]], baseline: str | None)
 def describe_options(summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence for each policy that plays with options."""
     return [
-        f"{name}: uses each option in at least {int(100 * min(entry['option_usage']))} % of the steps, holds one for"
+        f"{name}: {_usage(entry['option_usage'])}, holds one for"
         f" {entry['option_dwell']:.0f}; with options shuffled the score is {_with_interval(entry, 'shuffled_score')}"
         for name, entry in summary.items()
         if "shuffled_score" in entry
     ]
+
+
+def _usage(shares: Sequence[float]) -> str:
+    unused = [str(option) for option, share in enumerate(shares) if share == 0]
+    if unused:
+        return f"never uses option{'s' * (len(unused) > 1)} {', '.join(unused)}"
+    return f"uses each option in at least {int(100 * min(shares))} % of the steps"
 
 
 def describe_differences(differences: Mapping[str, Mapping[str, float]]) -> list[str]:
