@@ -7,7 +7,7 @@ TORCH_BACKEND ?= cpu
 REF ?= HEAD~1
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro smoke studies stale test fuzz verify mutants bench bench-against lint lock clean
+.PHONY: repro smoke studies stale test fuzz verify environments mutants bench bench-against docs lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -37,6 +37,10 @@ fuzz: .venv/installed
 verify: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.contracts.verify
 
+# The pipeline at small size in environments of every kind, those that are installed: minutes.
+environments: .venv/installed
+	PATH="$(BIN):$$PATH" python -m tests.contracts.environments
+
 # Hundreds of mistakes in the numerical core, one at a time; the tests must notice. `make mutants MUTANTS="--count 0"` tries all.
 mutants: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.mutation.run $(MUTANTS)
@@ -48,6 +52,17 @@ bench: .venv/installed benchmarks/.venv/installed
 # This tree against another commit: training, playing and recording in turns; fails where this one has less than 0.97 of its pace.
 bench-against: .venv/installed
 	PYTHONPATH=src "$(BIN)/python" -m benchmarks.against --ref $(REF) $(BENCH)
+
+# The documentation as a site in site/, links and anchors checked; it opens from the disk.
+docs: .venv-docs/installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "site/index.html is there"
+
+.venv-docs/installed: docs/requirements.lock
+	rm -rf .venv-docs
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.lock
+	@touch $@
 
 lint: .venv/installed
 	"$(BIN)/ruff" check --fix .
@@ -81,4 +96,4 @@ lock:
 	rm -rf .venv-lock build
 
 clean:
-	rm -rf .venv .venv-lock build benchmarks/.venv
+	rm -rf .venv .venv-lock .venv-docs site build benchmarks/.venv

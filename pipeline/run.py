@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 # Kernels that every x86-64 processor with AVX2 has; wider ones would sum in another order. MKL still has others for AMD's
-# processors than for Intel's (docs/reproducibility.md).
+# processors than for Intel's (docs/reference/reproducibility.md).
 PINS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own vectorised functions
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # those that it has from oneDNN, GELU among them

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from tests.imports import ROOT
 from understudy.report.table import format_table
 
+RESULTS = "docs/reference/results.md"
 STUDIES = ["studies/continuous/", "studies/multi_agent/"]
 SHARES = {
     "accuracy": "action_accuracy",
@@ -38,12 +39,17 @@ def interval(entry: dict, key: str) -> str:
     return f"{entry[key]:.3f} [{entry[f'{key}_ci_low']:.3f}, {entry[f'{key}_ci_high']:.3f}]"
 
 
-def test_the_table_is_the_one_that_the_pipeline_printed() -> None:
-    assert format_table(read_summary(""), "mlp") in in_git("README.md")
+@pytest.mark.parametrize("page", ["README.md", RESULTS])
+def test_the_table_is_the_one_that_the_pipeline_printed(page: str) -> None:
+    assert format_table(read_summary(""), "mlp") in in_git(page)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(in_git("README.md").splitlines()) <= 120
 
 
 def test_what_is_said_of_the_options_is_so() -> None:
-    entry, text = read_summary("")["hierarchical"], " ".join(in_git("README.md").split())  # however its lines are cut
+    entry, text = read_summary("")["hierarchical"], " ".join(in_git(RESULTS).split())  # however its lines are cut
     assert f"at least {int(100 * min(entry['option_usage']))} % of the steps" in text
     assert f"holds one for {entry['option_dwell']:.0f} steps (median)" in text
     assert f"its score is {interval(entry, 'shuffled_score')}" in text

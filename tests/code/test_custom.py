@@ -1,5 +1,7 @@
 """What lies in custom/ counts for the stages that run it, and for no others."""
 
+from importlib.metadata import version
+
 import pytest
 
 from tests.builders import parameters_text
@@ -8,9 +10,12 @@ from understudy.params.whole import load_params
 
 PLAYING = {"understudy.environments.wrappers": "1", "understudy.models.function": "2"}
 DESCRIBED = {
-    "train_expert": {"modules": PLAYING | {"understudy.demonstrators.sb3_zip": "3"}},
-    "record_rollouts": {"modules": PLAYING},
-    "compare": {"modules": {"understudy.report.table": "4"}},
+    "train_expert": {
+        "modules": PLAYING | {"understudy.demonstrators.sb3_zip": "3", "understudy.environments.make": "5"},
+        "distributions": {},
+    },
+    "record_rollouts": {"modules": PLAYING, "distributions": {}},
+    "compare": {"modules": {"understudy.report.table": "4"}, "distributions": {}},
 }
 
 
@@ -31,12 +36,23 @@ def stages_with_custom(tmp_path, changes: dict) -> set[str]:
         ({}, set()),
         ({"environment.wrappers": "[{name: FlattenObservation}]"}, set()),
         ({"environment.wrappers": "[{name: 'mine:Wrapper'}]"}, {"train_expert", "record_rollouts"}),
+        ({"environment.id": "'mine:Other-v0'"}, {"train_expert"}),
         ({"expert.algorithm": "function"}, {"train_expert", "record_rollouts"}),
         ({"expert.algorithm": "sb3_zip"}, {"train_expert"}),
     ],
 )
 def test_who_depends_on_it(tmp_path, changes, stages):
     assert stages_with_custom(tmp_path, changes) == stages
+
+
+def test_a_package_that_registers_an_environment_is_a_library_of_the_stages_that_make_it(tmp_path):
+    (tmp_path / "params.yaml").write_text(parameters_text({"environment.id": "'pytest.nothing:Other-v0'"}))
+    after = add_custom(DESCRIBED, tmp_path / "custom", load_params(tmp_path / "params.yaml"))
+    assert {name: each["distributions"] for name, each in after.items()} == {
+        "train_expert": {"pytest": version("pytest")},
+        "record_rollouts": {},
+        "compare": {},
+    }
 
 
 def test_another_content_is_another_hash(tmp_path):

@@ -1,5 +1,7 @@
 """Environments by id: the specs of known ones are literal, the unsuitable are refused in one sentence."""
 
+import sys
+from contextlib import closing
 from dataclasses import replace
 
 import gymnasium
@@ -10,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.wrappers import PassiveEnvChecker
 
 from tests.toys import CountingEnvironment
-from understudy.environments.make import check_environment, describe, make_environment, read_spec
+from understudy.environments.make import check_environment, describe, make_again, make_environment, read_spec
 from understudy.errors import DataError, ParameterError
 from understudy.params.environment import EnvironmentParams
 from understudy.spec import EnvironmentSpec
@@ -134,23 +136,19 @@ def test_a_kwarg_other_than_the_registered_one_is_kept():
     assert describe(make_environment("LunarLanderContinuous-v3", {"continuous": True})).kwargs == {}
 
 
-def test_an_environment_that_is_refused_for_its_module_is_closed(toy):
-    events = toy(VECTOR, spaces.Discrete(2))
-    with pytest.raises(ParameterError, match="expected an id that Gymnasium knows by itself, got 'math:Toy-v0'"):
-        make_environment("math:Toy-v0", {})
-    assert events == ["made", "closed"]
-
-
-def test_an_id_with_the_module_that_registers_it_is_refused(tmp_path, monkeypatch):
-    """Gymnasium's module:id, which a worker process that has not imported the module could not make again."""
+def test_a_module_that_registers_an_environment_stays_part_of_its_id(tmp_path, monkeypatch):
+    """So that a process that has not imported the module can make it again."""
     (tmp_path / "toy_module.py").write_text(
         "import gymnasium\ngymnasium.register('Other-v0', entry_point='gymnasium.envs.classic_control:CartPoleEnv')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(
-        ParameterError, match="expected an id that Gymnasium knows by itself, got 'toy_module:Other-v0'"
-    ):
-        make_environment("toy_module:Other-v0", {})
+    spec = read_spec(EnvironmentParams(id="toy_module:Other-v0", kwargs={}, wrappers=[]))
+    assert (spec.environment_id, spec.num_actions) == ("toy_module:Other-v0", 2)
+    gymnasium.registry.pop("Other-v0")
+    monkeypatch.delitem(sys.modules, "toy_module")
+    with closing(make_again(spec)) as environment:
+        assert environment.observation_space.shape == (4,)
+    gymnasium.registry.pop("Other-v0")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def make_environment(
     Within the wrappers, observations of choices and of several parts become a vector, and several choices at once become one.
 
     Args:
-        environment_id: Gymnasium's, or that of one of PettingZoo's parallel environments.
+        environment_id: Gymnasium's, `module:Name-v0` where importing the module registers it; or that of one of PettingZoo's
+            parallel environments.
         kwargs: passed to its maker; a `render_mode` among them is what the environment then draws.
         wrappers: around it, the first one innermost; see `environments.wrappers`.
 
@@ -94,12 +95,6 @@ def make_environment(
             f"environment.id: expected an environment that {maker} can make, got {environment_id!r}"
             f" with {kwargs or 'no kwargs'}: {problem}"
         ) from None
-    if ":" in environment_id:
-        environment.close()
-        raise ParameterError(
-            f"environment.id: expected an id that Gymnasium knows by itself, got {environment_id!r};"
-            " a package registers its environments through the entry point gymnasium.envs"
-        )
     with ExitStack() as failing:
         failing.callback(environment.close)
         wrapped = wrap(environment, wrappers)
@@ -119,13 +114,14 @@ def make_again(spec: EnvironmentSpec) -> gymnasium.Env | ParallelEnvironment:
 
 
 def describe(
-    environment: gymnasium.Env | ParallelEnvironment, wrappers: Sequence[Mapping[str, Any]] = ()
+    environment: gymnasium.Env | ParallelEnvironment, wrappers: Sequence[Mapping[str, Any]] = (), module: str = ""
 ) -> EnvironmentSpec:
     """Read an environment's spec off its spaces.
 
     Args:
         environment: as `make_environment` makes it.
         wrappers: those it was made with.
+        module: which registers it, where that is not Gymnasium's own doing; part of its id from then on.
 
     Raises:
         ParameterError: the observation is no float vector, or an empty one; or the action is neither a choice nor a float vector
@@ -137,7 +133,8 @@ def describe(
         threshold, num_agents, actions = None, environment.num_agents, PARALLEL_ACTIONS.get(environment.id, ())
     else:
         registered = _registered(environment)
-        name, kwargs, components = registered.id, _kwargs(registered), _components(environment, registered.name)
+        name, kwargs = f"{module}:{registered.id}" if module else registered.id, _kwargs(registered)
+        components = _components(environment, registered.name)
         threshold, num_agents = registered.reward_threshold, 1
         actions = _named_actions(environment, registered.name)
     if not (isinstance(observation_space, gymnasium.spaces.Box) and len(observation_space.shape) == 1):
@@ -190,7 +187,7 @@ def read_spec(params: EnvironmentParams) -> EnvironmentSpec:
         ParameterError: as `make_environment` and `describe`.
     """
     with closing(make_environment(params.id, params.kwargs, params.wrappers)) as environment:
-        return describe(environment, params.wrappers)
+        return describe(environment, params.wrappers, params.id.rpartition(":")[0])
 
 
 def _layers(environment: gymnasium.Env) -> Iterator[gymnasium.Env]:

@@ -12,7 +12,7 @@ class EnvironmentParams(Section):
     """Which environment.
 
     Attributes:
-        id: a Gymnasium id, or that of one of PettingZoo's parallel environments.
+        id: a Gymnasium id, module:Name-v0 where importing the module registers it, or one of PettingZoo's parallel environments.
         kwargs: passed to its maker.
         wrappers: around it, the first one innermost: gymnasium's by `name`, or module:Class, with their arguments.
     """

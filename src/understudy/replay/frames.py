@@ -5,6 +5,7 @@ replay(episode, spec, where)  -> frames of a recorded episode, held against the 
 fly(trained, seed, play)      -> an episode of a policy, as the evaluation plays it
 """
 
+import os
 from collections.abc import Container, Iterator
 from contextlib import closing
 from typing import Any
@@ -33,6 +34,10 @@ class RenderedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         environment = make_again(spec)
         assert isinstance(environment, gymnasium.Env)
         super().__init__(environment)
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            os.environ.setdefault(
+                "MUJOCO_GL", "egl"
+            )  # MuJoCo else looks for a window, and ends the process where it finds none
         self.of = spec
         self.beside: gymnasium.Env[Any, Any] | None = None
 
