@@ -24,7 +24,6 @@ ENVIRONMENTS = {
     "InvertedPendulum-v5": {"expert.total_steps": 40960},
     "HalfCheetah-v5": {**SAC, "expert.total_steps": 6000, "expert.hidden_sizes": [64, 64]},
     "gymnasium_robotics:PointMaze_UMazeDense-v3": {"expert.total_steps": 122880, "expert.hidden_sizes": [64, 64]},
-    "highway_env:parking-v0": {**SAC, "expert.total_steps": 4000, "expert.hidden_sizes": [64, 64]},
 }
 
 

@@ -79,3 +79,10 @@ def test_films_can_be_opened(tmp_path, flown, suffix):
 def test_another_name_is_refused(tmp_path):
     with refused(ParameterError, "--out: expected a name that ends with .webp, .gif, .mp4, .png, got film.avi"):
         write_film(tmp_path / "film.avi", [Image.new("RGB", (10, 300))])
+
+
+def test_an_mp4_is_one(tmp_path):
+    pytest.importorskip("imageio_ffmpeg", reason="the extra `video` is not installed: no mp4")
+    write_film(tmp_path / "film.mp4", [Image.new("RGB", (301, 300), colour) for colour in ("red", "blue")] * 5)
+    assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

@@ -17,7 +17,7 @@ EXAMPLE = "understudy report --against HEAD --out report.html"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="of the project; the current one")
-    parser.add_argument("--against", default="HEAD", metavar="REV", help="a commit, branch or tag of git; HEAD")
+    parser.add_argument("--against", metavar="REV", help="a commit, branch or tag of git; HEAD, where there is one")
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="the file to write; report.html")
 
 
@@ -35,10 +35,22 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)  # an episode's tensors are tiny
     outcome = read_outcome(arguments.folder)
     first, *others = sections(outcome)
-    text = page(title(outcome), introduction(outcome), [first, changes(arguments.folder, arguments.against), *others])
+    text = page(title(outcome), introduction(outcome), [first, _changes(arguments), *others])
     with replace_file(arguments.out) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     print(f"{arguments.out} is there")
+
+
+def _changes(arguments: argparse.Namespace) -> "Section":
+    """What differs from the commit that is asked for, or from the last one; why that is not known where nobody asked."""
+    from understudy.report.page import Section, note
+
+    try:
+        return changes(arguments.folder, arguments.against or "HEAD")
+    except ParameterError as error:
+        if arguments.against:
+            raise
+        return Section("What differs from HEAD", note(f"Not known. {error}"))
 
 
 def changes(folder: Path, revision: str) -> "Section":

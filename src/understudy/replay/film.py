@@ -130,7 +130,9 @@ def write_film(path: Path, pictures: Sequence[Image.Image]) -> None:
             size = (pictures[0].width // 2 * 2, HEIGHT)
             frames = [np.asarray(each.crop((0, 0, *size))) for each in pictures]
             rate = len(pictures) / SECONDS
-            imageio.v3.imwrite(unfinished, frames, extension=".mp4", fps=max(rate, 1.0), macro_block_size=2)
+            # As bytes, since ffmpeg goes by the name's ending, which an unfinished file does not have yet.
+            film = imageio.v3.imwrite("<bytes>", frames, extension=".mp4", fps=max(rate, 1.0), macro_block_size=2)
+            unfinished.write_bytes(film)
         else:
             milliseconds = max(20, round(1000 * SECONDS / len(pictures)))
             settings = {"method": 0, "quality": 75} if path.suffix == ".webp" else {}
