@@ -17,6 +17,7 @@ from understudy.replay.frames import RenderedEnvironment, fly, replay
 from understudy.replay.insight import Insight, look
 
 LANDER, CART_POLE = read_environment("LunarLander-v3"), read_environment("CartPole-v1")
+SPREAD = read_environment("mpe2.simple_spread_v3")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,21 @@ def test_films_can_be_opened(tmp_path, flown, suffix):
 def test_another_name_is_refused(tmp_path):
     with refused(ParameterError, "--out: expected a name that ends with .webp, .gif, .mp4, .png, got film.avi"):
         write_film(tmp_path / "film.avi", [Image.new("RGB", (10, 300))])
+
+
+def test_several_agents_are_drawn_and_held_against_their_rewards():
+    trained = tiny_policy("mlp", SPREAD)
+    episode = fly(trained, 3, {})
+    frames = list(replay(episode, SPREAD, "here", {0, episode.length}))
+    assert len(frames) == 2 and frames[0].ndim == 3
+    assert look(trained, episode) == Insight()
+    every = list(replay(episode, SPREAD, "here"))
+    [picture] = side_by_side([Take("mlp", episode, every, SPREAD.action_labels, Insight())], 1)
+    assert picture.height == 300
+    rewards = episode.rewards.copy()
+    rewards[1, 2] += 1
+    with refused(DataError, "here: expected the recorded reward", "at step 1"):
+        list(replay(replace(episode, rewards=rewards), SPREAD, "here"))
 
 
 def test_an_mp4_is_one(tmp_path):

@@ -81,8 +81,6 @@ def _flown(folder: Path, seed: int) -> "Take":
     torch.set_num_threads(1)  # an episode's tensors are tiny
     trained = load_trained(folder)
     spec = trained.task.environment
-    if spec.num_agents > 1:
-        raise ParameterError(f"{folder}: expected an environment of one agent to draw, got {spec.environment_id}")
     episode = fly(trained, seed, {})
     frames = list(replay(episode, spec, str(folder)))
     return Take(_name(folder), episode, frames, spec.action_labels, look(trained, episode))

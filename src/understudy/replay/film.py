@@ -72,7 +72,7 @@ def _picture(take: Take, step: int) -> Image.Image:
 def _write_panel(draw: ImageDraw.ImageDraw, left: int, take: Take, step: int) -> None:
     font, small = ImageFont.load_default(14), ImageFont.load_default(11)
     episode, insight, width = take.episode, take.insight, PANEL - 20
-    so_far = float(episode.rewards[: step + 1].astype(np.float64).sum())
+    so_far = float(episode.rewards[: step + 1].astype(np.float64).sum(axis=0).mean())
     draw.text((left, 6), take.name, INK, font)
     draw.text((left, 26), f"step {step + 1} of {episode.length}, return {so_far:.1f}", INK, small)
     if insight.values is not None:
@@ -88,7 +88,7 @@ def _write_panel(draw: ImageDraw.ImageDraw, left: int, take: Take, step: int) ->
         for label, text in _done(take, step):
             draw.text((left, top), f"{label[:9]} {text}", INK, small)
             top += 16
-    option = int(episode.options[step])
+    option = int(episode.options[step].flat[0])  # of several agents the first one's
     if option != NO_OPTION:
         colour = OPTION_COLOURS[option % len(OPTION_COLOURS)]
         draw.rectangle((left, top + 6, left + 12, top + 18), colour)
@@ -101,8 +101,9 @@ def _write_panel(draw: ImageDraw.ImageDraw, left: int, take: Take, step: int) ->
 
 def _done(take: Take, step: int) -> list[tuple[str, str]]:
     action = take.episode.actions[step]
-    if action.ndim == 0:
-        return [(take.labels[int(action)], "")]
+    if action.dtype == np.int64:
+        return [(take.labels[choice], "") for choice in action.reshape(-1)[:8].tolist()]
+    action = action.reshape(-1, len(take.labels))[0]  # of several agents the first one's
     return [(label, f"{value:+.2f}") for label, value in zip(take.labels[:8], action, strict=False)]
 
 

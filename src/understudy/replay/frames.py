@@ -1,5 +1,6 @@
 """Episodes drawn: played by a policy, or again from their recording.
 
+RenderedAgents                -- several agents, drawn
 RenderedEnvironment           -- draws when it is asked to, and steps as an environment that does not draw
 replay(episode, spec, where)  -> frames of a recorded episode, held against the recorded rewards
 fly(trained, seed, play)      -> an episode of a policy, as the evaluation plays it
@@ -14,9 +15,10 @@ import gymnasium
 import numpy as np
 
 from understudy.environments.make import make_again, make_environment
+from understudy.environments.parallel import ParallelEnvironment
 from understudy.environments.play import play as play_episodes
 from understudy.episode import UNKNOWN_SEED, Episode
-from understudy.errors import DataError, ParameterError
+from understudy.errors import DataError
 from understudy.policies.actor import PolicyActor
 from understudy.policies.files import TrainedPolicy
 from understudy.spec import EnvironmentSpec
@@ -91,6 +93,30 @@ class RenderedEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.env.close()
 
 
+class RenderedAgents:
+    """An environment of several agents that was made for drawing."""
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        made = make_environment(spec.environment_id, {**spec.kwargs, "render_mode": "rgb_array"})
+        assert isinstance(made, ParallelEnvironment)
+        self.of, self.made = spec, made
+        self.reset, self.step, self.close = made.reset, made.step, made.close
+
+    def prepare(self, seed: int) -> None:
+        """Nothing to find out: it has been made for drawing."""
+
+    def render(self) -> np.ndarray:
+        """The present state, (height, width, 3) uint8.
+
+        Raises:
+            DataError: the environment draws nothing.
+        """
+        frame = self.made.environment.render()
+        if not isinstance(frame, np.ndarray):
+            raise DataError(f"{self.of.environment_id}: expected an environment that draws itself, got none")
+        return frame
+
+
 def _drawn(environment: gymnasium.Env[Any, Any]) -> Any:
     """What an environment draws, whatever it was made for; else what hindered it, in words."""
     bare = environment.unwrapped
@@ -110,7 +136,7 @@ def replay(
     """The frame before each step of a recorded episode, and that after the last one.
 
     Args:
-        episode: of one agent.
+        episode: what was recorded.
         spec: of its environment.
         where: what messages begin with.
         shown: the steps to draw, T the end; None draws all.
@@ -118,20 +144,18 @@ def replay(
     Raises:
         DataError: its seed is not known, the environment draws nothing, or pays other rewards than the recorded ones.
     """
-    if spec.num_agents > 1:
-        raise ParameterError(f"{where}: expected an environment of one agent to draw, got {spec.environment_id}")
     if episode.seed == UNKNOWN_SEED:
         raise DataError(f"{where}: expected an episode whose seed is known, got one that was imported without")
-    with closing(RenderedEnvironment(spec)) as environment:
+    with closing(RenderedAgents(spec) if spec.num_agents > 1 else RenderedEnvironment(spec)) as environment:
         environment.prepare(episode.seed)
         environment.reset(seed=episode.seed)
         for step, (action, reward) in enumerate(zip(episode.actions, episode.rewards, strict=True)):
             if shown is None or step in shown:
                 yield environment.render()
-            paid = float(environment.step(action.item() if action.ndim == 0 else action)[1])
-            if abs(paid - reward) > TOLERANCE * max(1.0, abs(reward)):
+            paid = np.asarray(environment.step(action.tolist() if spec.discrete_actions else action)[1])
+            if not np.allclose(paid, reward, TOLERANCE, TOLERANCE):
                 raise DataError(
-                    f"{where}: expected the recorded reward {reward:.4f} at step {step}, got {paid:.4f}:"
+                    f"{where}: expected the recorded reward {reward.mean():.4f} at step {step}, got {paid.mean():.4f}:"
                     f" {spec.environment_id} is another version here, or does not follow from its seed"
                 )
         if shown is None or episode.length in shown:

@@ -45,13 +45,13 @@ class Insight:
 
 @torch.inference_mode()
 def look(trained: TrainedPolicy, episode: Episode, attention: bool = True) -> Insight:
-    """What the policy thought while it played this episode; of a demonstrator nothing is known.
+    """What the policy thought while it played this episode; of a demonstrator, and of several agents, nothing is known.
 
     Args:
         trained: the policy. episode: of one agent. attention: whether to say how far back it looked, which takes long.
     """
     task = trained.task
-    if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS:
+    if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS or task.num_agents > 1:
         return Insight()
     states = torch.from_numpy(task.normalize_states(task.select_visible(episode.observations)))[None]
     actions = torch.from_numpy(task.normalize_actions(episode.actions))[None]
