@@ -24,6 +24,8 @@ def sign(state): return int(state[0] > 0)
 def mean(state): return [state.mean(), -1.0]
 def fails(state): raise KeyError("x")
 def far(state): return 9
+def just_beyond(state): return 4
+def small(state): return np.int8(2)
 def many(state): return np.zeros(3)
 def nan(state): return [np.nan, 0.0]
 """
@@ -44,6 +46,8 @@ def act(name: str, spec=CHOICES) -> np.ndarray:
 
 def test_choices_and_vectors():
     np.testing.assert_array_equal(act("sign"), [1, 0])
+    assert act("small").dtype == np.int64
+    assert act("mean", VECTORS).dtype == np.float32
     np.testing.assert_array_equal(act("mean", VECTORS), np.asarray([[1, -1], [0, -1]], np.float32))
 
 
@@ -52,6 +56,7 @@ def test_choices_and_vectors():
     [
         ("fails", CHOICES, "mine_to_act:fails: expected an action for an observation, got KeyError: 'x'"),
         ("far", CHOICES, "mine_to_act:far: expected one of 0 to 3 as an action, got 9"),
+        ("just_beyond", CHOICES, "mine_to_act:just_beyond: expected one of 0 to 3 as an action, got 4"),
         ("mean", CHOICES, "expected one of 0 to 3 as an action"),
         ("many", VECTORS, "mine_to_act:many: expected 2 numbers as an action, got [0. 0. 0.]"),
         ("nan", VECTORS, "expected 2 numbers as an action, got [nan 0.]"),
