@@ -1,5 +1,7 @@
 """The parts of the model in which options are found, against scipy's densities, closed forms and literals."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -172,3 +174,21 @@ def test_what_is_smoothed_is_in_double_precision(spec):
     got = _action_vectors(sequences)
     assert got.dtype == np.float64
     assert got.shape == (sequences.num_steps, 3 if spec == CHOICES else 2)
+
+
+@pytest.mark.parametrize("choices", [2, 3])
+def test_an_action_that_is_all_but_impossible_has_a_finite_likelihood(choices):
+    """The logarithm of a softmax, where the softmax itself is zero in float64; without a warning of another library."""
+    generator = np.random.default_rng(0)
+    states = generator.normal(size=(200, 2))
+    actions = np.digitize(states[:, 0], [0.0, 0.5][: choices - 1])[:, None].astype(float)
+    policy = _LinearPolicy(True)
+    policy.fit(states, actions, np.ones(200))
+    far = np.asarray([[-1e4, 0.0], [1e4, 0.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        logs = [policy.log_likelihood(far, np.full((2, 1), float(choice))) for choice in range(choices)]
+    assert np.isfinite(logs).all()
+    assert np.min(logs) < -1000
+    near = policy.model.predict_log_proba(states)
+    np.testing.assert_allclose([policy.log_likelihood(states, np.full((200, 1), c)) for c in range(choices)], near.T)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from hmmlearn.base import BaseHMM
+from scipy.special import log_softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -173,7 +174,11 @@ class _LinearPolicy:
             return np.where(actions[:, 0] == self.always, 0.0, np.log(SMALLEST_WEIGHT))
         known = np.searchsorted(self.model.classes_, actions[:, 0]).clip(max=len(self.model.classes_) - 1)
         seen = self.model.classes_[known] == actions[:, 0]
-        logs = self.model.predict_log_proba(states)[np.arange(len(states)), known]
+        scores = self.model.decision_function(states)
+        if scores.ndim == 1:  # of two classes the second one's, against zero
+            scores = np.stack([np.zeros_like(scores), scores], axis=1)
+        # Not predict_log_proba, whose probabilities may be so small that they are zero before their logarithm is taken.
+        logs = log_softmax(scores, axis=1)[np.arange(len(states)), known]
         return np.where(seen, logs, np.log(SMALLEST_WEIGHT))
 
 
