@@ -5,8 +5,8 @@
 Both trees are copied into a temporary folder, this one with what is not committed yet. There each makes small data by its own
 pipeline, once, and its own programs of benchmarks/ours measure it, so that neither has to know how the other is called. A tree
 whose program fails is measured by this tree's, if its code allows. Prints a table of the medians over rounds; the exit code is 1
-where a ratio's is below --at-least. The bare environment plays the decoder's actions: where its ratio is far from 1 the trees'
-episodes differ, or the machine is not quiet.
+where a ratio's is below --at-least. Each tree's decoder is its own, and so are the episodes that it plays, whose steps may cost
+the environment more or less: playing is judged by its share of the pace at which the bare environment plays the same actions.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def works(quick: bool, precision: str) -> list[Work]:
             "decoder_playing",
             f"--rows 128 --episodes {episodes} --precision {precision}",
             {
-                "steps_per_second": f"playing it on 128 rows, one thread, {precision}",
+                "share_of_bare": f"playing it on 128 rows, one thread, {precision}: its share of the bare environment's pace",
                 "bare_steps_per_second": "the bare environment, same actions",
             },
         ),
@@ -153,7 +153,10 @@ def measure(work: Work, tree: Tree, programs: Path) -> dict[str, float]:
     """
     command = (sys.executable, "-P", "-m", f"benchmarks.ours.{work.program}", *work.arguments.split())
     path = os.pathsep.join((str(tree.folder / "src"), str(programs)))  # -P: not the folder in which it runs
-    return json.loads(checked(*command, folder=tree.folder, path=path).splitlines()[-1])
+    figures = json.loads(checked(*command, folder=tree.folder, path=path).splitlines()[-1])
+    if "bare_steps_per_second" in figures:
+        figures["share_of_bare"] = figures["steps_per_second"] / figures["bare_steps_per_second"]
+    return figures
 
 
 def choose_programs(work: Work, tree: Tree, this: Tree) -> Path:
