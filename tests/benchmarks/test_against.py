@@ -119,6 +119,7 @@ def test_a_slower_tree_is_an_error(monkeypatch, ratio, code):
 def test_programs_and_figures_are_those_of_this_tree():
     for work in against.works(False, "float32"):
         source = (against.ROOT / f"benchmarks/ours/{work.program}.py").read_text()
-        assert [key for key in work.rows if f'"{key}"' not in source] == []
+        told = [key for key in work.rows if key != "share_of_bare"]  # which is made of the two that playing tells
+        assert [key for key in told if f'"{key}"' not in source] == []
         assert [word for word in work.arguments.split() if word.startswith("--") and f'"{word}"' not in source] == []
     assert isinstance(against.works(True, "bfloat16")[0], Work)
