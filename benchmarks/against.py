@@ -211,7 +211,13 @@ def against(root: Path, ref: str, rounds: int, quick: bool, precision: str) -> d
             say(f" {time.monotonic() - begun:.1f} s")
         ratios, lines = {}, []
         for work in works(quick, precision):
-            for key, values in compare(work, trees, rounds).items():
+            try:
+                compared = compare(work, trees, rounds)
+            except AgainstError as error:  # what could be measured is worth its minutes all the same
+                say(f"against: {error}")
+                ratios[f"{work.program}, not measured"] = 0.0
+                continue
+            for key, values in compared.items():
                 line, ratio = row(work.rows[key], values)
                 lines.append(line)
                 if not key.startswith("bare"):
