@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.environments.make import check_environment, read_spec
+from understudy.errors import ParameterError
 from understudy.models.registry import POLICY
 from understudy.params.compute import ComputeParams
 from understudy.params.environment import EnvironmentParams
@@ -41,6 +42,10 @@ def work(
     check_play(block.family, block.play, f"policies.{policy}")
     folder = Path("models") / name
     student, spec = load_trained(folder), read_spec(environment)
+    try:
+        student.model.begin(spec.num_agents, **block.play)  # its values' mistakes, before other processes meet them
+    except ValueError as error:
+        raise ParameterError(f"policies.{policy}.play.{error}") from None
     device = playing_device(student, compute.device)
     # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
     precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)

@@ -192,7 +192,7 @@ def test_no_task_is_refused():
 
 def test_what_a_constructor_may_ask_for():
     scales = replace(SCALES, state_mean=(0.0,), state_std=(1.0,), difference_std=(0.25,))
-    interface = Interface((Task(SEVERAL_VECTORS, ("x", "z"), scales, num_options=7),))
+    interface = Interface((Task(SEVERAL_VECTORS, ("x", "z"), scales, num_options=7, return_quantiles=(0.0, 2.0)),))
     assert interface.model_arguments() == {
         "state_dim": 1,
         "action_dim": 2,
@@ -200,6 +200,8 @@ def test_what_a_constructor_may_ask_for():
         "num_agents": 3,
         "num_options": 7,
         "difference_scale": (0.25,),
+        "return_scale": (3.0, 4.0),
+        "return_quantiles": (0.0, 2.0),
     }
     others = raw_interface(CHOICES).model_arguments()
     assert (others["action_dim"], others["discrete_actions"], others["num_options"]) == (3, True, None)

@@ -205,6 +205,8 @@ CONFIGS = {
     "mlp": {"hidden_dim": 16, "num_layers": 2},
     "action_transformer": TRANSFORMER,
     "hierarchical": TRANSFORMER,
+    "decision_transformer": TRANSFORMER,
+    "rvs": {"hidden_dim": 8, "num_layers": 2},
     "multi_agent": TRANSFORMER | {"max_num_agents": 4},
     "expert": {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False},
 }
@@ -214,7 +216,7 @@ def tiny_interface(spec: EnvironmentSpec, hidden: tuple[str, ...] = (), num_opti
     """Scales that change every number; action vectors have the environment's range."""
     count, (middle, half_range) = len(spec.components) - len(hidden), action_scales(spec)
     scales = Scales((0.25,) * count, (0.5,) * count, (2.0,) * count, middle, half_range, 3.0, 4.0)
-    return Interface((Task(spec, hidden, scales, num_options),))
+    return Interface((Task(spec, hidden, scales, num_options, (1.0, 3.0, 5.0)),))
 
 
 def tiny_policy(family: str, spec: EnvironmentSpec, hidden: tuple[str, ...] = (), seed: int = 0) -> TrainedPolicy:

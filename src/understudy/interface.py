@@ -70,18 +70,24 @@ class Task:
         hidden_components: names of the observation components that the model does not see; the demonstrator sees all.
         scales: of the visible components, in their order.
         num_options: how many options the demonstrations are labelled with; None where they are not.
+        return_quantiles: raw returns of the training episodes, least to most, at as many evenly spaced shares of them; () where
+            nothing is known of them.
 
     Raises:
         ParameterError: a hidden component does not exist, or all of them are hidden.
-        ValueError: the scales are of another number of components or action entries.
+        ValueError: the scales are of another number of components or action entries, or the quantiles do not ascend.
     """
 
     environment: EnvironmentSpec
     hidden_components: tuple[str, ...]
     scales: Scales
     num_options: int | None = None
+    return_quantiles: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        quantiles = np.asarray(self.return_quantiles, np.float64)
+        if not np.isfinite(quantiles).all() or (np.diff(quantiles) < 0).any():
+            raise ValueError(f"return_quantiles: expected finite numbers that ascend, got {self.return_quantiles}")
         check_hidden(self.environment.components, self.hidden_components)
         if len(self.scales.state_mean) != self.state_dim:
             raise ValueError(f"scales.state_mean: expected {self.state_dim} numbers, got {len(self.scales.state_mean)}")
@@ -188,6 +194,8 @@ class Interface:
             "num_agents": task.num_agents,
             "num_options": task.num_options,
             "difference_scale": task.scales.difference_std,
+            "return_scale": (task.scales.return_mean, task.scales.return_std),
+            "return_quantiles": task.return_quantiles,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +207,7 @@ class Interface:
                     "hidden_components": list(task.hidden_components),
                     "scales": asdict(task.scales),
                     "num_options": task.num_options,
+                    "return_quantiles": list(task.return_quantiles),
                 }
                 for task in self.tasks
             ]
@@ -254,4 +263,5 @@ def _task_from_json(content: dict[str, Any]) -> Task:
     if options is not None and (isinstance(options, bool) or not isinstance(options, int) or options < 1):
         raise ValueError(f"num_options: expected a whole number from 1, got {options!r}")
     environment = EnvironmentSpec.from_json(content["environment"])
-    return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options)
+    quantiles = tuple(content["return_quantiles"])
+    return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options, quantiles)

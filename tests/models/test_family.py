@@ -126,7 +126,10 @@ def test_options_are_a_dataclass_whose_fields_are_documented(name: str) -> None:
     kinds = {each.kind for each in inspect.signature(family).parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds:
         assert is_dataclass(family.Options)
-        assert documented(family.Options.__doc__, "Attributes") == {each.name for each in fields(family.Options)}
+        documented_here = [
+            documented(each.__doc__, "Attributes") for each in family.Options.__mro__ if is_dataclass(each)
+        ]
+        assert set().union(*documented_here) == {each.name for each in fields(family.Options)}
 
 
 # Weights

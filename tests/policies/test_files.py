@@ -144,7 +144,7 @@ def test_a_description_that_is_no_json_object_is_refused(folder, content):
     assert "expected" in refusal(folder)
 
 
-@pytest.mark.parametrize("version", [None, 1, 2, 3, 5, "4", [4]])
+@pytest.mark.parametrize("version", [None, 1, 2, 3, 4, "5", [5]])
 def test_another_format_version_is_refused_with_what_to_do(folder, version):
     edit(folder, format_version=version)
     sentence = f"expected format_version {FORMAT_VERSION}, got {version!r}; train the policy again with `dvc repro`"

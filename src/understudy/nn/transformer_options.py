@@ -10,7 +10,7 @@ LONGEST_ROW = 1_000_000
 
 
 @dataclass(frozen=True)
-class TransformerOptions:
+class SequenceOptions:
     """Options of every transformer family, given as keyword arguments of its constructor.
 
     Attributes:
@@ -19,12 +19,11 @@ class TransformerOptions:
         state_differences: whether a state's token also carries the change since the step before.
         action_dropout: chance that a past action is withheld in a training batch.
         continuous_loss: of action vectors: "nll" with a learned, state-dependent standard deviation, or "mse".
-        value_weight: weight of the value's squared error beside the imitation's loss.
         gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
         difference_scale: (S,) usual size of a normalised state's change in a step; None for one.
 
     Raises:
-        ValueError: a chance or a weight is out of its range.
+        ValueError: a chance is out of its range.
     """
 
     context: int | None = None
@@ -32,15 +31,12 @@ class TransformerOptions:
     state_differences: bool = False
     action_dropout: float = 0.0
     continuous_loss: Literal["nll", "mse"] = "nll"
-    value_weight: float = 0.1
     gradient_checkpointing: bool = False
     difference_scale: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.action_dropout <= 1:
             raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {self.action_dropout}")
-        if not self.value_weight >= 0:
-            raise ValueError(f"value_weight: expected at least 0, got {self.value_weight}")
 
     def build_trunk(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, max_seq_len: int) -> Trunk:
         """The trunk of these sizes.
@@ -61,3 +57,22 @@ class TransformerOptions:
             num_kv_heads=self.num_kv_heads,
             gradient_checkpointing=self.gradient_checkpointing,
         )
+
+
+@dataclass(frozen=True)
+class TransformerOptions(SequenceOptions):
+    """Those of families that also predict the return to come.
+
+    Attributes:
+        value_weight: weight of the value's squared error beside the imitation's loss.
+
+    Raises:
+        ValueError: the weight is below zero, or as above.
+    """
+
+    value_weight: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.value_weight >= 0:
+            raise ValueError(f"value_weight: expected at least 0, got {self.value_weight}")

@@ -3,6 +3,7 @@
 TrainedPolicy                 -- a model with what rebuilds it and what it is made for
 save_policy, load_trained     -- writing and reading a folder
 policy_hashes(folder)         -- the SHA-256 of each file
+snapshot_folder(folder, share) -- where an earlier state of an expert lies
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from understudy.models.family import Player
 from understudy.policies.build import build_model, resolved
 from understudy.utils.jsonfile import content_hash, read_versioned_json, sha256, write_json
 
-FORMAT_VERSION = 4  # 3: without the hash of what it says
+FORMAT_VERSION = 5  # 4: without the returns of the training episodes
 
 
 @dataclass
@@ -49,6 +50,11 @@ class TrainedPolicy:
 def policy_hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of each of a policy's files."""
     return {name: sha256(folder / name) for name in ("policy.json", "model.safetensors")}
+
+
+def snapshot_folder(folder: Path, share: float) -> Path:
+    """Where the expert in `folder` lies as it was after this share of its training."""
+    return folder / "snapshots" / f"{share:g}"
 
 
 def save_policy(policy: TrainedPolicy, folder: Path) -> None:

@@ -16,6 +16,8 @@ from understudy.sequences.split_file import SplitWriter
 from understudy.sequences.store import FORMAT_VERSION, SPLITS
 from understudy.utils.jsonfile import sha256, write_json
 
+RETURN_QUANTILES = 101
+
 
 def write_sequences(
     folder: Path, recording: RecordingReader, hidden_components: tuple[str, ...], splits: dict[str, np.ndarray]
@@ -37,7 +39,7 @@ def write_sequences(
     task = raw_interface(recording.spec, hidden_components).task  # before anything is known of its scales
     members = {split: np.isin(recording.episodes["episode"], splits[split]) for split in SPLITS}
     writers = {split: _writer(folder / f"{split}.arrow", recording, task, members[split]) for split in SPLITS}
-    sums = ScaleSums(task.state_dim)
+    sums, returns = ScaleSums(task.state_dim), [np.zeros(0)]
     for piece in map(_agent_by_agent, recording.pieces()):
         steps = _columns(piece, task)
         for split in SPLITS:
@@ -45,8 +47,11 @@ def write_sequences(
             part = {name: values[in_split] for name, values in steps.items()}
             writers[split].write(**part)
             if split == "train":
-                sums.add(part["observation"], part["return_to_go"], piece.steps["step"][in_split] == 0)
-    scaled = replace(task, scales=sums.scales(recording.spec))
+                starts = piece.steps["step"][in_split] == 0
+                sums.add(part["observation"], part["return_to_go"], starts)
+                returns.append(part["return_to_go"][starts])
+    quantiles = np.quantile(np.concatenate(returns), np.linspace(0, 1, RETURN_QUANTILES))
+    scaled = replace(task, scales=sums.scales(recording.spec), return_quantiles=tuple(quantiles.tolist()))
     content = {
         "format_version": FORMAT_VERSION,
         "interface": Interface((scaled,)).to_json(),

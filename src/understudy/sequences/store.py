@@ -15,7 +15,7 @@ from understudy.sequences.split_file import MappedSplit, map_split
 from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_versioned_json, sha256
 
-FORMAT_VERSION = 3  # 2: state and action in one column, scales without those of actions
+FORMAT_VERSION = 4  # 3: without the returns of the training episodes
 SPLITS = ("train", "validation")
 
 

@@ -1,0 +1,36 @@
+"""The return-conditioned perceptron: at play it is told what is left of the target, as in training."""
+
+import pytest
+import torch
+
+from understudy.models.rvs import ReturnConditionedPerceptron
+from understudy.step import Step
+
+
+def build(discrete: bool = True, **options) -> ReturnConditionedPerceptron:
+    torch.manual_seed(0)
+    return ReturnConditionedPerceptron(
+        3, 2, 16, 2, discrete, return_scale=(10.0, 4.0), return_quantiles=(0.0, 30.0), **options
+    )
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.inference_mode()
+def test_it_acts_by_the_state_and_what_is_left(discrete: bool) -> None:
+    model, states = build(discrete), torch.randn(3, 2, 3)
+    actions = torch.zeros(2, dtype=torch.int64) if discrete else torch.zeros(2, 2)
+    memory, rewards = model.begin(2, target_return=20.0), torch.tensor([[0.0, 0.0], [3.0, -1.0], [2.0, 0.0]])
+    left = torch.tensor([[20.0, 20.0], [17.0, 21.0], [15.0, 21.0]])
+    for time in range(3):
+        decision = model.act(memory, Step(states[time], actions, rewards[time], torch.full((2,), time == 0)))
+        torch.testing.assert_close(decision.predictions, model(states[time], (left[time] - 10) / 4)[0])
+
+
+def test_predictions_depend_on_the_return() -> None:
+    model, states = build(), torch.randn(4, 3)
+    assert not torch.equal(model(states, torch.zeros(4))[0], model(states, torch.ones(4))[0])
+
+
+def test_a_size_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_layers: expected at least 1, got 0"):
+        ReturnConditionedPerceptron(3, 2, 16, 0, True, return_scale=(0.0, 1.0))
