@@ -49,10 +49,20 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
     torch.manual_seed(seed)
     model = build_model(policy.family, policy.model, training.interface, where)
     used = [params.model_dump(exclude={"seeds"}), seed, policy.family, policy.model, device.type, count()]
+    used += [policy.best_returns] if policy.best_returns is not None else []
     stage = f"train_policy@{name}-{seed}"
     with rank_zero_first():  # it deletes the checkpoints of other work
         checkpoint = checkpoint_folder(stage, used, provenance) / "run.safetensors"
-    outcome = train(model.to(device), training, held_out, params, seed=seed, name=name, checkpoint=checkpoint)
+    outcome = train(
+        model.to(device),
+        training,
+        held_out,
+        params,
+        seed=seed,
+        name=name,
+        checkpoint=checkpoint,
+        best_returns=policy.best_returns,
+    )
     if rank() > 0:
         return
     accuracy = held_out_accuracy(model, held_out)
@@ -60,7 +70,10 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
     with replace_folder(Path("models") / name / f"seed_{seed}") as folder:
         save_policy(trained, folder)
         write_outcome(outcome, accuracy, folder)
-        write_card(folder, f"{name}/seed_{seed}", trained, _facts(training, held_out, outcome, accuracy))
+        facts = _facts(training, held_out, outcome, accuracy)
+        if policy.best_returns is not None:
+            facts["learned from"] = f"of {facts['learned from']}, the {policy.best_returns:g} with the highest returns"
+        write_card(folder, f"{name}/seed_{seed}", trained, facts)
     remove_checkpoints(stage)
 
 

@@ -20,6 +20,7 @@ class Episode:
     options (T,) int16: the option the actor followed at step t, NO_OPTION where it has none.
     final_observation (S,) float32: what came after the last step.
     terminated and truncated are the environment's own flags, never merged; at least one of them is set.
+    player: which of a recording's players acted, where it has several.
 
     Where N > 1 agents act, every array has an axis of agents behind that of steps: observations (T, N, S), actions (T, N) or
     (T, N, A), rewards (T, N), ..., final_observation (N, S).
@@ -34,6 +35,7 @@ class Episode:
     final_observation: np.ndarray
     terminated: bool
     truncated: bool
+    player: int = 0
 
     def __post_init__(self) -> None:
         for name in ("actions", "demonstrated_actions", "rewards", "options"):

@@ -1,6 +1,7 @@
 """The command line: every command has help and an example, and what goes wrong is a sentence and an exit code."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from understudy import read_environment, write_recording
 from understudy.cli.main import COMMANDS, build_parser, main
 from understudy.params.whole import load_params
 from understudy.policies.files import save_policy
+from understudy.rollouts import parquet
 
 CART_POLE = read_environment("CartPole-v1")
 
@@ -54,6 +56,15 @@ def test_inspect_tells_what_lies_there(capsys, tmp_path, recording, policy):
     assert code == 0
     assert f"{recording}: a recording of me in CartPole-v1 with {{}}" in out
     assert f"{policy}: a policy of the family mlp for CartPole-v1 with {{}}" in out
+
+
+def test_inspect_tells_who_played(capsys, tmp_path):
+    episodes = [replace(each, player=number % 2) for number, each in enumerate(random_episodes(CART_POLE, [3, 2, 4]))]
+    (tmp_path / "mixed").mkdir()
+    parquet.write_recording(tmp_path / "mixed", CART_POLE, "expert", episodes, ["poor", "good"])
+    out = run(capsys, "inspect", tmp_path / "mixed")[1]
+    mean = (episodes[0].total_return + episodes[2].total_return) / 2
+    assert f"  poor: 2 episodes, mean return {mean:.1f}\n  good: 1 episodes," in out
 
 
 def test_inspect_notices_another_content(capsys, policy):

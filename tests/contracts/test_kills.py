@@ -15,7 +15,12 @@ from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
 LONGER = {
     "expert.total_steps": 20_000,
     "expert.ppo.num_environments": 8,
+    "expert.snapshots": [0.25, 0.5],
     "rollouts.episodes": 60,
+    "rollouts.players": [
+        {"snapshot": 0.5, "episodes": 25, "noise": 0.2},
+        {"snapshot": 1.0, "episodes": 35, "noise": 0.0},
+    ],
     "rollouts.block_size": 5,
     "evaluation.episodes": 60,
     "evaluation.block_size": 5,

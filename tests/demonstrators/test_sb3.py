@@ -284,7 +284,7 @@ def test_all_that_the_curve_remembers_is_saved():
             return True
 
     curve = sb3.LearningCurve(10, 2, None, print)
-    given = {"total_steps", "num_environments", "bar", "save"}
+    given = {"total_steps", "num_environments", "bar", "save", "snapshot", "shares"}
     assert vars(curve).keys() - vars(Plain()).keys() - given == set(sb3.CURVE_STATE)
 
 
@@ -325,3 +325,19 @@ def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been(
     assert [tuple(row) for row in resumed_curve] == curve
     for name, weights in undisturbed.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], weights), name
+
+
+def test_snapshots_are_the_expert_as_it_was():
+    """After three quarters of four rollouts what a training of two ends with, since the third is played by its weights."""
+    environment = EnvironmentParams(id="CartPole-v1", kwargs={})
+    kept = {}
+    expert = parameters("ppo", 256, schedule="constant", snapshots=[0.25, 0.75])
+    finished, _ = sb3.train_expert(environment, expert, keep=kept.__setitem__)
+    assert list(kept) == [0.25, 0.75]
+    half, _ = sb3.train_expert(environment, parameters("ppo", 128, schedule="constant"))
+    weights = [policy.model.state_dict()["actor.0.weight"] for policy in (kept[0.25], kept[0.75], half, finished)]
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[3])
+    assert torch.equal(weights[1], weights[2])
+    without, _ = sb3.train_expert(environment, parameters("ppo", 256, schedule="constant"))
+    assert torch.equal(weights[3], without.model.state_dict()["actor.0.weight"])

@@ -66,3 +66,16 @@ def test_mini_batches_of_unequal_size_are_refused(tmp_path, batch_size):
         f"expert.ppo.batch_size: expected a divisor of num_environments * n_steps = 8192, got {batch_size}",
     ):
         load_expert(tmp_path, {"expert.algorithm": "ppo", "expert.ppo.batch_size": batch_size})
+
+
+def test_snapshots_are_shares_of_a_training(tmp_path):
+    assert load_expert(tmp_path, {"expert.snapshots": "[0.1, 0.5]"}).snapshots == [0.1, 0.5]
+    for shares, sentence in (
+        ("[0.0]", "greater than 0"),
+        ("[1.0]", "less than 1"),
+        ("[0.1, 0.1]", "expert.snapshots: expected each share once"),
+    ):
+        with refused(ParameterError, "expert.snapshots", sentence):
+            load_expert(tmp_path, {"expert.snapshots": shares})
+    with refused(ParameterError, "expert.snapshots: expected none of scripted, which is not trained, got some"):
+        load_expert(tmp_path, {"expert.algorithm": "scripted", "expert.snapshots": "[0.5]"})

@@ -69,7 +69,7 @@ def test_any_value_loads_or_is_refused(tmp_path_factory, key, text):
 
 @examples(60)
 @given(section=st.sampled_from(SECTIONS), key=KEYS, text=TEXTS)
-@example(section="policies.", key="a\nb", text="{family: mlp, model: {}, play: {}}")
+@example(section="policies.", key="a\nb", text="{family: mlp, model: {}, play: {}, best_returns: null}")
 @example(section="", key="model_fields", text="1")
 def test_any_key_loads_or_is_refused(tmp_path_factory, section, key, text):
     content = copy.deepcopy(PARAMETERS)
@@ -84,7 +84,9 @@ def test_any_key_loads_or_is_refused(tmp_path_factory, section, key, text):
 @pytest.mark.parametrize("section", ["", "compute.", "policies."])
 def test_a_key_of_two_lines_is_refused_in_one(tmp_path, section):
     path = tmp_path / "params.yaml"
-    path.write_text(parameters_text({section + "a\nb": "{family: mlp, model: {}, play: {}}"}), encoding="utf-8")
+    path.write_text(
+        parameters_text({section + "a\nb": "{family: mlp, model: {}, play: {}, best_returns: null}"}), encoding="utf-8"
+    )
     with pytest.raises(ParameterError) as caught:
         load_params(path)
     assert len(str(caught.value).splitlines()) == 1

@@ -314,3 +314,29 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path_factory, name, pla
 def test_a_damaged_column_name_is_refused(tmp_path, name, column):
     with refused(DataError, str(tmp_path / name)):
         read_damaged(tmp_path, name, lambda content: content.replace(column, b"\xff" + column[1:]))
+
+
+def test_players_come_back_with_their_episodes(tmp_path):
+    episodes = [
+        replace(episode, player=number % 2) for number, episode in enumerate(random_episodes(CHOICES, [2, 1, 3]))
+    ]
+    write_recording(tmp_path, CHOICES, "expert", episodes, ["snapshot 0.1", "expert"])
+    recording = read_recording(tmp_path)
+    assert recording.players == ("snapshot 0.1", "expert")
+    assert recording.episodes["player"].tolist() == [0, 1, 0]
+    for got, expected in zip(recording.as_episodes(), episodes, strict=True):
+        assert got.player == expected.player
+        assert_same_episode(got, expected)
+
+
+def test_where_one_acts_nothing_is_said_of_players(tmp_path):
+    folder = written_recording(tmp_path / "raw", CHOICES, random_episodes(CHOICES, [2]))
+    assert "player" not in pq.read_schema(folder / "episodes.parquet").names
+    assert read_recording(folder).players == ()
+
+
+def test_an_episode_of_nobody_is_refused(tmp_path):
+    [episode] = random_episodes(CHOICES, [2])
+    write_recording(tmp_path, CHOICES, "expert", [replace(episode, player=2)], ["one", "other"])
+    with refused(DataError, "episodes.parquet: column player, row 0: expected one of 2 players, got 2"):
+        open_recording(tmp_path)

@@ -345,3 +345,16 @@ def test_rows_of_a_batch_are_cut_and_moved_whole():
 def test_a_burn_in_that_leaves_nothing_to_count_is_refused(burn_in):
     with refused(ValueError, "burn_in: expected from 1 to 3 steps", f"got {burn_in}"):
         chunked(counting(CHOICES, [4]), chunk_length=4, batch_size=1, burn_in=burn_in)
+
+
+@pytest.mark.parametrize("spec", [CHOICES, SEVERAL_CHOICES], ids=["one", "several"])
+def test_some_episodes_alone_make_a_dataset(spec):
+    """The steps of episodes 1 and 3, of all their agents, each counted once, and no others."""
+    agents = spec.num_agents
+    sequences = counting(spec, [length for length in LENGTHS for _ in range(agents)])
+    dataset = SequenceDataset(sequences, 8, 2, OBSERVATION, episodes=np.asarray([1, 3]))
+    numbers = [agents * episode + agent for episode in (1, 3) for agent in range(agents)]
+    chosen = np.concatenate([np.arange(*sequences.offsets[number : number + 2]) for number in numbers])
+    expected = np.isin(np.arange(sequences.num_steps), chosen).astype(int).tolist()
+    assert times_counted(dataset.in_order(), sequences.num_steps) == expected
+    assert times_counted(dataset.shuffled(0, 3), sequences.num_steps) == expected

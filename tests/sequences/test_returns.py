@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import examples
-from understudy.sequences.returns import returns_to_go
+from understudy.sequences.returns import best_episodes, returns_to_go
 
 REWARDS = st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20), min_size=1, max_size=8)
 
@@ -37,3 +37,17 @@ def test_small_rewards_behind_many_large_ones_are_not_lost():
     # Added up in float32, one is lost beside 2 ** 24.
     rewards = np.array([2.0**24, 1.0, 1.0], dtype=np.float32)
     assert returns_to_go(rewards, np.array([0, 1, 3])).tolist() == [2.0**24, 2.0, 1.0]
+
+
+def test_the_best_episodes_are_those_with_the_highest_returns():
+    """Returns of 1, 5, 2, 5 and 3."""
+    rewards, offsets = np.asarray([1.0, 2.0, 3.0, 2.0, 5.0, 3.0]), np.asarray([0, 1, 3, 4, 5, 6])
+    assert best_episodes(rewards, offsets, 1, 0.2).tolist() == [1]
+    assert best_episodes(rewards, offsets, 1, 0.4).tolist() == [1, 3]
+    assert best_episodes(rewards, offsets, 1, 1e-9).tolist() == [1]
+    assert best_episodes(rewards, offsets, 1, 1.0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_of_several_agents_the_mean_counts():
+    rewards, offsets = np.asarray([9.0, 1.0, 6.0, 6.0]), np.arange(5)
+    assert best_episodes(rewards, offsets, 2, 0.5).tolist() == [1]

@@ -53,10 +53,16 @@ def _recording(folder: Path) -> list[str]:
     seeds, returns = episodes["seed"], episodes["return"]
     known = "unknown seeds" if (seeds == UNKNOWN_SEED).any() else f"seeds {seeds.min()} to {seeds.max()}"
     ends = f"{int(episodes['terminated'].sum())} terminated, {int(episodes['truncated'].sum())} truncated"
+    played = [
+        f"  {name}: {int(own.sum())} episodes, mean return {returns[own].mean():.1f}"
+        for number, name in enumerate(recording.players)
+        if (own := episodes["player"] == number).any()
+    ]
     return [
         f"{folder}: a recording of {recording.demonstrator} in {spec.described}",
         f"  {len(seeds)} episodes, {int(episodes['length'].sum())} steps, {known}, {ends}",
         f"  returns {returns.min():.1f} to {returns.max():.1f}, mean {returns.mean():.1f}",
+        *played,
         f"  observes {', '.join(spec.components)}",
         f"  does {', '.join(spec.action_labels)}",
         "  every promise of the schema holds",

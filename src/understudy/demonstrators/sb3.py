@@ -3,7 +3,7 @@
 train_expert(...) -> the expert as a TrainedPolicy, and its learning curve
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,8 @@ class LearningCurve(BaseCallback):
         num_environments: that step side by side.
         bar: moved to the number of steps so far, at most `total_steps`.
         save: called with the curve's own state before a rollout, once for each hundredth of the training.
+        snapshot: called with a share of the training, one of `shares`, as soon as it has passed.
+        shares: of the training after which that is called.
         rows: one (steps, episodes, return_mean, length_mean) for each hundredth of the training in which an episode ended:
             environment steps so far, episodes since the last row, and their mean raw return and mean length in steps.
     """
@@ -56,6 +58,8 @@ class LearningCurve(BaseCallback):
     num_environments: int
     bar: "tqdm[NoReturn]"
     save: Callable[[dict[str, Any]], None]
+    snapshot: Callable[[float], None] = lambda share: None
+    shares: Sequence[float] = ()
     rows: list[tuple[float, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -79,6 +83,9 @@ class LearningCurve(BaseCallback):
             self.lengths.append(int(self.running_length[row]))
             self.running_return[row] = self.running_length[row] = 0
         self.bar.update(min(self.num_timesteps, self.total_steps) - self.bar.n)
+        for share in self.shares:
+            if self.num_timesteps - self.num_environments < share * self.total_steps <= self.num_timesteps:
+                self.snapshot(share)
         points = self.num_timesteps * CURVE_POINTS // self.total_steps
         if points == self.points:
             return True
@@ -95,7 +102,11 @@ class LearningCurve(BaseCallback):
 
 
 def train_expert(
-    environment: EnvironmentParams, expert: ExpertParams, checkpoint: Path | None = None, processes: int = 1
+    environment: EnvironmentParams,
+    expert: ExpertParams,
+    checkpoint: Path | None = None,
+    processes: int = 1,
+    keep: Callable[[float, TrainedPolicy], None] = lambda share, policy: None,
 ) -> tuple[TrainedPolicy, list[tuple[float, ...]]]:
     """Train an actor-critic expert and return it as a policy, with the rows of its LearningCurve.
 
@@ -104,6 +115,8 @@ def train_expert(
         expert: the algorithm, its seed, its number of environment steps and its hyperparameters.
         checkpoint: a file to resume from where it exists, and to write a hundred times. Interrupted and resumed, training gives
             the same expert to the bit.
+        keep: called with each share of expert.snapshots, and the policy as it is then; where a training that was interrupted
+            goes on, not again for those before its checkpoint.
         processes: with two or more, PPO steps half of its environments in a second process; the expert is the same to the bit.
 
     Raises:
@@ -137,8 +150,12 @@ def train_expert(
             snapshots = model.snapshots() if fast else [each.snapshot() for each in environments.envs]
             save_training(checkpoint, model, snapshots, curve_state)
 
+    def snapshot(share: float) -> None:
+        with torch.random.fork_rng(devices=[]):  # else the copy's first weights would change what training draws next
+            keep(share, _as_policy(model, expert, spec))
+
     with progress_bar(expert.total_steps, "expert", "step") as bar, closing(environments):
-        curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save)
+        curve = LearningCurve(expert.total_steps, environments.num_envs, bar, save, snapshot, expert.snapshots)
         resumed = resume_training(checkpoint, model, environments.envs) if checkpoint is not None else None
         for name, value in (resumed or {}).items():
             setattr(curve, name, value)

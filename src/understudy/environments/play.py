@@ -225,7 +225,12 @@ def play(
         for place, (terminated, truncated) in ended.items():
             seed, final = int(running.seeds[place]), running.observations[place].copy()
             episode = Episode(
-                seed, **running.log.cut(place), final_observation=final, terminated=terminated, truncated=truncated
+                seed,
+                **running.log.cut(place),
+                final_observation=final,
+                terminated=terminated,
+                truncated=truncated,
+                player=0,
             )
             finished[seed] = episode
             on_episode()

@@ -117,6 +117,7 @@ class ExpertParams(Section):
         threads: torch threads.
         hidden_sizes: widths of the hidden layers of actor and critic.
         activation: between them.
+        snapshots: shares of the training after which the weights are kept as well, for rollouts.players.
         ppo, a2c, sac, td3, scripted, sb3_zip, function: of each algorithm; None where not given.
     """
 
@@ -126,6 +127,7 @@ class ExpertParams(Section):
     threads: Count
     hidden_sizes: Annotated[list[Count], Field(min_length=1)]
     activation: Literal["relu", "tanh"]
+    snapshots: list[Annotated[float, Field(gt=0, lt=1)]]
     ppo: PPOParams | None = None
     a2c: A2CParams | None = None
     sac: SACParams | None = None
@@ -138,6 +140,14 @@ class ExpertParams(Section):
     def _the_chosen_block_is_there(self) -> Self:
         if getattr(self, self.algorithm) is None:
             raise ValueError(f"expert.{self.algorithm}: expected the block of the chosen algorithm, got none")
+        return self
+
+    @model_validator(mode="after")
+    def _only_what_is_trained_has_snapshots(self) -> Self:
+        if self.snapshots and not isinstance(self.hyperparameters, AlgorithmParams):
+            raise ValueError(f"expert.snapshots: expected none of {self.algorithm}, which is not trained, got some")
+        if len(set(self.snapshots)) < len(self.snapshots):
+            raise ValueError(f"expert.snapshots: expected each share once, got {self.snapshots}")
         return self
 
     @property

@@ -21,11 +21,13 @@ class PolicyParams(Section):
         family: a file in src/understudy/models.
         model: arguments of its constructor, but for those that the data determine; the family checks them.
         play: settings that only playing needs; another value trains nothing again.
+        best_returns: share of the training episodes, those with the highest returns, that it learns from; None for all of them.
     """
 
     family: str
     model: dict[str, Any]
     play: dict[str, Any]
+    best_returns: Annotated[float, Field(gt=0, le=1)] | None
 
 
 class PoliciesParams(RootModel[Annotated[dict[str, PolicyParams], Field(min_length=1)]]):

@@ -18,7 +18,7 @@ from understudy.params.expert import ExpertParams
 from understudy.params.load import read_yaml, validated
 from understudy.params.options import OptionParams
 from understudy.params.policies import PoliciesParams
-from understudy.params.rollouts import RolloutParams
+from understudy.params.rollouts import FINISHED, RolloutParams
 from understudy.params.section import Section
 from understudy.params.sequences import SequenceParams
 from understudy.params.training import TrainingParams
@@ -47,6 +47,18 @@ class Params(Section):
                     raise ValueError(f"{name}: expected a value, got none")
         elif self.expert is not None or self.rollouts is not None:
             raise ValueError("demonstrations: expected either this section or expert and rollouts, got both")
+        return self
+
+    @model_validator(mode="after")
+    def _players_have_been_kept(self) -> Self:
+        if self.expert is not None and self.rollouts is not None:
+            kept = [FINISHED, *self.expert.snapshots]
+            for number, player in enumerate(self.rollouts.players):
+                if player.snapshot not in kept:
+                    raise ValueError(
+                        f"rollouts.players.{number}.snapshot: expected 1 or one of expert.snapshots,"
+                        f" {self.expert.snapshots}, got {player.snapshot}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -28,9 +28,10 @@ def read_outcome(folder: Path) -> Outcome:
         name: read_recording(folder / "data/evaluation" / name / f"seed_{seed}") for name in params.policies.names
     }
     summary = read_json(folder / "metrics/summary.json")
+    shown = params.model_dump(exclude={"compute": {"workers"}})  # by which nothing that comes out changes
     described = [read_json(file) for file in sorted((folder / "data/code").rglob("*.json"))]
     return Outcome(
-        params={name: section for name, section in params.model_dump().items() if section is not None},
+        params={name: section for name, section in shown.items() if section is not None},
         summary={name: summary[name] for name in recordings if name in summary},
         between=summary.get("differences", {}),
         recordings=recordings,

@@ -15,11 +15,12 @@ from understudy.rollouts.table import Columns
 from understudy.spec import EnvironmentSpec
 
 
-def check_episodes(path: Path, episodes: Columns) -> None:
-    """Check the episodes by themselves.
+def check_episodes(path: Path, episodes: Columns, num_players: int = 0) -> None:
+    """Check the episodes by themselves, and that each is of one of the players, where there are some.
 
     Raises:
-        DataError: NaN or infinity, episodes not numbered 0, 1, ..., without a step, without an end flag, or of one seed.
+        DataError: NaN or infinity, episodes not numbered 0, 1, ..., without a step, without an end flag, of one seed, or of
+            nobody.
     """
     for name in ("return", "final_observation"):
         _check_finite(path, name, episodes[name])
@@ -33,6 +34,9 @@ def check_episodes(path: Path, episodes: Columns) -> None:
     _check_rows(path, "seed", known, f"a seed, or {UNKNOWN_SEED} where it is unknown", episodes["seed"])
     first_use = episodes["seed"] == UNKNOWN_SEED
     first_use[np.unique(episodes["seed"], return_index=True)[1]] = True
+    if num_players:
+        known = (episodes["player"] >= 0) & (episodes["player"] < num_players)
+        _check_rows(path, "player", known, f"one of {num_players} players", episodes["player"])
     _check_rows(path, "seed", first_use, "a seed that no episode before it has", episodes["seed"])
 
 

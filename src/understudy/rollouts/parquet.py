@@ -10,7 +10,7 @@ What is wrong with a file is a DataError that names file, column and row.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +34,15 @@ class Recording:
 
     `steps` holds the columns of steps.parquet as arrays: observation (N, S), action (N,) or (N, A), the others (N,).
     `episodes` those of episodes.parquet: final_observation (E, S times the agents), the others (E,). `offsets` (E + 1,) int64:
-    the rows of episode e are offsets[e]:offsets[e + 1].
+    the rows of episode e are offsets[e]:offsets[e + 1]. `players` are the names of those who acted, where there were several;
+    the column `player` then says whose episode each is.
     """
 
     spec: EnvironmentSpec
     demonstrator: str
     steps: Columns
     episodes: Columns
+    players: tuple[str, ...] = ()
 
     @property
     def offsets(self) -> np.ndarray:
@@ -63,6 +65,7 @@ class Recording:
                 final_observation=finals[index].copy(),
                 terminated=bool(episodes["terminated"][index]),
                 truncated=bool(episodes["truncated"][index]),
+                player=int(episodes["player"][index]) if self.players else 0,
             )
 
 
@@ -76,6 +79,7 @@ class RecordingReader:
     episodes: Columns
     offsets: np.ndarray
     steps_file: pq.ParquetFile
+    players: tuple[str, ...] = ()
 
     def pieces(self) -> Iterator[Recording]:
         """Read and check the steps, some whole episodes at a time; memory is that of a piece and of the longest episode.
@@ -110,16 +114,20 @@ class RecordingReader:
     def _piece(self, steps: Columns, which: slice) -> Recording:
         episodes = {name: values[which] for name, values in self.episodes.items()}
         check_returns(self.folder / "episodes.parquet", self.spec, steps["reward"], episodes)
-        return Recording(self.spec, self.demonstrator, steps, episodes)
+        return Recording(self.spec, self.demonstrator, steps, episodes, self.players)
 
 
-def write_recording(folder: Path, spec: EnvironmentSpec, demonstrator: str, episodes: Iterable[Episode]) -> None:
+def write_recording(
+    folder: Path, spec: EnvironmentSpec, demonstrator: str, episodes: Iterable[Episode], players: Sequence[str] = ()
+) -> None:
     """Write `episodes`, numbered 0, 1, ... in the given order, to an existing folder.
 
-    They are taken one by one, and a row group of steps is all of them that is held in memory.
+    They are taken one by one, and a row group of steps is all of them that is held in memory. Where there are `players`, each
+    episode says which of them acted.
     """
-    about = metadata(spec, demonstrator)
-    step_columns, episode_columns = (schema(spec).with_metadata(about) for schema in (steps_schema, episodes_schema))
+    about = metadata(spec, demonstrator, players)
+    step_columns = steps_schema(spec).with_metadata(about)
+    episode_columns = episodes_schema(spec, bool(players)).with_metadata(about)
     summaries = []
     with new_file(folder / "steps.parquet", step_columns) as file:
         for first, group in _groups(episodes):
@@ -137,17 +145,17 @@ def open_recording(folder: Path) -> RecordingReader:
     """
     steps_file, episodes_file = folder / "steps.parquet", folder / "episodes.parquet"
     steps, episodes = open_file(steps_file), open_file(episodes_file)
-    spec, demonstrator = _parse_metadata(steps_file, steps.schema_arrow)
-    if _parse_metadata(episodes_file, episodes.schema_arrow) != (spec, demonstrator):
+    spec, demonstrator, players = _parse_metadata(steps_file, steps.schema_arrow)
+    if _parse_metadata(episodes_file, episodes.schema_arrow) != (spec, demonstrator, players):
         raise DataError(f"{episodes_file}: expected the metadata of steps.parquet beside it, got another recording's")
     check_schema(steps_file, steps.schema_arrow, steps_schema(spec))
-    check_schema(episodes_file, episodes.schema_arrow, episodes_schema(spec))
+    check_schema(episodes_file, episodes.schema_arrow, episodes_schema(spec, bool(players)))
     parts = list(read_columns(episodes_file, episodes))
     if not parts:
         raise DataError(f"{episodes_file}: expected at least one episode, got none")
     columns = joined(parts)
-    check_episodes(episodes_file, columns)
-    return RecordingReader(folder, spec, demonstrator, columns, _row_offsets(spec, columns["length"]), steps)
+    check_episodes(episodes_file, columns, len(players))
+    return RecordingReader(folder, spec, demonstrator, columns, _row_offsets(spec, columns["length"]), steps, players)
 
 
 def read_recording(folder: Path) -> Recording:
@@ -159,7 +167,7 @@ def read_recording(folder: Path) -> Recording:
     """
     reader = open_recording(folder)
     steps = joined([piece.steps for piece in reader.pieces()])
-    return Recording(reader.spec, reader.demonstrator, steps, reader.episodes)
+    return Recording(reader.spec, reader.demonstrator, steps, reader.episodes, reader.players)
 
 
 def _write_row_group(file: pq.ParquetWriter, rows: pa.Table) -> None:
@@ -215,6 +223,7 @@ def _of_episodes(episodes: list[Episode], first: int) -> Columns:
         "terminated": np.asarray([episode.terminated for episode in episodes]),
         "truncated": np.asarray([episode.truncated for episode in episodes]),
         "final_observation": np.stack([episode.final_observation.reshape(-1) for episode in episodes]),
+        "player": np.asarray([episode.player for episode in episodes]),
     }
 
 
@@ -222,7 +231,7 @@ def _other_rows(path: Path, expected: int, got: int) -> DataError:
     return DataError(f"{path}: expected {expected} rows, the sum of the episodes' lengths times the agents, got {got}")
 
 
-def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str]:
+def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str, tuple[str, ...]]:
     content = (schema.metadata or {}).get(METADATA_KEY)
     if content is None:
         raise DataError(f"{path}: expected a recording's metadata under {METADATA_KEY.decode()!r}, got none")
@@ -230,7 +239,8 @@ def _parse_metadata(path: Path, schema: pa.Schema) -> tuple[EnvironmentSpec, str
         about = json.loads(content)
         if about["schema_version"] != SCHEMA_VERSION:
             raise DataError(f"{path}: expected schema version {SCHEMA_VERSION}, got {about['schema_version']}")
-        return EnvironmentSpec.from_json(about["environment"]), about["demonstrator"]
+        players = tuple(str(name) for name in about.get("players", ()))
+        return EnvironmentSpec.from_json(about["environment"]), about["demonstrator"], players
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         if isinstance(error, DataError):
             raise

@@ -6,6 +6,7 @@ episodes.parquet  one row an episode
 
 import importlib.metadata
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -36,10 +37,11 @@ def steps_schema(spec: EnvironmentSpec) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields.items()])
 
 
-def episodes_schema(spec: EnvironmentSpec) -> pa.Schema:
+def episodes_schema(spec: EnvironmentSpec, players: bool = False) -> pa.Schema:
     """Columns of episodes.parquet; the two end flags are never merged.
 
-    `return` is the mean over the agents of what each was paid, `final_observation` holds theirs one after the other.
+    `return` is the mean over the agents of what each was paid, `final_observation` holds theirs one after the other. Where
+    several players acted, `player` is whose episode it is, a place in the metadata's list of them.
     """
     fields = {
         "episode": pa.int32(),
@@ -49,16 +51,18 @@ def episodes_schema(spec: EnvironmentSpec) -> pa.Schema:
         "terminated": pa.bool_(),
         "truncated": pa.bool_(),
         "final_observation": pa.list_(pa.float32(), spec.state_dim * spec.num_agents),
+        **({"player": pa.int16()} if players else {}),
     }
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields.items()])
 
 
-def metadata(spec: EnvironmentSpec, demonstrator: str) -> dict[bytes, bytes]:
+def metadata(spec: EnvironmentSpec, demonstrator: str, players: Sequence[str] = ()) -> dict[bytes, bytes]:
     """File metadata: what was recorded, of whom, with what; no clock, no host."""
     content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "environment": spec.to_json(),
         "demonstrator": demonstrator,
         "gymnasium_version": importlib.metadata.version("gymnasium"),
+        **({"players": list(players)} if players else {}),
     }
     return {METADATA_KEY: json.dumps(content, sort_keys=True).encode()}

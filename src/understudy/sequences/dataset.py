@@ -57,6 +57,7 @@ class SequenceDataset:
         columns: which columns of the store a batch has.
         burn_in: steps by which chunks of an episode overlap, which the later one sees but does not count: at least one, since a
             step's predecessor must be seen; more where predictions are evaluated.
+        episodes: (K,) int64, numbers of the episodes that it is made of; None for all.
 
     Raises:
         ValueError: the burn-in leaves nothing of a chunk, or there is no such column.
@@ -67,6 +68,7 @@ class SequenceDataset:
     batch_size: int
     columns: frozenset[str]
     burn_in: int = 1
+    episodes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.burn_in < self.chunk_length:
@@ -79,21 +81,22 @@ class SequenceDataset:
 
     def in_order(self) -> Iterator[Batch]:
         """All chunks once, in the episodes' order, cut from each episode's start."""
-        chunks = self._cut(np.zeros(self.sequences.num_episodes, dtype=np.int64))
+        chunks = self._cut(np.zeros(len(self._members), dtype=np.int64))
         return self._batches(chunks, np.arange(len(chunks.first)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All chunks once, in random order, cut anew at random places in each epoch."""
         generator = np.random.default_rng([seed, epoch])
         stride = self.chunk_length - self.burn_in
-        chunks = self._cut(generator.integers(stride, size=self.sequences.num_episodes))
+        chunks = self._cut(generator.integers(stride, size=len(self._members)))
         return self._batches(chunks, generator.permutation(len(chunks.first)))
 
     def _cut(self, offsets: np.ndarray) -> Chunks:
-        """Cut each episode into strides that begin `offsets` (E,) steps before it; a chunk is a stride and its burn-in."""
+        """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is a stride and its burn-in."""
         stride = self.chunk_length - self.burn_in
         agents = self.sequences.spec.num_agents
-        starts, lengths = self.sequences.offsets[:-1:agents], np.diff(self.sequences.offsets)[::agents]
+        first_agents = agents * self._members
+        starts, lengths = self.sequences.offsets[first_agents], np.diff(self.sequences.offsets)[first_agents]
         counts = -(-(lengths + offsets) // stride)
         episode = np.repeat(np.arange(len(lengths)), counts)
         number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -101,7 +104,11 @@ class SequenceDataset:
         counted_to = np.minimum((number + 1) * stride - offsets[episode], lengths[episode])
         burn_in = np.minimum(self.burn_in, counted_from)
         first, length = starts[episode] + counted_from - burn_in, counted_to - counted_from + burn_in
-        return Chunks(first, length, burn_in, agents * episode)
+        return Chunks(first, length, burn_in, first_agents[episode])
+
+    @property
+    def _members(self) -> np.ndarray:
+        return np.arange(self.sequences.num_episodes) if self.episodes is None else self.episodes
 
     def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
         batch_rows = self.batch_size * self.sequences.spec.num_agents

@@ -1,4 +1,4 @@
-"""The return still to come."""
+"""The return still to come, and the episodes that returned most."""
 
 import numpy as np
 
@@ -15,3 +15,17 @@ def returns_to_go(rewards: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     before = np.concatenate([[0.0], np.cumsum(rewards, dtype=np.float64)])
     at_end = np.repeat(before[offsets[1:]], np.diff(offsets))
     return at_end - before[:-1]
+
+
+def best_episodes(rewards: np.ndarray, offsets: np.ndarray, num_agents: int, share: float) -> np.ndarray:
+    """Numbers (K,) int64, ascending, of the share of the episodes with the highest returns: at least one; of equals the earlier.
+
+    Args:
+        rewards: (N,) raw reward, sequences one after the other, those of an episode's agents neighbours.
+        offsets: (E * num_agents + 1,) int64, where each begins.
+        num_agents: of an episode, whose return is the mean of theirs.
+        share: of the episodes, above 0, at most 1.
+    """
+    totals = returns_to_go(rewards, offsets)[offsets[:-1]].reshape(-1, num_agents).mean(axis=1)
+    count = max(1, round(share * len(totals)))
+    return np.sort(np.argsort(-totals, kind="stable")[:count])

@@ -15,6 +15,7 @@ from understudy.nn.heads import greedy_actions
 from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.returns import best_episodes
 from understudy.sequences.store import Sequences
 from understudy.training import distributed
 from understudy.training.agreement import agree
@@ -32,6 +33,7 @@ def train(
     seed: int,
     name: str,
     checkpoint: Path | None = None,
+    best_returns: float | None = None,
 ) -> Outcome:
     """Train `model` in place with AdamW and leave it with its last weights.
 
@@ -46,6 +48,8 @@ def train(
         name: of the policy, for messages and the progress bar.
         checkpoint: a file to resume from where it exists, and to write at every validation. Interrupted and resumed, training
             gives the same weights to the bit. Of several processes the first one writes it.
+        best_returns: share of the training episodes, those with the highest returns, that it learns from; None for all. It is
+            validated on all held-out episodes.
 
     Raises:
         DataError: a loss is not finite.
@@ -55,7 +59,9 @@ def train(
     _check_fits(model, training, params, f"policies.{name}")
     size = (params.chunk_length, params.batch_size, model.reads)
     validation = SequenceDataset(held_out, *size, burn_in=params.chunk_length // 2)
-    run = TrainingRun(model, SequenceDataset(training, *size), params, seed)
+    of_steps, agents = (training.rewards, training.offsets), training.spec.num_agents
+    best = None if best_returns is None else best_episodes(*of_steps, agents, best_returns)
+    run = TrainingRun(model, SequenceDataset(training, *size, episodes=best), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0

@@ -1,0 +1,86 @@
+"""The whole pipeline, small, on a recording of mixed quality: who played, who learns from the best, who acts for a return."""
+
+import json
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from tests.contracts.small_pipeline import copy_project, run, set_params, stages_to_rerun
+from understudy.policies.files import load_trained
+from understudy.rollouts.parquet import read_recording
+
+pytestmark = pytest.mark.pipeline
+
+PLAYERS = [
+    {"snapshot": 1.0, "episodes": 4, "noise": 1.0},
+    {"snapshot": 0.5, "episodes": 6, "noise": 0.25},
+    {"snapshot": 1.0, "episodes": 10, "noise": 0.0},
+]
+NAMES = ("expert, noise 1", "snapshot 0.5, noise 0.25", "expert")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project in which the pipeline has run on such a recording."""
+    folder = tmp_path_factory.mktemp("mixed")
+    copy_project(folder)
+    set_params(folder, {"expert.snapshots": [0.5], "rollouts.players": PLAYERS, "rollouts.episodes": 20})
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    policies = params["policies"]
+    decoder, mlp = policies["decoder"], policies["mlp"]
+    sizes = {name: value for name, value in decoder["model"].items() if name != "value_weight"}
+    small = {name: value for name, value in mlp["model"].items() if name != "value_weight"}
+    del policies["hierarchical"]
+    policies["best"] = {**mlp, "best_returns": 0.5}
+    policies["rvs"] = {"family": "rvs", "model": small, "play": {"target_return": 50.0}, "best_returns": None}
+    dt = {"family": "decision_transformer", "model": {**sizes, "return_bins": 8}, "best_returns": None}
+    policies["dt"] = {**dt, "play": {"target_return": {"quantile": 0.9}}}
+    policies["dt_expert"] = {**dt, "play": {"target_return": "expert", "kappa": 5.0}}
+    yaml.dump(params, folder / "params.yaml")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def test_the_recording_says_who_played(project):
+    recording = read_recording(project / "data/raw")
+    assert recording.players == NAMES
+    assert np.bincount(recording.episodes["player"]).tolist() == [4, 6, 10]
+    assert (np.diff(recording.episodes["seed"]) == 1).all()
+    np.testing.assert_array_equal(recording.steps["action"], recording.steps["demonstrated_action"])
+    means = [recording.episodes["return"][recording.episodes["player"] == player].mean() for player in range(3)]
+    assert means[0] < means[2]
+
+
+def test_what_the_training_episodes_returned_travels_with_store_and_policy(project):
+    store = json.loads((project / "data/processed/sequences/store.json").read_text())
+    [task] = store["interface"]["tasks"]
+    quantiles = task["return_quantiles"]
+    recorded = read_recording(project / "data/raw").episodes["return"]
+    assert len(quantiles) == 101
+    assert recorded.min() <= quantiles[0] <= quantiles[-1] == recorded.max() or quantiles[-1] in recorded
+    assert load_trained(project / "models/dt/seed_0").task.return_quantiles == tuple(quantiles)
+
+
+def test_everybody_is_judged(project):
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    assert {"mlp", "decoder", "best", "rvs", "dt", "dt_expert"} <= set(summary)
+    card = (project / "models/best/seed_0/README.md").read_text()
+    assert "the 0.5 with the highest returns" in card
+
+
+def test_another_target_retrains_nothing(project):
+    set_params(project, {"policies.dt.play": {"target_return": 80.0}})
+    assert stages_to_rerun(project, but_for=["code"]) == {"evaluate_policy@dt-0", "compare", "report"}
+    printed = run(project, "dvc", "repro")
+    assert "Running stage 'train_policy" not in printed
+
+
+def test_a_target_that_was_never_seen_is_a_warning_and_none_is_a_refusal(project):
+    set_params(project, {"policies.dt.play": {"target_return": 1e6}})
+    command = ("python", "pipeline/run.py", "evaluate_policy", "--policy", "dt", "--seed", "0")
+    assert "target_return: 1e+06 is outside of what the training episodes returned" in run(project, *command)
+    set_params(project, {"policies.dt.play": {"target_return": float("inf")}})
+    with pytest.raises(AssertionError, match=r"policies\.dt\.play\.target_return: expected a finite number, got inf"):
+        run(project, *command)
