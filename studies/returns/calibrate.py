@@ -1,0 +1,57 @@
+"""What policies that act for a return get, against what they are asked for. Writes calibration.csv beside this file.
+
+Each is played at every target by every training seed on the same episodes, with its likeliest actions.
+"""
+
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from understudy.environments.make import make_again
+from understudy.environments.play import play
+from understudy.errors import DataError, ParameterError
+from understudy.params.whole import load_params
+from understudy.policies.actor import PolicyActor
+from understudy.policies.files import load_trained
+from understudy.utils.csvfile import write_csv
+from understudy.utils.progress import progress_bar
+
+RUN = Path("lander")
+FAMILIES = ("decision_transformer", "rvs")
+TARGETS = 9  # evenly over what the training episodes returned, from the fifth to the ninety-fifth of a hundred
+EPISODES = 50
+HEADER = ("policy", "seed", "target", "return_mean", "episodes")
+
+
+def main() -> None:
+    """Play and write."""
+    torch.set_num_threads(1)  # an episode's tensors are tiny
+    params = load_params(RUN / "params.yaml")
+    names = [name for name, block in params.policies.items() if block.family in FAMILIES]
+    asked = [(name, seed) for name in names for seed in params.training.seeds]
+    rows = []
+    with progress_bar(len(asked) * TARGETS, "calibration", "target") as bar:
+        for name, seed in asked:
+            trained = load_trained(RUN / "models" / name / f"seed_{seed}")
+            quantiles = trained.task.return_quantiles
+            for target in np.linspace(quantiles[5], quantiles[95], TARGETS).round(1).tolist():
+                actor = PolicyActor(trained, {"target_return": target})
+                with ExitStack() as stack:
+                    environments = [
+                        stack.enter_context(closing(make_again(trained.task.environment))) for _ in range(EPISODES)
+                    ]
+                    episodes = play(actor, environments, params.evaluation.seeds[:EPISODES])
+                returned = float(np.mean([episode.total_return for episode in episodes]))
+                rows.append((name, seed, target, returned, EPISODES))
+                bar.update()
+    write_csv(Path("calibration.csv"), HEADER, rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DataError, ParameterError) as error:
+        sys.exit(f"calibrate: {error}")

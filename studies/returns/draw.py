@@ -1,0 +1,169 @@
+"""The study's table and figure: players, students, and what those who are asked for a return get.
+
+Writes results.md and results.png. Probability of improvement is rliable's (Agarwal et al., 2021): the chance that a training seed
+of one policy does better than one of another, ties counted half; its interval is a bootstrap over training seeds.
+"""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+from understudy.errors import DataError, ParameterError
+from understudy.evaluation.statistics import interquartile_mean
+from understudy.params.whole import Params, load_params
+from understudy.report.charts import ACCENT, INK, PALE, SECOND, STYLE
+from understudy.rollouts.parquet import Recording, read_recording
+from understudy.utils.atomic import replace_file
+from understudy.utils.jsonfile import read_json
+
+RUN = Path("lander")
+BASELINES = ("bc", "bc_25")  # that the others have to beat: imitation of all, and of the better quarter
+RESAMPLES = 9999
+HEADER = ("who", "return", "IQM", "score [interval]", *(f"better than {name} [interval]" for name in BASELINES))
+COLOURS = {"dt": ACCENT, "rvs": SECOND}
+
+
+def seed_means(name: str, params: Params) -> np.ndarray:
+    """Mean return (R,) of each training seed's evaluation."""
+    folders = [RUN / "data/evaluation" / name / f"seed_{seed}" for seed in params.training.seeds]
+    return np.asarray([read_recording(folder).episodes["return"].mean() for folder in folders])
+
+
+def probability_of_improvement(one: np.ndarray, other: np.ndarray) -> float:
+    """P(X > Y) + P(X = Y) / 2 over all pairs of runs (R,) and (Q,): the Mann-Whitney statistic divided by their number."""
+    return float((np.greater.outer(one, other) + 0.5 * np.equal.outer(one, other)).mean())
+
+
+def improvement_interval(one: np.ndarray, other: np.ndarray, seed: int) -> tuple[float, float]:
+    """95 % percentile bootstrap over the runs of each."""
+    generator = np.random.default_rng(seed)
+    drawn = [
+        probability_of_improvement(generator.choice(one, len(one)), generator.choice(other, len(other)))
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def format_table(params: Params, recorded: Recording, summary: dict[str, dict[str, Any]]) -> str:
+    """Players and the recording they made, then references and students."""
+    returns, player = recorded.episodes["return"], recorded.episodes["player"]
+    rows = [
+        (f"player: {name}", *_of_returns(returns[player == number]), "", "", "")
+        for number, name in enumerate(recorded.players)
+    ]
+    rows += [("all recorded episodes", *_of_returns(returns), "", "", "")]
+    rows += [("the best recorded episode", f"{returns.max():.1f}", "", "", "", "")]
+    means = {name: seed_means(name, params) for name in params.policies.names}
+    for name in ("expert", "random", *means):
+        entry = summary[name]
+        score = f"{entry['score']:.3f} [{entry['score_ci_low']:.3f}, {entry['score_ci_high']:.3f}]"
+        against = [_improvement(means, name, other, params.comparison.seed) for other in BASELINES]
+        rows.append((name, f"{entry['return_mean']:.1f}", f"{entry['return_iqm']:.1f}", score, *against))
+    lines = [HEADER, ("---", *("---:",) * (len(HEADER) - 1)), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _of_returns(returns: np.ndarray) -> tuple[str, str]:
+    return f"{returns.mean():.1f}", f"{interquartile_mean(returns):.1f}"
+
+
+def _improvement(means: dict[str, np.ndarray], name: str, other: str, seed: int) -> str:
+    if name not in means or name == other:
+        return ""
+    low, high = improvement_interval(means[name], means[other], seed)
+    return f"{probability_of_improvement(means[name], means[other]):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def read_calibration(path: Path) -> dict[str, dict[float, list[float]]]:
+    """Mean returns of the training seeds, by policy and target."""
+    found: dict[str, dict[float, list[float]]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["policy"], {}).setdefault(float(row["target"]), []).append(float(row["return_mean"]))
+    return found
+
+
+def describe_calibration(calibration: dict[str, dict[float, list[float]]]) -> str:
+    """A sentence a policy: how far from their targets the means lie."""
+    lines = []
+    for name, by_target in calibration.items():
+        off = [abs(float(np.mean(values)) - target) for target, values in by_target.items()]
+        lines.append(
+            f"{name}: asked for {min(by_target):.0f} to {max(by_target):.0f}, its mean return lies {np.mean(off):.0f}"
+            f" from the target on average, {np.max(off):.0f} at most."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(
+    calibration: dict[str, dict[float, list[float]]], recorded: Recording, summary: dict[str, Any], path: Path
+) -> None:
+    """What was recorded, what students make of it, and what those who are asked for a return get."""
+    with pyplot.rc_context(STYLE):
+        figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+        _recorded(left, recorded)
+        _students(middle, summary)
+        _calibration(right, calibration)
+        figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
+        pyplot.close(figure)
+
+
+def _recorded(axis: Axes, recorded: Recording) -> None:
+    for number, _ in enumerate(recorded.players):
+        returns = recorded.episodes["return"][recorded.episodes["player"] == number]
+        beside = (np.arange(len(returns)) * 0.618034) % 1 - 0.5
+        axis.plot(returns, number + 0.6 * beside, ".", ms=3, mew=0, color=ACCENT)
+    axis.set(xlabel="return of a recorded episode", ylim=(len(recorded.players) - 0.5, -0.5))
+    axis.set_yticks(range(len(recorded.players)), list(recorded.players))
+
+
+def _students(axis: Axes, summary: dict[str, Any]) -> None:
+    names = [name for name in summary if name not in ("expert", "random", "differences")]
+    for row, name in enumerate(names):
+        score, low, high = (summary[name][key] for key in ("score", "score_ci_low", "score_ci_high"))
+        axis.errorbar(score, row, xerr=[[score - low], [high - score]], fmt="o", ms=4, capsize=3, color=ACCENT)
+    axis.axvline(1.0, color=PALE, zorder=0)
+    axis.set(xlabel="score: 0 random, 1 expert", ylim=(len(names) - 0.5, -0.5))
+    axis.set_yticks(range(len(names)), names)
+
+
+def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -> None:
+    for name, by_target in calibration.items():
+        colour = COLOURS.get(name, INK)
+        for target, values in by_target.items():
+            axis.plot([target] * len(values), values, ".", ms=4, color=colour, alpha=0.5)
+        axis.plot(list(by_target), [np.mean(values) for values in by_target.values()], color=colour, label=name)
+    targets = [target for by_target in calibration.values() for target in by_target]
+    axis.plot([min(targets), max(targets)], [min(targets), max(targets)], color=PALE, zorder=0)
+    axis.set(xlabel="return asked for", ylabel="mean return")
+    axis.legend(frameon=False)
+
+
+def main() -> None:
+    """Read, draw and write."""
+    params, recorded = load_params(RUN / "params.yaml"), read_recording(RUN / "data/raw")
+    summary, calibration = read_json(RUN / "metrics/summary.json"), read_calibration(Path("calibration.csv"))
+    ordered = {name: summary[name] for name in ("expert", "random", *params.policies.names)}
+    text = f"{format_table(params, recorded, ordered)}\n{describe_calibration(calibration)}"
+    with replace_file(Path("results.png")) as unfinished:
+        draw(calibration, recorded, ordered, unfinished)
+    with replace_file(Path("results.md")) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DataError, ParameterError) as error:
+        sys.exit(f"draw: {error}")
