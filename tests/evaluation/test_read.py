@@ -34,10 +34,12 @@ def test_references_are_the_demonstrator_and_the_random_actor(tmp_path):
 def test_an_evaluation_is_that_of_all_training_seeds_and_ways_to_play(tmp_path, option, num_options):
     for seed, changes in ((3, None), (5, 0.25)):
         recorded(tmp_path / f"data/evaluation/dt/seed_{seed}", f"seed {seed}", option)
-        recorded(tmp_path / f"data/evaluation/dt/seed_{seed}/shuffled", f"shuffled {seed}", option)
+        for variant in ("shuffled", "plainer"):
+            recorded(tmp_path / f"data/evaluation/dt/seed_{seed}/{variant}", f"{variant} {seed}", option)
         trained(tmp_path / f"models/dt/seed_{seed}", seed / 10, changes)
     evaluated = read_evaluation(tmp_path, "dt", [3, 5], 4)
     assert [each.demonstrator for each in evaluated.recordings] == ["seed 3", "seed 5"]
+    assert list(evaluated.variants) == ["plainer", "shuffled"]
     assert [each.demonstrator for each in evaluated.variants["shuffled"]] == ["shuffled 3", "shuffled 5"]
     assert (evaluated.action_accuracy, evaluated.change_accuracy) == (pytest.approx(0.4), 0.25)
     assert evaluated.num_options == num_options
@@ -55,3 +57,10 @@ def test_a_missing_accuracy_is_named(tmp_path, key):
     write_json(tmp_path / "held_out.json", content)
     with refused(DataError, f"held_out.json: expected a {key}, got none"):
         read_held_out(tmp_path / "held_out.json")
+
+
+def test_one_training_seed_is_enough(tmp_path):
+    recorded(tmp_path / "data/evaluation/dt/seed_0", "seed 0", 2)
+    trained(tmp_path / "models/dt/seed_0", 0.5, 0.25)
+    evaluated = read_evaluation(tmp_path, "dt", [0], 3)
+    assert (len(evaluated.recordings), evaluated.variants, evaluated.num_options) == (1, {}, 3)

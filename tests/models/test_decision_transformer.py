@@ -150,6 +150,19 @@ def test_losses_are_those_of_actions_and_returns() -> None:
     assert set(alone.terms) == {"action"}
 
 
+def test_past_actions_are_withheld_in_training_and_at_no_other_time() -> None:
+    """All of them: then the actions of the batch do not matter."""
+    model, rows = build(action_dropout=1.0), batch()
+    other = with_columns(rows, action=1 - rows["action"])
+
+    def predictions(given: Batch) -> Tensor:
+        return model.losses(given, torch.Generator().manual_seed(0)).predictions
+
+    assert not torch.equal(predictions(rows), predictions(other))
+    model.train()
+    assert torch.equal(predictions(rows), predictions(other))
+
+
 def test_a_window_sees_no_further_than_its_context() -> None:
     model, rows = build(context=3), batch()
     early = rows["return_to_go"].clone()
@@ -174,3 +187,8 @@ def test_sizes_that_make_no_sense_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=r"returns_to_go: expected shape \(3, 9\), got \(3, 8\)"):
         states, actions, rewards = draw(True)
         build()(states, rewards[:, 1:], actions, torch.full((ROWS,), STEPS))
+    with pytest.raises(ValueError, match="seq_lens: expected shape"):
+        build()(states, to_go(rewards), actions, torch.full((ROWS + 1,), STEPS))
+    with pytest.raises(ValueError, match="state_dim: expected at least 1, got 0"):
+        DecisionTransformer(0, 2, 16, 2, 2, 32, 12, True, return_scale=(MEAN, STD))
+    assert build(return_weight=0.0).return_weight == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.models.rows import batch_of
 from understudy.models.rvs import ReturnConditionedPerceptron
 from understudy.step import Step
 
@@ -29,6 +30,25 @@ def test_it_acts_by_the_state_and_what_is_left(discrete: bool) -> None:
 def test_predictions_depend_on_the_return() -> None:
     model, states = build(), torch.randn(4, 3)
     assert not torch.equal(model(states, torch.zeros(4))[0], model(states, torch.ones(4))[0])
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.inference_mode()
+def test_the_loss_is_that_of_the_actions_given_the_return(discrete: bool) -> None:
+    """The cross-entropy of the labels, or the mean of their squared errors, over the steps that count."""
+    model = build(discrete, continuous_loss="mse")
+    states, returns = torch.randn(2, 3, 3), torch.randn(2, 3)
+    labels = torch.randint(2, (2, 3)) if discrete else torch.randn(2, 3, 2)
+    mask = torch.tensor([[True, True, False], [False, True, True]])
+    columns = {"observation": states, "return_to_go": returns, "label": labels}
+    losses = model.losses(batch_of(torch.tensor([3, 3]), mask=mask, **columns), torch.Generator())
+    preds = model(states, returns)[0]
+    by_step = (
+        -preds.log_softmax(-1).gather(-1, labels[..., None])[..., 0] if discrete else (preds - labels).square().mean(-1)
+    )
+    torch.testing.assert_close(losses.terms["action"].mean, by_step[mask].mean())
+    assert torch.equal(losses.terms["action"].mask, mask)
+    assert torch.equal(losses.predictions, preds)
 
 
 def test_a_size_below_one_is_refused() -> None:

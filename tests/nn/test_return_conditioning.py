@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from understudy.nn.cache import RowMemory
-from understudy.nn.return_conditioning import HIGH, LOW, ReturnDistribution, pay, resolve_target
+from understudy.nn.return_conditioning import (
+    DEFAULT_TARGET,
+    HIGH,
+    LOW,
+    ReturnDistribution,
+    ReturnEmbedding,
+    pay,
+    resolve_target,
+)
 from understudy.step import Step
 
 QUANTILES = (-100.0, 0.0, 50.0, 200.0, 300.0)
@@ -15,7 +23,17 @@ QUANTILES = (-100.0, 0.0, 50.0, 200.0, 300.0)
 
 @pytest.mark.parametrize(
     ("target", "expected"),
-    [(120.0, 120.0), ({"quantile": 0.0}, -100.0), ({"quantile": 1.0}, 300.0), ({"quantile": 0.6}, 110.0)],
+    [
+        (120.0, 120.0),
+        (-100.0, -100.0),
+        (-60.0, -60.0),
+        (260.0, 260.0),
+        (300.0, 300.0),
+        ({"quantile": 0.0}, -100.0),
+        ({"quantile": 1.0}, 300.0),
+        ({"quantile": 0.6}, 110.0),
+        (DEFAULT_TARGET, 260.0),  # the share 0.9
+    ],
 )
 def test_a_target_is_a_number_or_a_share_of_the_training_returns(target, expected):
     with warnings.catch_warnings():
@@ -55,6 +73,13 @@ def step(rewards: list[float]) -> Step:
     return Step(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64), torch.tensor(rewards), torch.zeros(2) > 0)
 
 
+def test_a_return_s_token_is_a_linear_map_of_it():
+    embed = ReturnEmbedding(4)
+    returns = torch.randn(2, 3)
+    expected = returns[..., None] * embed.project.weight[:, 0] + embed.project.bias
+    torch.testing.assert_close(embed(returns), expected)
+
+
 def test_returns_beyond_the_bins_lie_in_the_outermost_ones():
     head = ReturnDistribution(3, 4)  # of width 2 from -4 to 4
     assert head.bins(torch.tensor([-9.0, -4.0, -0.5, 0.0, 3.9, 4.0, 99.0])).tolist() == [0, 0, 1, 2, 3, 3, 3]
@@ -70,3 +95,7 @@ def test_an_expert_has_more_than_the_data_by_kappa():
         head.predict.bias.copy_(torch.tensor([1.0, 0.0]))
     lower, upper = LOW + (HIGH - LOW) / 4, LOW + 3 * (HIGH - LOW) / 4
     assert [head.expert(torch.zeros(1, 1), kappa).item() for kappa in (0.0, 1.9, 2.1)] == [lower, lower, upper]
+
+
+def test_where_the_bins_lie_is_no_weight():
+    assert set(ReturnDistribution(1, 2).state_dict()) == {"predict.weight", "predict.bias"}

@@ -110,6 +110,19 @@ def test_losses_agree_in_half_and_full_precision(train_model) -> None:
     assert not torch.equal(*curves)
 
 
+def test_where_the_best_returns_are_asked_for_only_those_episodes_are_learned_from() -> None:
+    """All states are the same; the two episodes that return more demonstrate action 1, the six others action 0."""
+    best = np.repeat(np.arange(8) >= 6, 5)
+    rows = by_hand(SPEC, np.ones((40, 2)), best.astype(np.int64), [5] * 8, rewards=best.astype(np.float64))
+    chosen = []
+    for share in (None, 0.25):
+        torch.manual_seed(0)
+        model = MultilayerPerceptron(2, 2, 16, 1, True)
+        train(model, rows, rows, parameters(steps=60), seed=0, name="mlp", best_returns=share)
+        chosen.append(int(model(torch.ones(1, 2))[0].argmax()))
+    assert chosen == [0, 1]
+
+
 # What is selected, and when training stops
 
 
