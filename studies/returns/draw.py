@@ -20,7 +20,9 @@ from matplotlib.axes import Axes
 from understudy.errors import DataError, ParameterError
 from understudy.evaluation.statistics import interquartile_mean
 from understudy.params.whole import Params, load_params
+from understudy.report import charts
 from understudy.report.charts import ACCENT, INK, PALE, SECOND, STYLE
+from understudy.report.table import with_interval
 from understudy.rollouts.parquet import Recording, read_recording
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
@@ -66,9 +68,10 @@ def format_table(params: Params, recorded: Recording, summary: dict[str, dict[st
     means = {name: seed_means(name, params) for name in params.policies.names}
     for name in ("expert", "random", *means):
         entry = summary[name]
-        score = f"{entry['score']:.3f} [{entry['score_ci_low']:.3f}, {entry['score_ci_high']:.3f}]"
         against = [_improvement(means, name, other, params.comparison.seed) for other in BASELINES]
-        rows.append((name, f"{entry['return_mean']:.1f}", f"{entry['return_iqm']:.1f}", score, *against))
+        rows.append(
+            (name, f"{entry['return_mean']:.1f}", f"{entry['return_iqm']:.1f}", with_interval(entry, "score"), *against)
+        )
     lines = [HEADER, ("---", *("---:",) * (len(HEADER) - 1)), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
@@ -111,30 +114,12 @@ def draw(
     """What was recorded, what students make of it, and what those who are asked for a return get."""
     with pyplot.rc_context(STYLE):
         figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-        _recorded(left, recorded)
-        _students(middle, summary)
+        returns, player = recorded.episodes["return"], recorded.episodes["player"]
+        charts.returns(left, {name: returns[player == number] for number, name in enumerate(recorded.players)})
+        charts.scores(middle, summary)
         _calibration(right, calibration)
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)
-
-
-def _recorded(axis: Axes, recorded: Recording) -> None:
-    for number, _ in enumerate(recorded.players):
-        returns = recorded.episodes["return"][recorded.episodes["player"] == number]
-        beside = (np.arange(len(returns)) * 0.618034) % 1 - 0.5
-        axis.plot(returns, number + 0.6 * beside, ".", ms=3, mew=0, color=ACCENT)
-    axis.set(xlabel="return of a recorded episode", ylim=(len(recorded.players) - 0.5, -0.5))
-    axis.set_yticks(range(len(recorded.players)), list(recorded.players))
-
-
-def _students(axis: Axes, summary: dict[str, Any]) -> None:
-    names = [name for name in summary if name not in ("expert", "random", "differences")]
-    for row, name in enumerate(names):
-        score, low, high = (summary[name][key] for key in ("score", "score_ci_low", "score_ci_high"))
-        axis.errorbar(score, row, xerr=[[score - low], [high - score]], fmt="o", ms=4, capsize=3, color=ACCENT)
-    axis.axvline(1.0, color=PALE, zorder=0)
-    axis.set(xlabel="score: 0 random, 1 expert", ylim=(len(names) - 0.5, -0.5))
-    axis.set_yticks(range(len(names)), names)
 
 
 def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -> None:

@@ -9,11 +9,12 @@ from understudy.rollouts.parquet import write_recording
 from understudy.utils.jsonfile import write_json
 
 
-def recorded(folder, name: str, option: int = -1) -> None:
+def recorded(folder, name: str, option: int = -1, first: int | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     episodes = random_episodes(CHOICES, [2, 3])
     for episode in episodes:
         episode.options[:] = option
+        episode.options[0] = option if first is None else first
     write_recording(folder, CHOICES, name, episodes)
 
 
@@ -60,7 +61,7 @@ def test_a_missing_accuracy_is_named(tmp_path, key):
 
 
 def test_one_training_seed_is_enough(tmp_path):
-    recorded(tmp_path / "data/evaluation/dt/seed_0", "seed 0", 2)
+    recorded(tmp_path / "data/evaluation/dt/seed_0", "seed 0", 2, first=-1)  # an option at any step tells
     trained(tmp_path / "models/dt/seed_0", 0.5, 0.25)
     evaluated = read_evaluation(tmp_path, "dt", [0], 3)
     assert (len(evaluated.recordings), evaluated.variants, evaluated.num_options) == (1, {}, 3)

@@ -46,7 +46,7 @@ def test_scores_stand_where_the_summary_says(axis):
 
 
 def test_every_return_is_a_dot_in_its_policys_row(axis):
-    charts.returns(axis, {"expert": recording([1.0, 2.0, 9.0]), "mlp": recording([0.0, 4.0])})
+    charts.returns(axis, {"expert": np.asarray([1.0, 2.0, 9.0]), "mlp": np.asarray([0.0, 4.0])})
     dots, half, median = axis.lines[:3]
     assert dots.get_xdata().tolist() == [1, 2, 9]
     assert np.abs(dots.get_ydata()).max() < 0.3

@@ -125,15 +125,7 @@ def train_expert(
     """
     torch.set_num_threads(expert.threads)
     spec = read_spec(environment)
-    if spec.num_agents > 1:
-        raise ParameterError(
-            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
-            f" got {expert.algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
-        )
-    if expert.algorithm in ("sac", "td3") and spec.discrete_actions:
-        raise ParameterError(
-            f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {expert.algorithm}"
-        )
+    _check_suits(expert.algorithm, spec)
     environments = DummyVecEnv(
         [lambda: ReplayableEnvironment(make_environment(environment.id, environment.kwargs, environment.wrappers))]
         * expert.hyperparameters.num_environments
@@ -161,6 +153,19 @@ def train_expert(
             setattr(curve, name, value)
         _learn(model, expert.total_steps - model.num_timesteps, curve, goes_on=resumed is not None)
     return _as_policy(model, expert, spec), curve.rows
+
+
+def _check_suits(algorithm: str, spec: EnvironmentSpec) -> None:
+    """Raise a ParameterError where an algorithm does not suit an environment."""
+    if spec.num_agents > 1:
+        raise ParameterError(
+            f"expert.algorithm: expected an environment of one agent, or scripted, which plays {SPREAD} alone,"
+            f" got {algorithm} for the {spec.num_agents} agents of {spec.environment_id}"
+        )
+    if algorithm in ("sac", "td3") and spec.discrete_actions:
+        raise ParameterError(
+            f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {algorithm}"
+        )
 
 
 def _learn(model: BaseAlgorithm, steps: int, curve: LearningCurve, goes_on: bool) -> None:

@@ -52,17 +52,16 @@ def scores(axis: Axes, summary: Mapping[str, Mapping[str, Any]]) -> None:
     axis.margins(x=0.15)
 
 
-def returns(axis: Axes, recordings: Mapping[str, Recording]) -> None:
-    """Every episode's return as a dot, the middle half as a bar, the median as a line across it."""
-    for row, recording in enumerate(recordings.values()):
-        totals = recording.episodes["return"]
+def returns(axis: Axes, totals_by_name: Mapping[str, np.ndarray]) -> None:
+    """Every episode's return as a dot, the middle half as a bar, the median as a line across it; raw returns (E,) by name."""
+    for row, totals in enumerate(totals_by_name.values()):
         beside = (np.arange(len(totals)) * 0.618034) % 1 - 0.5  # spread evenly, without a random number
         axis.plot(totals, row + 0.55 * beside, ".", ms=3.5, mew=0, color=ACCENT, alpha=0.6, rasterized=True)
         low, median, high = np.quantile(totals, [0.25, 0.5, 0.75])
         axis.plot([low, high], [row, row], lw=2, color=INK, solid_capstyle="butt")
         axis.plot([median, median], [row - 0.3, row + 0.3], lw=2, color=INK, solid_capstyle="butt")
-    axis.set(xlabel="return of an episode", ylim=(len(recordings) - 0.5, -0.5))
-    axis.set_yticks(range(len(recordings)), list(recordings))
+    axis.set(xlabel="return of an episode", ylim=(len(totals_by_name) - 0.5, -0.5))
+    axis.set_yticks(range(len(totals_by_name)), list(totals_by_name))
 
 
 def expert_curve(axis: Axes, curve: Curve) -> None:

@@ -56,7 +56,7 @@ def results(summary: Mapping[str, Mapping[str, Any]], recordings: Mapping[str, R
     height = 0.38 * len(recordings) + 1.0
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, height), layout="constrained")
     charts.scores(left, summary)
-    charts.returns(right, recordings)
+    charts.returns(right, {name: recording.episodes["return"] for name, recording in recordings.items()})
     return figure
 
 

@@ -93,11 +93,12 @@ def _scores(outcome: Outcome) -> str:
     header = [f"beyond {outcome.baseline}" if each == "beyond" and outcome.baseline else each for each in HEADER]
     said = [*describe_options(summary), *describe_differences(outcome.between)]
     height = 0.27 * len(summary) + 0.9
+    totals = {name: recording.episodes["return"] for name, recording in outcome.recordings.items()}
     charted = [
         card("Score, with its interval", _chart(charts.scores, "scores", (4.8, height), summary=summary)),
         card(
             "Returns of all episodes",
-            _chart(charts.returns, "returns", (4.8, height), recordings=outcome.recordings),
+            _chart(charts.returns, "returns", (4.8, height), totals_by_name=totals),
             "The bar is the middle half, the line across it the median.",
         ),
     ]

@@ -20,7 +20,7 @@ def describe_options(summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence for each policy that plays with options."""
     return [
         f"{name}: {_usage(entry['option_usage'])}, holds one for"
-        f" {entry['option_dwell']:.0f}; with options shuffled the score is {_with_interval(entry, 'shuffled_score')}"
+        f" {entry['option_dwell']:.0f}; with options shuffled the score is {with_interval(entry, 'shuffled_score')}"
         for name, entry in summary.items()
         if "shuffled_score" in entry
     ]
@@ -35,7 +35,7 @@ def _usage(shares: Sequence[float]) -> str:
 
 def describe_differences(differences: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A sentence for each pair of policies that is compared."""
-    return [f"{pair}: {_with_interval(entry, 'gain')} of score" for pair, entry in differences.items()]
+    return [f"{pair}: {with_interval(entry, 'gain')} of score" for pair, entry in differences.items()]
 
 
 def row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
@@ -44,8 +44,8 @@ def row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         name,
         f"{entry['return_mean']:.1f}",
         f"{entry['return_iqm']:.1f}",
-        _with_interval(entry, "score") if "score" in entry else "1, by definition",
-        _with_interval(entry, "gain") if "gain" in entry else "",
+        with_interval(entry, "score") if "score" in entry else "1, by definition",
+        with_interval(entry, "gain") if "gain" in entry else "",
         "" if entry["solved_rate"] is None else f"{100 * entry['solved_rate']:.1f} %",
         f"{entry['length_mean']:.0f}",
         _share(entry.get("action_accuracy")),
@@ -53,7 +53,8 @@ def row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _with_interval(entry: Mapping[str, Any], key: str) -> str:
+def with_interval(entry: Mapping[str, Any], key: str) -> str:
+    """A figure of the summary with its interval."""
     return f"{entry[key]:.3f} [{entry[f'{key}_ci_low']:.3f}, {entry[f'{key}_ci_high']:.3f}]"
 
 
