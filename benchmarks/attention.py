@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.formats import NO_BFLOAT16, native_formats
-from understudy.nn.attention import as_bias, attend, window_mask
+from understudy.nn.attention import as_bias, window_mask
+from understudy.nn.dot_product import attend
 
 ROWS, HEADS, STEPS, TOKENS, WIDTH, CONTEXT = 32, 4, 64, 2, 32, 20
 ROUNDS, WARM_UP, THREADS = 30, 5, 2

@@ -12,10 +12,8 @@ from torch.nn import functional
 
 from understudy.nn.attention import (
     SMALLEST_BAND,
-    Band,
     WindowedAttention,
     as_bias,
-    attend,
     one_token_a_step,
     rotary_angles,
     rotary_frequencies,
@@ -25,6 +23,7 @@ from understudy.nn.attention import (
     window_mask,
 )
 from understudy.nn.cache import LayerKVCache
+from understudy.nn.dot_product import Band, attend
 
 T, F = True, False
 

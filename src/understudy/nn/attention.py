@@ -11,17 +11,18 @@ visible_mask(steps, window, real) -- the same where some tokens do not exist
 as_bias(allowed)                  -- a mask as what is added to attention scores
 window_bands(steps, window, ...)  -- a full pass cut into bands of queries and the keys within their reach
 one_token_a_step(bands, ...)      -- the same bands with fewer queries
+LayerCache                        -- what the layer needs of a cache
 WindowedAttention                 -- the layer
 
 Two tokens of one step share its rotary position: the layout of a step's tokens is told apart by their embeddings.
 """
 
-from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import LayerKVCache
+from understudy.nn.dot_product import Band, attend_bands, scaled_scores
 from understudy.utils.masking import create_causal_mask
 
 ROTARY_BASE = 10_000.0
@@ -75,21 +76,6 @@ def as_bias(allowed: Tensor) -> Tensor:
     return torch.full(allowed.shape, -torch.inf, device=allowed.device).masked_fill_(allowed, 0.0)
 
 
-@dataclass(frozen=True)
-class Band:
-    """Some queries and the keys within their reach.
-
-    Attributes:
-        queries: of the L tokens.
-        keys: of the L tokens, or of a cache's R slots.
-        bias: (Q, N) or (B, 1, Q, N) float32, added to the scores.
-    """
-
-    queries: slice
-    keys: slice
-    bias: Tensor
-
-
 def window_bands(steps: Tensor, window: int, tokens_per_step: int, real: Tensor | None = None) -> list[Band]:
     """Cut a full pass into bands, so that memory is linear in L and not quadratic.
 
@@ -122,6 +108,13 @@ def one_token_a_step(bands: list[Band], token: int, tokens_per_step: int) -> lis
     ]
 
 
+class LayerCache(Protocol):
+    """Keys and values of earlier tokens."""
+
+    def attend(self, query: Tensor, new_kv: Tensor, bands: list[Band]) -> Tensor:
+        """Take in the pass's keys and values (B, L, 2G, K); what its queries (B, Q, H, K) see, mixed, (B, Q, D)."""
+
+
 class WindowedAttention(nn.Module):
     """Multi-head self-attention of tokens under a mask, over themselves or over a cache that they join.
 
@@ -152,24 +145,20 @@ class WindowedAttention(nn.Module):
         """By which angles a step turns this layer's heads, (H + 2G, K / 2) float64; those of values are zero."""
         return rotary_frequencies(self.head_dim, self.num_heads + self.num_kv_heads, self.num_kv_heads)
 
-    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The queries of all bands in their order, (B, Q, D), mixed from the values within reach.
 
         Args:
             x: (B, L, D), the tokens.
             rotation: (L, H + 2G, K / 2) complex64, the angles of the tokens' steps.
             bands: which tokens are queries, and which keys each sees.
-            cache: which the tokens join, and whose keys and values are then those of the bands; None for the tokens' own.
+            cache: which the tokens join, and whose keys and values the queries then see; None for the tokens' own.
         """
         query, new_kv = self._heads(x, rotation)  # (B, L, H, K), (B, L, 2G, K)
         if cache is None:
             key, value = new_kv.transpose(1, 2).chunk(2, dim=1)  # (B, G, L, K) each
-        else:
-            key, value = cache.update(new_kv)  # (B, G, R, K) each
-        mixed = [
-            attend(query[:, band.queries], key[:, :, band.keys], value[:, :, band.keys], band.bias) for band in bands
-        ]
-        return self.output_proj(torch.cat(mixed, dim=1) if len(mixed) > 1 else mixed[0])
+            return self.output_proj(attend_bands(query, key, value, bands))
+        return self.output_proj(cache.attend(query, new_kv, bands))
 
     def weights(self, x: Tensor, rotation: Tensor, bias: Tensor) -> Tensor:
         """How much each token of x (B, L, D) takes from each, (B, H, L, L); every row sums to one."""
@@ -186,47 +175,3 @@ class WindowedAttention(nn.Module):
         dtype = self.qkv_proj.weight.dtype
         heads = self.qkv_proj(x.to(dtype)).unflatten(-1, (-1, self.head_dim))  # (B, L, H + 2G, K)
         return rotate(heads, rotation).to(dtype).split([self.num_heads, 2 * self.num_kv_heads], dim=2)
-
-
-def scaled_scores(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """query key^T / sqrt(K) + bias, (B, G, Q, H / G, N) float32.
-
-    The H / G queries of a token that share keys are laid beside each other, and those of all tokens are multiplied by the keys
-    together.
-
-    Args:
-        query: (B, Q, H, K).
-        key: (B, G, N, K).
-        bias: (Q, N) or (B, 1, Q, N).
-    """
-    batch, groups, length, width = key.shape
-    num_queries, shared = query.shape[1], query.shape[2] // groups
-    grouped = query.view(batch, num_queries, groups, shared, width).transpose(1, 2)  # (B, G, Q, H / G, K)
-    grouped = grouped.reshape(batch * groups, num_queries * shared, width)  # (B G, Q H / G, K)
-    products = torch.bmm(grouped, key.flatten(0, 1).mT)  # (B G, Q H / G, N)
-    products = products.view(batch, groups, num_queries, shared, length)  # (B, G, Q, H / G, N)
-    return torch.add(bias.unsqueeze(-2), products, alpha=width**-0.5)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(K) + bias) value, (B, Q, D), in the keys' dtype, with the softmax in float32.
-
-    At play keys have the cache's dtype. In training they are float32, and on a CPU their products are too, also where layers
-    multiply in bfloat16 by autocast; a GPU's autocast is left alone.
-    Written out: under a mask torch's fused kernel takes longer on a CPU (benchmarks/attention.py).
-
-    Args:
-        query: (B, Q, H, K).
-        key: (B, G, N, K).
-        value: (B, G, N, K).
-        bias: (Q, N) or (B, 1, Q, N), zero where a query may see a key and -inf where not.
-    """
-    if torch.is_autocast_enabled("cpu"):
-        with torch.autocast("cpu", enabled=False):
-            return attend(query, key, value, bias)
-    weights = torch.softmax(scaled_scores(query, key, bias), dim=-1).to(key.dtype)  # (B, G, Q, H / G, N)
-    batch, groups, num_queries, shared, length = weights.shape
-    flat = weights.view(batch * groups, num_queries * shared, length)  # (B G, Q H / G, N)
-    mixed = torch.bmm(flat, value.flatten(0, 1))  # (B G, Q H / G, K)
-    mixed = mixed.view(batch, groups, num_queries, shared, value.shape[-1]).transpose(1, 2)  # (B, Q, G, H / G, K)
-    return mixed.flatten(2)  # (B, Q, D)

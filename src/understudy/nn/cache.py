@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from understudy.nn.dot_product import Band, attend_bands
 from understudy.utils.masking import create_causal_mask
 
 EMPTY = -(10**9)  # further back than any context
@@ -42,6 +43,11 @@ class LayerKVCache:
         by_kind = new_kv.unflatten(2, (2, -1))  # (B, L, 2, G, K)
         self.ring[:, :, :, self.slots] = by_kind.permute(2, 0, 3, 1, 4)  # (2, B, G, L, K)
         return self.ring[0], self.ring[1]
+
+    def attend(self, query: Tensor, new_kv: Tensor, bands: list[Band]) -> Tensor:
+        """Take in the pass's keys and values (B, L, 2G, K); what its queries (B, Q, H, K) see of the ring, mixed, (B, Q, D)."""
+        key, value = self.update(new_kv)
+        return attend_bands(query, key, value, bands)
 
 
 class KVCache:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from understudy.nn.attention import (
-    Band,
+    LayerCache,
     WindowedAttention,
     as_bias,
     one_token_a_step,
@@ -19,7 +19,9 @@ from understudy.nn.attention import (
     visible_mask,
     window_bands,
 )
-from understudy.nn.cache import KVCache, LayerKVCache
+from understudy.nn.beam_cache import BeamCache
+from understudy.nn.cache import KVCache
+from understudy.nn.dot_product import Band
 from understudy.nn.heads import MOST_LAYERS
 
 
@@ -40,7 +42,7 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.up_proj, self.down_proj = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
-    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerKVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
         """The tokens (B, Q, D) that the bands name as queries.
 
         Args:
@@ -177,6 +179,22 @@ class Trunk(nn.Module):
         for block, layer in zip(self.blocks, cache.layers, strict=True):
             x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
         return self.norm(x)[:, 0]  # the last block has one query
+
+    def decode_beams(self, tokens: Tensor, step_ahead: int, siblings: Tensor, cache: BeamCache) -> Tensor:
+        """Features (B W, L, D) of tokens that are imagined, W beams of each row beside each other.
+
+        Args:
+            tokens: (B W, L, D), all of which join the cache.
+            step_ahead: how many steps after the present one theirs is.
+            siblings: (L, N + L) bool, which of a beam's own slots, N before this pass, each token may see.
+            cache: of what has been imagined so far.
+        """
+        clock, bias = cache.begin_pass(step_ahead, siblings)
+        rotation, band = rotary_angles(clock, self.frequencies), Band(slice(0, tokens.shape[1]), slice(None), bias)
+        x = tokens
+        for block, layer in zip(self.blocks, cache.layers, strict=True):
+            x = block(x, rotation, [band], layer)
+        return self.norm(x)
 
     def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache:
         """An empty cache for `num_rows` rows, in the format of the blocks' matrices."""
