@@ -90,10 +90,10 @@ def test_the_terminal_reward_counts() -> None:
     rewards[:, 2] = 25.0
     memories = [model.begin(ROWS, target_return=target) for target in (25.0, 0.0)]
     steps = list(steps_of(states, actions, rewards))
-    paid = [(25.0 - memories[0].tensors["paid"])[0].item()]
+    paid = [(25.0 - memories[0].tensors["reward_so_far"])[0].item()]
     for step in steps[:4]:
         model.act(memories[0], step)
-        paid.append((25.0 - memories[0].tensors["paid"])[0].item())
+        paid.append((25.0 - memories[0].tensors["reward_so_far"])[0].item())
     assert paid == [25.0, 25.0, 25.0, 25.0, 0.0]
 
 

@@ -13,7 +13,7 @@ from understudy.nn.return_conditioning import (
     LOW,
     ReturnDistribution,
     ReturnEmbedding,
-    pay,
+    add_reward,
     resolve_target,
 )
 from understudy.step import Step
@@ -62,11 +62,11 @@ def test_what_is_no_target_is_refused(target, quantiles, sentence):
 
 
 def test_what_was_paid_adds_up_and_begins_anew_with_an_episode():
-    memory = RowMemory(2, {"paid": torch.zeros(2)})
-    paid = [pay(memory, step(rewards)).tolist() for rewards in ([0.0, 0.0], [1.0, -2.0], [3.0, 0.5])]
-    assert paid == [[0, 0], [1, -2], [4, -1.5]]
+    memory = RowMemory(2, {"reward_so_far": torch.zeros(2)})
+    sums = [add_reward(memory, step(rewards)).tolist() for rewards in ([0.0, 0.0], [1.0, -2.0], [3.0, 0.5])]
+    assert sums == [[0, 0], [1, -2], [4, -1.5]]
     memory.reset(torch.tensor([1]))
-    assert pay(memory, step([1.0, 0.0])).tolist() == [5, 0]
+    assert add_reward(memory, step([1.0, 0.0])).tolist() == [5, 0]
 
 
 def step(rewards: list[float]) -> Step:

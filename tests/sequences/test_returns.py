@@ -41,19 +41,18 @@ def test_small_rewards_behind_many_large_ones_are_not_lost():
 
 def test_the_best_episodes_are_those_with_the_highest_returns():
     """Returns of 1, 5, 2, 5 and 3."""
-    rewards, offsets = np.asarray([1.0, 2.0, 3.0, 2.0, 5.0, 3.0]), np.asarray([0, 1, 3, 4, 5, 6])
-    assert best_episodes(rewards, offsets, 1, 0.2).tolist() == [1]
-    assert best_episodes(rewards, offsets, 1, 0.4).tolist() == [1, 3]
-    assert best_episodes(rewards, offsets, 1, 0.35).tolist() == [1, 3]  # 1.75 of them, rounded
-    assert best_episodes(rewards, offsets, 1, 1e-9).tolist() == [1]
-    assert best_episodes(rewards, offsets, 1, 1.0).tolist() == [0, 1, 2, 3, 4]
+    returns = np.asarray([1.0, 5.0, 2.0, 5.0, 3.0])
+    assert best_episodes(returns, 1, 0.2).tolist() == [1]
+    assert best_episodes(returns, 1, 0.4).tolist() == [1, 3]
+    assert best_episodes(returns, 1, 0.35).tolist() == [1, 3]  # 1.75 of them, rounded
+    assert best_episodes(returns, 1, 1e-9).tolist() == [1]
+    assert best_episodes(returns, 1, 1.0).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_of_several_agents_the_mean_counts():
-    rewards, offsets = np.asarray([9.0, 1.0, 6.0, 6.0]), np.arange(5)
-    assert best_episodes(rewards, offsets, 2, 0.5).tolist() == [1]
+    assert best_episodes(np.asarray([9.0, 1.0, 6.0, 6.0]), 2, 0.5).tolist() == [1]
 
 
 def test_of_many_equal_ones_the_earliest_count():
     returns = np.tile([1.0, 0.0], 500)
-    assert best_episodes(returns, np.arange(1001), 1, 0.1).tolist() == list(range(0, 200, 2))
+    assert best_episodes(returns, 1, 0.1).tolist() == list(range(0, 200, 2))

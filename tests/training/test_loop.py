@@ -113,7 +113,7 @@ def test_losses_agree_in_half_and_full_precision(train_model) -> None:
 def test_where_the_best_returns_are_asked_for_only_those_episodes_are_learned_from() -> None:
     """All states are the same; the two episodes that return more demonstrate action 1, the six others action 0."""
     best = np.repeat(np.arange(8) >= 6, 5)
-    rows = by_hand(SPEC, np.ones((40, 2)), best.astype(np.int64), [5] * 8, rewards=best.astype(np.float64))
+    rows = by_hand(SPEC, np.ones((40, 2)), best.astype(np.int64), [5] * 8, returns_to_go=best.astype(np.float64))
     chosen = []
     for share in (None, 0.25):
         torch.manual_seed(0)
@@ -144,6 +144,9 @@ class Climber(nn.Module):
         self.seeds.append(generator.initial_seed())
         loss = -self.weight.sum() if self.training else (self.weight - self.best).square().sum()
         return Losses({"climb": LossTerm(loss, batch.mask)})
+
+    def fit(self, steps) -> None:
+        self.fitted = steps
 
     def after_update(self) -> None:
         self.after_updates.append(self.weight.item())
@@ -273,6 +276,8 @@ class Drawing(nn.Module):
         self.drawn.append(torch.rand(batch.mask.shape, generator=generator))
         return Losses({"weight": LossTerm(self.weight.sum(), batch.mask)})
 
+    def fit(self, steps) -> None: ...
+
     def after_update(self) -> None: ...
 
 
@@ -325,6 +330,8 @@ class Unmoved(nn.Module):
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         return Losses({"nothing": LossTerm(0 * (self.matrix.sum() + self.vector.sum()), batch.mask)})
 
+    def fit(self, steps) -> None: ...
+
     def after_update(self) -> None: ...
 
 
@@ -361,6 +368,8 @@ class Torn(nn.Module):
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         up, down = LossTerm(-self.place, batch.mask), LossTerm(3 * self.place, batch.value_mask, self.weight)
         return Losses({"up": up, "down": down})
+
+    def fit(self, steps) -> None: ...
 
     def after_update(self) -> None: ...
 

@@ -101,6 +101,9 @@ class ActionTransformer(nn.Module):
         tokens, steps, _ = self._tokens(states, actions, None)
         return attention_maps(self.trunk, tokens, steps, ("state", "action"))
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation and value; `generator` draws which past actions to drop."""
         chance = self.options.action_dropout if self.training else 0.0

@@ -28,7 +28,7 @@ from understudy.nn.return_conditioning import (
     ReturnDistribution,
     ReturnEmbedding,
     TargetReturn,
-    pay,
+    add_reward,
     resolve_target,
 )
 from understudy.nn.rows import check_entries, check_rows, check_sizes, swap_last_states
@@ -129,6 +129,9 @@ class DecisionTransformer(nn.Module):
         tokens = self._tokens(states, returns_to_go, actions, None)
         return self.action_head(self.trunk(*tokens, token=RETURN))[0]
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation, and what return is to come where that is learned; `generator` draws which past actions to drop."""
         chance = self.options.action_dropout if self.training else 0.0
@@ -169,7 +172,7 @@ class DecisionTransformer(nn.Module):
             settings = {"kappa": kappa}
         else:
             settings = {"target": resolve_target(target_return, self.return_quantiles)}
-        tensors = {"paid": torch.zeros(num_rows)}
+        tensors = {"reward_so_far": torch.zeros(num_rows)}
         if self.options.state_differences:
             tensors["state"] = torch.zeros(num_rows, self.state_dim)
         return RowMemory(num_rows, tensors, self.trunk.new_cache(num_rows, TOKENS_PER_STEP), settings=settings)
@@ -180,10 +183,10 @@ class DecisionTransformer(nn.Module):
         For an expert they take two, since the return is predicted from the state.
         """
         previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
-        paid = pay(memory, step)
+        reward_so_far = add_reward(memory, step)
         tokens = [self.embed_action(step.previous_action), self.embed_state(step.observation, previous)]
         if "target" in memory.settings:
-            returns_to_go = (memory.settings["target"] - paid - self.return_mean) / self.return_std
+            returns_to_go = (memory.settings["target"] - reward_so_far - self.return_mean) / self.return_std
             tokens.append(self.embed_return(returns_to_go))
             offsets: tuple[int, ...] = (1, 0, 0)
         else:

@@ -101,6 +101,14 @@ class Family(Player, Protocol):
     reads: ClassVar[frozenset[str]]
     max_seq_len: int | None
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Called once before training, for tables that are measured on the data, such as bins; most measure nothing.
+
+        Args:
+            steps: (K, ...) of training steps, evenly spaced where there are very many: observation, action and return_to_go as
+                in a batch, reward raw.
+        """
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """What a batch costs. What it draws from `generator` is one number a step of the batch, or nothing."""
 

@@ -125,6 +125,9 @@ class HierarchicalTransformer(nn.Module):
         tokens, steps, _ = self._tokens(states, actions, by_step, None)
         return attention_maps(self.trunk, tokens, steps, ("state", "option", "action"))
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation, options and value; `generator` draws which past actions to drop.
 

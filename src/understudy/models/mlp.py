@@ -64,6 +64,9 @@ class MultilayerPerceptron(nn.Module):
         features = torch.relu(self.body(states))
         return self.action_head(features)[0], self.value_head(features)
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation and value; nothing here is random."""
         features = torch.relu(self.body(batch["observation"]))

@@ -131,6 +131,9 @@ class MultiAgentTransformer(nn.Module):
         names = [f"{kind} {agent}" for kind in ("state", "deciding") for agent in range(real.shape[1] // 2)]
         return attention_maps(self.trunk, tokens, steps, tuple(names), real.transpose(1, 2).flatten(1))
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation and value of rows (B * N); `generator` draws which actions to drop.
 

@@ -16,7 +16,7 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.heads import ActionHead, multilayer_perceptron
-from understudy.nn.return_conditioning import DEFAULT_TARGET, Quantile, pay, resolve_target
+from understudy.nn.return_conditioning import DEFAULT_TARGET, Quantile, add_reward, resolve_target
 from understudy.nn.rows import check_sizes
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -66,6 +66,9 @@ class ReturnConditionedPerceptron(nn.Module):
         """Action predictions (..., A), and log standard deviations or None, for states (..., S) and normalised returns (...)."""
         return self.action_head(torch.relu(self.body(torch.cat([states, returns_to_go[..., None]], dim=-1))))
 
+    def fit(self, steps: Mapping[str, Tensor]) -> None:
+        """Nothing is measured."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation; nothing here is random."""
         preds, log_std = self(batch["observation"], batch["return_to_go"])
@@ -90,11 +93,11 @@ class ReturnConditionedPerceptron(nn.Module):
             ValueError: the target is not finite.
         """
         settings = {"target": resolve_target(target_return, self.return_quantiles)}
-        return RowMemory(num_rows, {"paid": torch.zeros(num_rows)}, settings=settings)
+        return RowMemory(num_rows, {"reward_so_far": torch.zeros(num_rows)}, settings=settings)
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions for the present states and what is left of the target."""
-        returns_to_go = (memory.settings["target"] - pay(memory, step) - self.return_mean) / self.return_std
+        returns_to_go = (memory.settings["target"] - add_reward(memory, step) - self.return_mean) / self.return_std
         preds, log_std = self(step.observation, returns_to_go)
         return Decision(self.action_head.choose(preds, log_std, generator), predictions=preds)
 

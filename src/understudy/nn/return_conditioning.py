@@ -2,7 +2,7 @@
 
 TargetReturn, DEFAULT_TARGET          -- what a `play:` block may ask for
 resolve_target(target, quantiles)     -- the return that it stands for
-pay(memory, step)                     -- counts what the rows have been paid
+add_reward(memory, step)                     -- counts what the rows have been paid
 ReturnEmbedding, ReturnDistribution   -- a return-to-go as a token, and as a prediction
 
 B rows, D width, N bins. Returns-to-go are raw at play and normalised in the model.
@@ -59,10 +59,10 @@ def resolve_target(target: float | Quantile, quantiles: Sequence[float]) -> floa
     return float(target)
 
 
-def pay(memory: RowMemory, step: Step[Tensor]) -> Tensor:
+def add_reward(memory: RowMemory, step: Step[Tensor]) -> Tensor:
     """Raw reward (B,) that each row has been paid in its episode so far, the last step's counted."""
-    memory.tensors["paid"] = memory.tensors["paid"] + step.previous_reward
-    return memory.tensors["paid"]
+    memory.tensors["reward_so_far"] = memory.tensors["reward_so_far"] + step.previous_reward
+    return memory.tensors["reward_so_far"]
 
 
 class ReturnEmbedding(nn.Module):

@@ -10,33 +10,18 @@ LONGEST_ROW = 1_000_000
 
 
 @dataclass(frozen=True)
-class SequenceOptions:
-    """Options of every transformer family, given as keyword arguments of its constructor.
+class TrunkOptions:
+    """Options of every transformer, given as keyword arguments of its constructor.
 
     Attributes:
         context: environment steps that a token sees, its own counted; None for all of max_seq_len.
         num_kv_heads: heads of keys and values, each shared by num_heads / num_kv_heads heads of queries; None for num_heads.
-        state_differences: whether a state's token also carries the change since the step before.
-        action_dropout: chance that a past action is withheld in a training batch.
-        continuous_loss: of action vectors: "nll" with a learned, state-dependent standard deviation, or "mse".
         gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
-        difference_scale: (S,) usual size of a normalised state's change in a step; None for one.
-
-    Raises:
-        ValueError: a chance is out of its range.
     """
 
     context: int | None = None
     num_kv_heads: int | None = None
-    state_differences: bool = False
-    action_dropout: float = 0.0
-    continuous_loss: Literal["nll", "mse"] = "nll"
     gradient_checkpointing: bool = False
-    difference_scale: Sequence[float] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.action_dropout <= 1:
-            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {self.action_dropout}")
 
     def build_trunk(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, max_seq_len: int) -> Trunk:
         """The trunk of these sizes.
@@ -57,6 +42,30 @@ class SequenceOptions:
             num_kv_heads=self.num_kv_heads,
             gradient_checkpointing=self.gradient_checkpointing,
         )
+
+
+@dataclass(frozen=True)
+class SequenceOptions(TrunkOptions):
+    """Those of families whose tokens are states and actions.
+
+    Attributes:
+        state_differences: whether a state's token also carries the change since the step before.
+        action_dropout: chance that a past action is withheld in a training batch.
+        continuous_loss: of action vectors: "nll" with a learned, state-dependent standard deviation, or "mse".
+        difference_scale: (S,) usual size of a normalised state's change in a step; None for one.
+
+    Raises:
+        ValueError: a chance is out of its range.
+    """
+
+    state_differences: bool = False
+    action_dropout: float = 0.0
+    continuous_loss: Literal["nll", "mse"] = "nll"
+    difference_scale: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.action_dropout <= 1:
+            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {self.action_dropout}")
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,14 @@ def returns_to_go(rewards: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return at_end - before[:-1]
 
 
-def best_episodes(rewards: np.ndarray, offsets: np.ndarray, num_agents: int, share: float) -> np.ndarray:
+def best_episodes(returns: np.ndarray, num_agents: int, share: float) -> np.ndarray:
     """Numbers (K,) int64, ascending, of the share of the episodes with the highest returns: at least one; of equals the earlier.
 
     Args:
-        rewards: (N,) raw reward, sequences one after the other, those of an episode's agents neighbours.
-        offsets: (E * num_agents + 1,) int64, where each begins.
+        returns: (E * num_agents,) raw reward of each sequence, those of an episode's agents neighbours.
         num_agents: of an episode, whose return is the mean of theirs.
         share: of the episodes, above 0, at most 1.
     """
-    totals = returns_to_go(rewards, offsets)[offsets[:-1]].reshape(-1, num_agents).mean(axis=1)
-    count = max(1, round(share * len(totals)))
-    return np.sort(np.argsort(-totals, kind="stable")[:count])
+    of_episodes = returns.reshape(-1, num_agents).mean(axis=1)
+    count = max(1, round(share * len(of_episodes)))
+    return np.sort(np.argsort(-of_episodes, kind="stable")[:count])

@@ -21,6 +21,7 @@ from understudy.training import distributed
 from understudy.training.agreement import agree
 from understudy.training.checkpoint import resume, save
 from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
+from understudy.training.steps import training_steps
 from understudy.utils.progress import progress_bar
 
 
@@ -57,11 +58,9 @@ def train(
     """
     torch.set_num_threads(params.threads)
     _check_fits(model, training, params, f"policies.{name}")
-    size = (params.chunk_length, params.batch_size, model.reads)
-    validation = SequenceDataset(held_out, *size, burn_in=params.chunk_length // 2)
-    of_steps, agents = (training.rewards, training.offsets), training.spec.num_agents
-    best = None if best_returns is None else best_episodes(*of_steps, agents, best_returns)
-    run = TrainingRun(model, SequenceDataset(training, *size, episodes=best), params, seed)
+    model.fit(training_steps(training))
+    validation = SequenceDataset(held_out, *_size(model, params), burn_in=params.chunk_length // 2)
+    run = TrainingRun(model, _learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0
@@ -78,6 +77,21 @@ def train(
                     save(run, checkpoint)
     model.load_state_dict(run.selected_weights)
     return run.outcome
+
+
+def _size(model: Family, params: TrainingParams) -> tuple[int, int, frozenset[str]]:
+    """Steps of a chunk, chunks of a batch, and its columns."""
+    return params.chunk_length, params.batch_size, model.reads
+
+
+def _learned_from(
+    model: Family, training: Sequences, params: TrainingParams, best_returns: float | None
+) -> SequenceDataset:
+    if best_returns is None:
+        return SequenceDataset(training, *_size(model, params))
+    returns = training.returns_to_go[training.offsets[:-1]]
+    best = best_episodes(returns, training.spec.num_agents, best_returns)
+    return SequenceDataset(training, *_size(model, params), episodes=best)
 
 
 def _described(metrics: ValidationMetrics) -> str:
