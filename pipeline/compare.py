@@ -28,12 +28,13 @@ def work(
     training: TrainingParams,
 ) -> None:
     try:
-        comparison.check_policies(policies.names)
+        comparison.check_policies(policies.ways)
     except ValueError as error:
         raise ParameterError(f"params.yaml: {error}") from None
     references = read_references(HERE, without_expert)
     evaluated = {name: Evaluated([recording]) for name, recording in references.items()}
-    evaluated |= {name: read_evaluation(HERE, name, training.seeds, options.count) for name in policies.names}
+    for name, block in policies.items():
+        evaluated |= read_evaluation(HERE, name, training.seeds, options.count, list(block.play_variants))
     bootstrap = Bootstrap(comparison.resamples, comparison.confidence, comparison.seed)
     summary = summarise(evaluated, bootstrap, comparison.baseline)
     between = differences(evaluated, comparison.differences, bootstrap)

@@ -6,6 +6,7 @@ them as well, each into a folder below.
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from understudy.environments.make import check_environment, read_spec
 from understudy.errors import ParameterError
@@ -16,7 +17,7 @@ from understudy.params.evaluation import EvaluationParams
 from understudy.params.policies import PoliciesParams
 from understudy.policies.actor import load_actor, playing_device
 from understudy.policies.build import check_play
-from understudy.policies.files import load_trained, policy_hashes
+from understudy.policies.files import TrainedPolicy, load_trained, policy_hashes
 from understudy.rollouts.parquet import write_recording
 from understudy.rollouts.record import Plan, record
 from understudy.stage import run_stage
@@ -39,13 +40,11 @@ def work(
     compute: ComputeParams,
 ) -> None:
     name, block = f"{policy}/seed_{seed}", policies.named(policy)
-    check_play(block.family, block.play, f"policies.{policy}")
     folder = Path("models") / name
     student, spec = load_trained(folder), read_spec(environment)
-    try:
-        student.model.begin(spec.num_agents, **block.play)  # its values' mistakes, before other processes meet them
-    except ValueError as error:
-        raise ParameterError(f"policies.{policy}.play.{error}") from None
+    ways = {"": block.plain_play} | block.play_variants
+    for way, how in ways.items():
+        check_way(student, how, spec.num_agents, f"policies.{policy}.play" + f".variants.{way}" * bool(way))
     device = playing_device(student, compute.device)
     # To ask a GPU would start it, and the processes that are to play on it could then not be forked.
     precision = evaluation.precision if device.type == "cuda" else resolve_precision(evaluation.precision, device)
@@ -56,9 +55,9 @@ def work(
     stage = f"evaluate_policy@{policy}-{seed}"
     inputs = {"expert": {} if without_expert else policy_hashes(EXPERT), "student": policy_hashes(folder)}
     checkpoint = checkpoint_folder(stage, [evaluation.model_dump(), block.play, precision, device.type], inputs)
-    plays = {"": block.play} | {variant: block.play | dict(how) for variant, how in student.model.variants.items()}
+    ways |= {variant: block.plain_play | dict(how) for variant, how in student.model.variants.items()}
     with replace_folder(Path("data/evaluation") / name) as target:
-        for variant, play in plays.items():
+        for variant, play in ways.items():
             actor = partial(load_actor, folder, play, precision=precision, device=device.type)
             recording = record(
                 Plan(spec, actor, demonstrator=None if without_expert else partial(load_actor, EXPERT)),
@@ -72,6 +71,15 @@ def work(
             with recording as episodes:
                 write_recording(target / variant, spec, policy, episodes)
     remove_checkpoints(stage)
+
+
+def check_way(student: TrainedPolicy, how: dict[str, Any], num_agents: int, where: str) -> None:
+    """Say what is wrong with the settings before other processes meet it."""
+    check_play(student.family, how, where)
+    try:
+        student.model.begin(num_agents, **how)
+    except ValueError as error:
+        raise ParameterError(f"{where}.{error}") from None
 
 
 if __name__ == "__main__":

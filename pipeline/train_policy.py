@@ -38,7 +38,10 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
     policy, where = policies.named(name), f"policies.{name}"
     if seed not in params.seeds:
         raise ParameterError(f"--seed: expected one of training.seeds, {params.seeds}, got {seed}")
-    check_play(policy.family, policy.play, where)
+    check_play(policy.family, policy.plain_play, f"{where}.play")
+    for variant, how in policy.play_variants.items():
+        check_play(policy.family, how, f"{where}.play.variants.{variant}")
+    params = params.of_policy(policy.training, f"{where}.training")
     check_files(SEQUENCES / "store.json")
     training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
     provenance = {"sequences": training.sha256}

@@ -55,7 +55,9 @@ def project(tmp_path_factory):
     content = yaml.load(ROOT / "params.yaml")
     for section, values in SMALL.items():
         content[section] |= values
-    content["policies"] = {name: {**block, "play": {}, "best_returns": None} for name, block in POLICIES.items()}
+    content["policies"] = {
+        name: {**block, "play": {}, "best_returns": None, "training": {}} for name, block in POLICIES.items()
+    }
     yaml.dump(content, folder / "params.yaml")
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,15 @@ from tests.builders import call_stage
 from tests.toys import ROOT
 from understudy.rollouts.parquet import read_recording
 
-POLICIES = {"mlp": {"family": "mlp", "model": {"hidden_dim": 8, "num_layers": 1}, "play": {}, "best_returns": None}}
+POLICIES = {
+    "mlp": {
+        "family": "mlp",
+        "model": {"hidden_dim": 8, "num_layers": 1},
+        "play": {},
+        "best_returns": None,
+        "training": {},
+    }
+}
 SMALL = {
     "environment": {"id": "CartPole-v1", "kwargs": {"max_episode_steps": 30}},
     "options": {"count": 2, "iterations": 2, "restarts": 1},

@@ -181,7 +181,7 @@ def test_a_missed_import_is_caught(unchanged, tmp_path):
 def test_a_new_policy_needs_no_change_of_the_pipeline(unchanged):
     before, after = (unchanged / "params.yaml").read_text().split("  mlp:\n", maxsplit=1)
     block = "  wide:\n    family: mlp\n    model: {hidden_dim: 32, num_layers: 1, continuous_loss: mse}\n    play: {}\n"
-    block += "    best_returns: null\n"
+    block += "    best_returns: null\n    training: {}\n"
     (unchanged / "params.yaml").write_text(f"{before}{block}  mlp:\n{after}")
     assert load_params(unchanged / "params.yaml").policies.named("wide").family == "mlp"
     assert left_to_do(unchanged, "select_columns") == trainings(["wide"])

@@ -34,8 +34,14 @@ def project(tmp_path_factory):
     small = {name: value for name, value in mlp["model"].items() if name != "value_weight"}
     del policies["hierarchical"]
     policies["best"] = {**mlp, "best_returns": 0.5}
-    policies["rvs"] = {"family": "rvs", "model": small, "play": {"target_return": 50.0}, "best_returns": None}
-    dt = {"family": "decision_transformer", "model": {**sizes, "return_bins": 8}, "best_returns": None}
+    policies["rvs"] = {
+        "family": "rvs",
+        "model": small,
+        "play": {"target_return": 50.0},
+        "best_returns": None,
+        "training": {},
+    }
+    dt = {"family": "decision_transformer", "model": {**sizes, "return_bins": 8}, "best_returns": None, "training": {}}
     policies["dt"] = {**dt, "play": {"target_return": {"quantile": 0.9}}}
     policies["dt_expert"] = {**dt, "play": {"target_return": "expert", "kappa": 5.0}}
     yaml.dump(params, folder / "params.yaml")

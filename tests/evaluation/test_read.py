@@ -38,12 +38,25 @@ def test_an_evaluation_is_that_of_all_training_seeds_and_ways_to_play(tmp_path, 
         for variant in ("shuffled", "plainer"):
             recorded(tmp_path / f"data/evaluation/dt/seed_{seed}/{variant}", f"{variant} {seed}", option)
         trained(tmp_path / f"models/dt/seed_{seed}", seed / 10, changes)
-    evaluated = read_evaluation(tmp_path, "dt", [3, 5], 4)
+    evaluated = read_evaluation(tmp_path, "dt", [3, 5], 4)["dt"]
     assert [each.demonstrator for each in evaluated.recordings] == ["seed 3", "seed 5"]
     assert list(evaluated.variants) == ["plainer", "shuffled"]
     assert [each.demonstrator for each in evaluated.variants["shuffled"]] == ["shuffled 3", "shuffled 5"]
     assert (evaluated.action_accuracy, evaluated.change_accuracy) == (pytest.approx(0.4), 0.25)
     assert evaluated.num_options == num_options
+
+
+def test_ways_to_play_that_are_added_stand_for_themselves(tmp_path):
+    recorded(tmp_path / "data/evaluation/dt/seed_3", "plain", -1)
+    for way in ("shuffled", "planning"):
+        recorded(tmp_path / f"data/evaluation/dt/seed_3/{way}", way, -1)
+    trained(tmp_path / "models/dt/seed_3", 0.5, 0.25)
+    evaluated = read_evaluation(tmp_path, "dt", [3], 4, ["planning"])
+    assert list(evaluated) == ["dt", "dt/planning"]
+    assert list(evaluated["dt"].variants) == ["shuffled"]
+    [recording] = evaluated["dt/planning"].recordings
+    assert recording.demonstrator == "planning"
+    assert evaluated["dt/planning"].action_accuracy is None
 
 
 def test_accuracies_are_read(tmp_path):
@@ -63,5 +76,5 @@ def test_a_missing_accuracy_is_named(tmp_path, key):
 def test_one_training_seed_is_enough(tmp_path):
     recorded(tmp_path / "data/evaluation/dt/seed_0", "seed 0", 2, first=-1)  # an option at any step tells
     trained(tmp_path / "models/dt/seed_0", 0.5, 0.25)
-    evaluated = read_evaluation(tmp_path, "dt", [0], 3)
+    evaluated = read_evaluation(tmp_path, "dt", [0], 3)["dt"]
     assert (len(evaluated.recordings), evaluated.variants, evaluated.num_options) == (1, {}, 3)

@@ -69,7 +69,7 @@ def test_any_value_loads_or_is_refused(tmp_path_factory, key, text):
 
 @examples(60)
 @given(section=st.sampled_from(SECTIONS), key=KEYS, text=TEXTS)
-@example(section="policies.", key="a\nb", text="{family: mlp, model: {}, play: {}, best_returns: null}")
+@example(section="policies.", key="a\nb", text="{family: mlp, model: {}, play: {}, best_returns: null, training: {}}")
 @example(section="", key="model_fields", text="1")
 def test_any_key_loads_or_is_refused(tmp_path_factory, section, key, text):
     content = copy.deepcopy(PARAMETERS)
@@ -85,7 +85,8 @@ def test_any_key_loads_or_is_refused(tmp_path_factory, section, key, text):
 def test_a_key_of_two_lines_is_refused_in_one(tmp_path, section):
     path = tmp_path / "params.yaml"
     path.write_text(
-        parameters_text({section + "a\nb": "{family: mlp, model: {}, play: {}, best_returns: null}"}), encoding="utf-8"
+        parameters_text({section + "a\nb": "{family: mlp, model: {}, play: {}, best_returns: null, training: {}}"}),
+        encoding="utf-8",
     )
     with pytest.raises(ParameterError) as caught:
         load_params(path)

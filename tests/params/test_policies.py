@@ -7,7 +7,7 @@ from tests.params.test_load import load_text
 from understudy.errors import ParameterError
 from understudy.params.policies import PoliciesParams
 
-BLOCK = "{family: mlp, model: {}, play: {}, best_returns: null}"
+BLOCK = "{family: mlp, model: {}, play: {}, best_returns: null, training: {}}"
 
 
 def load_policies(folder, changes: dict[str, str]) -> PoliciesParams:
@@ -20,13 +20,14 @@ def test_policies_come_in_their_order(tmp_path):
 
 
 def test_a_block_has_what_a_constructor_and_what_play_needs(tmp_path):
-    block = "{family: mlp, model: {hidden_dim: 8, num_layers: 1}, play: {target: 3.0}, best_returns: 0.5}"
+    block = "{family: mlp, model: {hidden_dim: 8, num_layers: 1}, play: {target: 3.0}, best_returns: 0.5, training: {steps: 7}}"
     policy = load_policies(tmp_path, {"policies.small": block}).named("small")
     assert policy.model_dump() == {
         "family": "mlp",
         "model": {"hidden_dim": 8, "num_layers": 1},
         "play": {"target": 3.0},
         "best_returns": 0.5,
+        "training": {"steps": 7},
     }
 
 
@@ -48,14 +49,18 @@ def test_another_name_is_refused(tmp_path, name):
 
 @pytest.mark.parametrize("family", ["mpl", "expert", "scripted", "registry", "family", "", "../mlp"])
 def test_another_family_than_one_that_learns_is_refused(tmp_path, family):
-    sentence = "policies.p.family: expected one of action_transformer, decision_transformer, hierarchical, mlp, multi_agent, rvs"
+    families = "action_transformer, decision_transformer, hierarchical, mlp, multi_agent, rvs, trajectory_transformer"
+    sentence = f"policies.p.family: expected one of {families}"
     with refused(ParameterError, sentence, f"got {family!r}"):
-        load_policies(tmp_path, {"policies.p": f"{{family: {family!r}, model: {{}}, play: {{}}, best_returns: null}}"})
+        load_policies(
+            tmp_path,
+            {"policies.p": f"{{family: {family!r}, model: {{}}, play: {{}}, best_returns: null, training: {{}}}}"},
+        )
 
 
-@pytest.mark.parametrize("missing", ["family", "model", "play", "best_returns"])
+@pytest.mark.parametrize("missing", ["family", "model", "play", "best_returns", "training"])
 def test_every_key_is_needed(tmp_path, missing):
-    keys = {"family": "mlp", "model": "{}", "play": "{}", "best_returns": "null"}
+    keys = {"family": "mlp", "model": "{}", "play": "{}", "best_returns": "null", "training": "{}"}
     block = ", ".join(f"{key}: {value}" for key, value in keys.items() if key != missing)
     with refused(ParameterError, f"policies.p.{missing}: expected a value, got none"):
         load_policies(tmp_path, {"policies.p": f"{{{block}}}"})
@@ -65,11 +70,13 @@ def test_a_constructor_s_key_beside_model_is_refused(tmp_path):
     """As such a block was written before `model` and `play` were told apart."""
     with refused(
         ParameterError,
-        "policies.mlp.hidden_dim: expected one of the keys best_returns, family, model, play, got an unknown",
+        "policies.mlp.hidden_dim: expected one of the keys best_returns, family, model, play, training, got an unknown",
     ):
         load_policies(tmp_path, {"policies.mlp.hidden_dim": "8"})
 
 
 def test_a_key_that_is_no_text_is_refused(tmp_path):
     with refused(ParameterError, "policies.p.model.3"):
-        load_policies(tmp_path, {"policies.p": "{family: mlp, model: {3: 4}, play: {}, best_returns: null}"})
+        load_policies(
+            tmp_path, {"policies.p": "{family: mlp, model: {3: 4}, play: {}, best_returns: null, training: {}}"}
+        )

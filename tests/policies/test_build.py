@@ -121,7 +121,7 @@ def test_state_differences_can_follow_what_is_hidden(value, hidden, expected):
 
 @pytest.mark.parametrize(("family", "play"), [("mlp", {}), ("hierarchical", {"shuffle_options": True})])
 def test_settings_that_a_family_s_play_takes_are_good(family, play):
-    check_play(family, play, "policies.p")
+    check_play(family, play, "policies.p.play")
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_settings_that_a_family_s_play_takes_are_good(family, play):
 )
 def test_other_settings_are_refused(family, play, sentence):
     with refused(ParameterError, f"policies.p.play.{sentence}"):
-        check_play(family, play, "policies.p")
+        check_play(family, play, "policies.p.play")
 
 
 def test_play_of_a_family_that_does_not_exist_is_refused():
-    with refused(ParameterError, "policies.p.family: expected one of", "got 'mpl'"):
-        check_play("mpl", {}, "policies.p")
+    with refused(ParameterError, "policies.p.play.family: expected one of", "got 'mpl'"):
+        check_play("mpl", {}, "policies.p.play")
 
 
 def test_the_same_seed_builds_the_same_weights():

@@ -22,20 +22,33 @@ def read_references(folder: Path, without_expert: bool) -> dict[str, Recording]:
     return {demonstrator: read_recording(place), RANDOM: read_recording(evaluation / RANDOM)}
 
 
-def read_evaluation(folder: Path, name: str, seeds: Sequence[int], num_options: int) -> Evaluated:
-    """What the stages of a policy have left, a training seed after the other."""
+def read_evaluation(
+    folder: Path, name: str, seeds: Sequence[int], num_options: int, further: Sequence[str] = ()
+) -> dict[str, Evaluated]:
+    """What the stages of a policy have left, a training seed after the other.
+
+    Args:
+        folder: of the project.
+        name: of the policy.
+        seeds: of its trainings.
+        num_options: how many it may follow, where it follows any.
+        further: ways to play that params.yaml adds; each stands for itself, as NAME/WAY.
+    """
     held_out = [read_held_out(folder / "models" / name / f"seed_{seed}" / "held_out.json") for seed in seeds]
     folders = [folder / "data/evaluation" / name / f"seed_{seed}" for seed in seeds]
-    variants = sorted(each.name for each in folders[0].iterdir() if each.is_dir())
+    variants = sorted(each.name for each in folders[0].iterdir() if each.is_dir() and each.name not in further)
     recordings = [read_recording(each) for each in folders]
     follows_options = (recordings[0].steps["option"] != NO_OPTION).any()
-    return Evaluated(
+    plain = Evaluated(
         recordings,
         _mean([each["action_accuracy"] for each in held_out]),
         _mean([each["change_accuracy"] for each in held_out]),
         {variant: [read_recording(each / variant) for each in folders] for variant in variants},
         num_options if follows_options else None,
     )
+    return {name: plain} | {
+        f"{name}/{way}": Evaluated([read_recording(each / way) for each in folders]) for way in further
+    }
 
 
 def read_held_out(path: Path) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from understudy.models.registry import family_names
 from understudy.params.section import Section
 from understudy.validation import printable
 
+NAME = "[a-z][a-z0-9_]*"
 RESERVED_NAMES = ("expert", "random", "differences")
 
 
@@ -20,14 +21,38 @@ class PolicyParams(Section):
     Attributes:
         family: a file in src/understudy/models.
         model: arguments of its constructor, but for those that the data determine; the family checks them.
-        play: settings that only playing needs; another value trains nothing again.
+        play: settings that only playing needs; another value trains nothing again. Its key `variants` names further ways to play
+            that an evaluation records beside the plain one, each by the settings in which it differs.
         best_returns: share of the training episodes, those with the highest returns, that it learns from; None for all of them.
+        training: keys of the section `training` that have another value for this policy; its seeds, threads and precision are
+            those of all.
     """
 
     family: str
     model: dict[str, Any]
     play: dict[str, Any]
     best_returns: Annotated[float, Field(gt=0, le=1)] | None
+    training: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _variants_are_settings_by_name(self) -> Self:
+        variants = self.play.get("variants", {})
+        if not isinstance(variants, dict) or not all(isinstance(settings, dict) for settings in variants.values()):
+            raise ValueError(f"play.variants: expected settings by name, got {variants!r}")
+        for name in variants:
+            if not isinstance(name, str) or not re.fullmatch(NAME, name):
+                raise ValueError(f"play.variants: expected names of a-z, 0-9 and _, got {name!r}")
+        return self
+
+    @property
+    def plain_play(self) -> dict[str, Any]:
+        """The settings of the plain way to play."""
+        return {name: value for name, value in self.play.items() if name != "variants"}
+
+    @property
+    def play_variants(self) -> dict[str, dict[str, Any]]:
+        """The settings of each further way, by its name."""
+        return {name: self.plain_play | how for name, how in self.play.get("variants", {}).items()}
 
 
 class PoliciesParams(RootModel[Annotated[dict[str, PolicyParams], Field(min_length=1)]]):
@@ -39,7 +64,7 @@ class PoliciesParams(RootModel[Annotated[dict[str, PolicyParams], Field(min_leng
     def _names_and_families_exist(self) -> Self:
         families = family_names()
         for name, block in self.root.items():
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_NAMES:
+            if not re.fullmatch(NAME, name) or name in RESERVED_NAMES:
                 raise ValueError(
                     f"policies.{printable(name)}: expected a name of a-z, 0-9 and _"
                     f" other than {', '.join(RESERVED_NAMES)}, got {name!r}"
@@ -52,6 +77,13 @@ class PoliciesParams(RootModel[Annotated[dict[str, PolicyParams], Field(min_leng
     def names(self) -> list[str]:
         """Names of the policies, in order."""
         return list(self.root)
+
+    @property
+    def ways(self) -> list[str]:
+        """All that an evaluation compares: each policy, and after it as NAME/WAY its further ways to play."""
+        return [
+            way for name, block in self.items() for way in (name, *(f"{name}/{one}" for one in block.play_variants))
+        ]
 
     def items(self) -> Iterator[tuple[str, PolicyParams]]:
         """Names and blocks, in order."""

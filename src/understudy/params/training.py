@@ -1,14 +1,19 @@
-"""`training:` in params.yaml."""
+"""`training:` in params.yaml, and what of it is another for a single policy."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from understudy.errors import ParameterError
 from understudy.params.section import Count, NonNegative, Positive, Precision, Section, Seed
+from understudy.validation import describe
+
+OF_ALL = ("seeds", "threads", "precision")
 
 
 class TrainingParams(Section):
-    """How students learn; shared by all policies.
+    """How students learn.
 
     Attributes:
         seeds: of weights, order of the data and action dropout; each trains and evaluates every policy once more.
@@ -44,3 +49,23 @@ class TrainingParams(Section):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"training.seeds: expected different seeds, got {seeds}")
         return seeds
+
+    def of_policy(self, own: Mapping[str, Any], where: str) -> "TrainingParams":
+        """The same with a policy's own values.
+
+        Args:
+            own: by key; seeds, threads and precision are those of all policies.
+            where: what messages begin with, such as "policies.decoder.training".
+
+        Raises:
+            ParameterError: there is no such key, a policy may not have its own, or it has another type.
+        """
+        for name in OF_ALL:
+            if name in own:
+                raise ParameterError(
+                    f"{where}.{name}: expected none, since it is that of all policies, got {own[name]!r}"
+                )
+        try:
+            return TrainingParams.model_validate(self.model_dump() | dict(own))
+        except ValidationError as error:
+            raise ParameterError(f"{where}.{describe(error, TrainingParams)}") from None

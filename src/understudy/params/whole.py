@@ -77,7 +77,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _compared_policies_exist(self) -> Self:
-        self.comparison.check_policies(self.policies.names)
+        self.comparison.check_policies(self.policies.ways)
         return self
 
 

@@ -57,13 +57,18 @@ def resolved(config: dict[str, Any], interface: Interface) -> dict[str, Any]:
 
 
 def check_play(family: str, play: dict[str, Any], where: str) -> None:
-    """Hold a `play:` block against what the family's `begin` takes.
+    """Hold the settings of a way to play against what the family's `begin` takes.
+
+    Args:
+        family: its name in the registry.
+        play: the settings.
+        where: what messages begin with, such as "policies.decoder.play".
 
     Raises:
         ParameterError: a key is unknown or a value of another type.
     """
     accepted = _arguments(_load(family, where).begin, leave_out=("self", "num_rows"))
-    _check(family, accepted, play, f"{where}.play")
+    _check(family, accepted, play, where)
 
 
 def _load(family: str, where: str) -> type[Any]:

@@ -59,7 +59,7 @@ class Policy:
 
     def __init__(self, trained: TrainedPolicy, play: Mapping[str, Any] | None = None) -> None:
         self.trained, self.play = trained, dict(play or {})
-        check_play(trained.family, self.play, trained.family)
+        check_play(trained.family, self.play, f"{trained.family}.play")
         self.generator = torch.Generator().manual_seed(0)  # draws the actions that are not deterministic
         self._small = is_small(trained)
 
