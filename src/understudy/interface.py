@@ -131,6 +131,11 @@ class Task:
         mean, std = np.asarray(self.scales.state_mean, np.float32), np.asarray(self.scales.state_std, np.float32)
         return (np.asarray(states, np.float32) - mean) / std
 
+    def unnormalize_states(self, states: np.ndarray) -> np.ndarray:
+        """Raw visible states, float32, of normalised ones (..., S)."""
+        mean, std = np.asarray(self.scales.state_mean, np.float32), np.asarray(self.scales.state_std, np.float32)
+        return mean + std * np.asarray(states, np.float32)
+
     def normalize_actions(self, actions: np.ndarray) -> np.ndarray:
         """What a model takes of raw actions: choices (...) as int64, vectors (..., A) as float32 between -1 and 1."""
         if self.discrete_actions:
@@ -189,6 +194,7 @@ class Interface:
         task = self.task
         return {
             "state_dim": task.state_dim,
+            "component_names": task.visible_components,
             "action_dim": task.action_dim,
             "discrete_actions": task.discrete_actions,
             "num_agents": task.num_agents,

@@ -50,25 +50,26 @@ def test_the_table_marks_what_makes_a_stage_stale(tmp_path):
     assert lines.splitlines() == TABLE.strip().splitlines()
 
 
-OTHERS = ("action_transformer", "decision_transformer", "multi_agent", "rvs")
+OTHERS = ("action_transformer", "decision_transformer", "multi_agent", "rvs", "trajectory_transformer")
 TABLE = """
-families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5 multi_agent, 6 rvs
+families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5 multi_agent, 6 rvs, 7 trajectory_transformer
 
-| module                                 | first | second | train |
-| -------------------------------------- | ----- | ------ | ----- |
-| pipeline.first                         | x     |        |       |
-| pipeline.run                           | x     | x      | x     |
-| pipeline.second                        |       | x      |       |
-| pipeline.train                         |       |        | x     |
-| understudy.alone                       |       | x      |       |
-| understudy.deep.thought                | x     |        |       |
-| understudy.models.action_transformer   |       |        | 1     |
-| understudy.models.decision_transformer |       |        | 2     |
-| understudy.models.hierarchical         |       |        | 3     |
-| understudy.models.mlp                  |       |        | 3 4   |
-| understudy.models.multi_agent          |       |        | 5     |
-| understudy.models.registry             |       |        | x     |
-| understudy.models.rvs                  |       |        | 6     |
-| understudy.policy                      |       |        | x     |
-| understudy.words                       | x     |        |       |
+| module                                   | first | second | train |
+| ---------------------------------------- | ----- | ------ | ----- |
+| pipeline.first                           | x     |        |       |
+| pipeline.run                             | x     | x      | x     |
+| pipeline.second                          |       | x      |       |
+| pipeline.train                           |       |        | x     |
+| understudy.alone                         |       | x      |       |
+| understudy.deep.thought                  | x     |        |       |
+| understudy.models.action_transformer     |       |        | 1     |
+| understudy.models.decision_transformer   |       |        | 2     |
+| understudy.models.hierarchical           |       |        | 3     |
+| understudy.models.mlp                    |       |        | 3 4   |
+| understudy.models.multi_agent            |       |        | 5     |
+| understudy.models.registry               |       |        | x     |
+| understudy.models.rvs                    |       |        | 6     |
+| understudy.models.trajectory_transformer |       |        | 7     |
+| understudy.policy                        |       |        | x     |
+| understudy.words                         | x     |        |       |
 """

@@ -57,7 +57,7 @@ def members(protocol: type) -> dict[str, object]:
 
 def test_the_protocols_have_the_members_that_are_looked_for_here() -> None:
     assert {"variants", "begin", "act", "set_compute_dtype"} <= members(Player).keys()
-    assert {"reads", "max_seq_len", "losses", "after_update"} <= members(Family).keys()
+    assert {"reads", "max_seq_len", "fit", "losses", "after_update"} <= members(Family).keys()
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_what_is_read_are_columns_of_a_batch(name: str) -> None:
 def test_variants_are_ways_to_play(name: str) -> None:
     for variant, settings in load_family(name).variants.items():
         assert re.fullmatch("[a-z_]+", variant)
-        check_play(name, settings, name)
-    check_play(name, {}, name)
+        check_play(name, settings, f"{name}.play")
+    check_play(name, {}, f"{name}.play")
 
 
 @each_learning

@@ -59,7 +59,7 @@ def test_all_that_a_policy_remembers_is_on_its_device(family, spec):
         acting.reset(np.array([0, 2]))
     acting.keep(np.array([2, 0]))
     fewer = Step(*(values[:2] for values in vars(on_meta).values()))
-    assert policy.model.act(acting.memory, fewer).predictions.shape[0] == 2
+    assert policy.model.act(acting.memory, fewer).actions.shape[0] == 2
 
 
 @every_spec

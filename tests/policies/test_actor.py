@@ -145,7 +145,11 @@ def test_stable_baselines3_evaluates_a_loaded_policy_as_the_interaction_loop_doe
     assert len(set(lengths)) > 2
 
 
-@pytest.mark.parametrize("family", [name for name in CONFIGS if name not in ("mlp", "rvs", "expert")])
+# Without matrices that gain by it, or with actions that are the means of bins, and so the same or far from each other.
+NOT_SMOOTH = ("mlp", "rvs", "expert", "trajectory_transformer")
+
+
+@pytest.mark.parametrize("family", [name for name in CONFIGS if name not in NOT_SMOOTH])
 @torch.inference_mode()
 def test_a_transformer_in_bfloat16_predicts_nearly_the_same_and_remembers_in_it(family, tmp_path):
     save_policy(tiny_policy(family, VECTORS), tmp_path)

@@ -214,7 +214,8 @@ def test_action_vectors_stay_within_their_bounds(family, deterministic):
     assert (actions == low).any() and (actions == high).any()
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "expert"])
+# Not a trajectory_transformer, whose actions are bins, of which the first is as likely as any.
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ("expert", "trajectory_transformer")])
 def test_a_student_that_has_learned_nothing_acts_in_the_middle_of_the_range(family):
     policy = tiny(family, VECTORS)
     with torch.no_grad():

@@ -16,7 +16,7 @@ import understudy
 from understudy.errors import DataError, ParameterError
 from understudy.stage import EXIT_DATA, EXIT_INTERRUPTED, EXIT_PARAMETERS
 
-COMMANDS = ("new", "import", "export", "inspect", "watch", "play", "report")
+COMMANDS = ("new", "import", "export", "inspect", "watch", "play", "imagine", "report")
 KEYWORDS = {"import": "import_demonstrations"}  # no module may be called so
 
 

@@ -1,0 +1,98 @@
+"""Drawing tokens from a model of trajectories, one after the other.
+
+continue_present(model, ...) -- the tokens that follow the present state
+draw_tokens(logits, uniforms) -- one token of each row
+row_uniforms(seeds, ...)      -- numbers that derive from an episode's seed alone
+
+B rows, D width, V vocabulary, M tokens a step, S of them of its state.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from understudy.nn.beam_cache import BeamCache
+from understudy.nn.cache import KVCache
+from understudy.planning.model import TrajectoryModel
+
+
+def continue_present(
+    model: TrajectoryModel,
+    features: Tensor,
+    states: Tensor,
+    past: KVCache,
+    count: int,
+    uniforms: Callable[[int], Tensor] | None,
+) -> tuple[Tensor, Tensor | None]:
+    """The next tokens after the present state: its action, its reward, the next state, as many as are asked for.
+
+    Args:
+        model: whose tokens they are.
+        features: (B, D), of the present state's last token.
+        states: (B, S), the present states.
+        past: the cache that the present state's tokens have joined; it is left as it is.
+        count: how many tokens, at most to the end of the next state.
+        uniforms: numbers (B,) float64 from 0 to 1 for the draw of this number; None for the likeliest tokens.
+
+    Returns:
+        Tokens (B, count) int64, and the logits (B,) that the environment ends the episode with this step; None where no token
+        follows the reward.
+    """
+    tokens_per_step = model.num_state_tokens + model.num_action_tokens + 1
+    cache, position, tokens, stop_logits = BeamCache(past, count), model.num_state_tokens - 1, [], None
+    for number in range(count):
+        logits = model.next_logits(features, position)
+        tokens.append(draw_tokens(logits, None if uniforms is None else uniforms(number)))
+        position = (position + 1) % tokens_per_step
+        if number == count - 1:
+            break
+        ahead = 0 if position >= model.num_state_tokens else 1
+        sees = torch.ones(1, cache.length + 1, dtype=torch.bool, device=features.device)
+        embedded = model.embed(tokens[-1], position, states)[:, None]  # (B, 1, D)
+        features = model.trunk.decode_beams(embedded, ahead, sees, cache)[:, 0]
+        if position == tokens_per_step - 1:
+            stop_logits = model.stop_logits(features)
+    return torch.stack(tokens, dim=1), stop_logits
+
+
+def draw_tokens(logits: Tensor, uniforms: Tensor | None) -> Tensor:
+    """A token (B,) int64 of each row: the likeliest, or the one in whose share of the probability a number falls.
+
+    Args:
+        logits: (B, V).
+        uniforms: (B,) float64 from 0 to 1, exclusive; None for the likeliest.
+    """
+    if uniforms is None:
+        return logits.argmax(-1)
+    cumulated = logits.double().softmax(-1).cumsum(-1)
+    # At most the last number below the whole, so that rounding leads to no token without probability.
+    below = uniforms * cumulated[:, -1]
+    return torch.searchsorted(cumulated, below[:, None], right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+
+
+def row_uniforms(seeds: Tensor, steps: Tensor, draw: int) -> Tensor:
+    """A number (B,) float64 from 0 to 1, exclusive, of each row that derives from these numbers alone.
+
+    Rows may be dealt to any number of processes, and each draws what it would have drawn in one. The mixing is splitmix64's
+    (Steele et al., 2014).
+
+    Args:
+        seeds: (B,) int64, of the rows' episodes.
+        steps: (B,) int64, of the episode.
+        draw: which of a step's draws.
+    """
+    mixed = _mix(_mix(_mix(seeds) ^ steps) ^ torch.full_like(steps, draw))
+    return (_shifted(mixed, 11).double() + 0.5) * 2.0**-53
+
+
+def _mix(values: Tensor) -> Tensor:
+    values = values + -0x61C8864680B583EB  # 0x9E3779B97F4A7C15 as a signed number
+    values = (values ^ _shifted(values, 30)) * -0x40A7B892E31B1A47
+    values = (values ^ _shifted(values, 27)) * -0x6B2FB644ECCEEE15
+    return values ^ _shifted(values, 31)
+
+
+def _shifted(values: Tensor, bits: int) -> Tensor:
+    """Shifted to the right with zeros coming in, which >> does not do to negative numbers."""
+    return (values >> bits) & ((1 << (64 - bits)) - 1)
