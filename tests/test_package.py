@@ -11,7 +11,15 @@ import understudy
 from tests.builders import printed_by
 from tests.toys import ROOT
 
-WITHOUT_TORCH = ["code", "build_sequences", "label_options", "compare", "import_demonstrations", "select_columns"]
+WITHOUT_TORCH = [
+    "code",
+    "build_sequences",
+    "label_options",
+    "compare",
+    "import_demonstrations",
+    "import_logs",
+    "select_columns",
+]
 WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy", "report"]
 
 IMPORT = """

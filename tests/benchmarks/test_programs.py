@@ -153,7 +153,12 @@ def test_what_a_stage_begins_with_is_there(stage):
     assert callable(getattr(resolve_name(owner), name))
 
 
-NOT_TIMED = {"run", "import_demonstrations", "report"}  # the launcher, what other projects run, what nothing waits for
+NOT_TIMED = {
+    "run",
+    "import_demonstrations",
+    "import_logs",
+    "report",
+}  # the launcher, what other projects run, what nothing waits for
 
 
 def test_every_stage_is_started():

@@ -19,7 +19,9 @@ def paths(entries):
 
 
 def test_every_program_is_a_stage_which_the_launcher_starts():
-    assert sorted([*OTHERS, "import_demonstrations"]) == stage_names(ROOT)  # of projects without an expert
+    assert sorted([*OTHERS, "import_demonstrations", "import_logs"]) == stage_names(
+        ROOT
+    )  # of projects without an expert
     for name, stage in STAGES.items():
         command, _, arguments = stage["cmd"].partition(f" {name}")
         assert command == "python ${root}/pipeline/run.py"

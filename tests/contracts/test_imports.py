@@ -39,8 +39,10 @@ ALLOWED = {
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
+    "logs": BOTTOM | {"rollouts.table"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
-    "cli": BOTTOM | {"environments", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
+    "cli": BOTTOM
+    | {"environments", "logs", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
     "public": set(),
     "__main__": {"cli"},
 }
@@ -68,6 +70,7 @@ ALONE = {
         "report",
     },
     "understudy.evaluation.": {"compare", "report"},
+    "understudy.logs.": {"import_logs"},
     "understudy.options.discovery": {"label_options"},
     "understudy.replay.": {"report"},
     "understudy.report.": {"compare", "report"},

@@ -27,6 +27,7 @@ NEEDED = {
     "record_rollouts": {"torch", "gymnasium", "pyarrow"},
     "build_sequences": {"pyarrow"},
     "import_demonstrations": {"gymnasium", "pyarrow"},
+    "import_logs": {"pyarrow"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},

@@ -1,0 +1,1 @@
+"""Logs of LLM agents: transcripts of many formats become the project's own Parquet."""

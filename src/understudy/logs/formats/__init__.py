@@ -1,0 +1,1 @@
+"""Readers of logs, one format a file: each has `matches(content)` and `read(content)`."""

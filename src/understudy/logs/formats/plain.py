@@ -1,0 +1,63 @@
+"""Columns of one run: {"states": [...], "actions": [...], "rewards": [...], "agent_ids": [...], "metadata": {...}}.
+
+A state is what was seen before the action of the same place, an action a text, or an object with `tool` or `name` and
+`arguments`. Anything else of either is kept as JSON.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from understudy.errors import DataError
+from understudy.logs.access import Content, as_number, field, label, optional, to_json
+from understudy.logs.known import known_fields
+from understudy.logs.run import Part, Run
+from understudy.logs.transcript import Transcript
+
+
+def matches(content: Any) -> bool:
+    """Whether it has states and actions."""
+    return isinstance(content, dict) and "states" in content and "actions" in content
+
+
+def read(content: Any) -> Iterator[Run]:
+    """One run; turns are the places in the lists.
+
+    Raises:
+        DataError: the lists are not of one length, or a reward is no number.
+    """
+    states, actions = field(content, "states", list), field(content, "actions", list)
+    rewards = _column(content, "rewards", len(actions))
+    actors = _column(content, "agent_ids", len(actions))
+    if len(states) not in (len(actions), len(actions) + 1):
+        raise DataError(f"states: expected {len(actions)}, one an action, or one more, got {len(states)}")
+    transcript = Transcript()
+    for turn, state in enumerate(states):
+        if state is not None:
+            transcript.say(turn, "environment", state if isinstance(state, str) else to_json(state))
+        if turn < len(actions):
+            _act(transcript, turn, actions[turn], label(actors[turn]), rewards[turn])
+    yield transcript.run("plain", **known_fields(content, transcript.notes))
+
+
+def _column(content: Content, name: str, length: int) -> list[Any]:
+    values = optional(content, name, list)
+    if values is None:
+        return [None] * length
+    if len(values) != length:
+        raise DataError(f"{name}: expected {length}, one an action, got {len(values)}")
+    return values
+
+
+def _act(transcript: Transcript, turn: int, action: Any, actor: str | None, reward: Any) -> None:
+    paid = as_number(reward)
+    if reward is not None and paid is None:
+        raise DataError(f"rewards[{turn}]: expected a finite number, got {str(reward)[:40]}")
+    tool = label(action.get("tool", action.get("name"))) if isinstance(action, dict) else None
+    if tool is not None:
+        arguments = to_json(optional(action, "arguments", dict, str) or {})
+        transcript.parts.append(
+            Part(turn, "assistant", "tool_call", actor or "assistant", tool=tool, arguments=arguments, reward=paid)
+        )
+    else:
+        text = action if isinstance(action, str) else to_json(action)
+        transcript.say(turn, "assistant", text, actor, reward=paid)
