@@ -16,13 +16,13 @@ import understudy
 from understudy.errors import DataError, ParameterError
 from understudy.stage import EXIT_DATA, EXIT_INTERRUPTED, EXIT_PARAMETERS
 
-COMMANDS = ("new", "import", "export", "inspect", "watch", "play", "imagine", "report")
-KEYWORDS = {"import": "import_demonstrations"}  # no module may be called so
+COMMANDS = ("new", "import", "import logs", "export", "inspect", "watch", "play", "imagine", "report")
+KEYWORDS = {"import": "import_demonstrations", "import logs": "import_logs"}  # no module may be called so
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 bad data, 2 bad parameters, 130 interrupted. Messages go to standard error."""
-    given = build_parser().parse_args(arguments)
+    given = build_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         given.run(given)
     except ParameterError as error:
@@ -59,6 +59,14 @@ def build_parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """`import logs` as one word, unless `import` is told of an environment: then logs is a folder of demonstrations."""
+    demonstrations = any(each.partition("=")[0] == "--environment" for each in arguments)
+    if arguments[:2] == ["import", "logs"] and not demonstrations:
+        return ["import logs", *arguments[2:]]
+    return arguments
 
 
 def _module(command: str) -> ModuleType:

@@ -1,0 +1,53 @@
+"""`understudy import logs`: what it says, and what it leaves to `understudy import`."""
+
+import pytest
+
+from tests.cli.test_main import run
+from tests.logs.samples import OPENAI, written
+from understudy.logs.parquet import read_logs
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    """A folder `logs` in the current one, with a run, the same again, and half a line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    path = written(tmp_path / "logs/x.jsonl", OPENAI, OPENAI)
+    path.write_text(path.read_text() + '{"messages"')
+    return path
+
+
+def test_it_says_what_was_found_and_what_could_not_be_recovered(capsys, logs):
+    code, out, err = run(capsys, "import", "logs", "logs", "--out", "data/mine", "--skip-bad")
+    assert code == 0
+    assert out.splitlines() == [
+        "1 runs of 1 files (1 openai_chat), 4 steps",
+        "decisions: 2 of assistants",
+        "1 tools, 1 calls of them, 0 turns with parallel ones",
+        "1 outcomes known, mean 1.000, 1 of 1 or more",
+        "not as it could be:",
+        "  1 duplicate runs left out",
+        "  1 bad records skipped",
+        "    logs/x.jsonl, line 3: expected JSON, got: Expecting ':' delimiter in column 12",
+        "written to data/mine",
+    ]
+    assert "import: 100%" in err
+    assert read_logs(logs.parents[1] / "data/mine").episodes.num_rows == 1
+
+
+def test_a_bad_line_is_one_sentence_and_nothing_is_written(capsys, logs):
+    code, out, err = run(capsys, "import", "logs", "logs", "--out", "data/mine")
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1].startswith("understudy import logs: logs/x.jsonl, line 3: expected JSON, got: ")
+    assert not (logs.parents[1] / "data/mine").exists()
+
+
+def test_a_path_that_does_not_exist_is_a_mistake_of_the_command(capsys, logs):
+    code, _, err = run(capsys, "import", "logs", "nowhere")
+    assert (code, err) == (2, "understudy import logs: expected a file or a folder, found no nowhere\n")
+
+
+def test_a_folder_of_demonstrations_may_be_called_logs(capsys, logs):
+    code, _, err = run(capsys, "import", "logs", "--environment", "CartPole-v1", "--to", "new")
+    assert code == 2
+    assert "--format: expected one of npz, hdf5, minari" in err
