@@ -41,6 +41,16 @@ def test_the_beams_are_those_of_the_slow_search(kind: str, objective: str, steps
 
 @each_kind
 @torch.inference_mode()
+def test_likelihood_may_count_beside_the_return(kind: str) -> None:
+    model = trajectory_model(kind)
+    memory, features, tokens, states = decoded(model, kind, 3)
+    settings = BeamSearch("return", horizon=3, beam_width=4, actions=3, likelihood_weight=2.0)
+    found = search(model, features, states[:, -1], memory.kv_cache, settings)
+    assert_same_beams(found, model, tokens, states, settings)
+
+
+@each_kind
+@torch.inference_mode()
 def test_unlikely_actions_are_not_tried(kind: str) -> None:
     model = trajectory_model(kind)
     memory, features, tokens, states = decoded(model, kind, 3)
@@ -102,6 +112,7 @@ def test_ended_beams_wait_with_the_score_that_they_had() -> None:
         ({"actions": -1}, "actions: expected at least 1, got -1"),
         ({"beam_width": 0}, "beam_width: expected at least 1, got 0"),
         ({"least_probability": 1.0}, "least_probability: expected from 0 to 1, exclusive, got 1.0"),
+        ({"likelihood_weight": -1.0}, "likelihood_weight: expected at least 0, got -1.0"),
         ({"beam_width": 10}, "beam_width: expected at most actions .. horizon = 9, since there are no more, got 10"),
     ],
 )

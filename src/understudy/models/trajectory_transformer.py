@@ -177,6 +177,7 @@ class TrajectoryTransformer(nn.Module):
         beam_width: int = 8,
         actions: int = 4,
         least_probability: float = 0.0,
+        likelihood_weight: float = 0.0,
     ) -> RowMemory:
         """An empty cache, and each row's last state.
 
@@ -188,6 +189,7 @@ class TrajectoryTransformer(nn.Module):
             beam_width: how many beams go on after each of them.
             actions: how many actions of each beam are tried, the likeliest ones.
             least_probability: of an action that is tried, but for the likeliest.
+            likelihood_weight: for how much return, beside it, the mean log-probability of a plan's token counts.
 
         Raises:
             ValueError: a number makes no sense, there cannot be so many beams, or there is no reward to plan for.
@@ -200,7 +202,9 @@ class TrajectoryTransformer(nn.Module):
                 raise ValueError(
                     "decoding: expected training episodes with different returns to plan for, got the same everywhere"
                 )
-            settings["search"] = BeamSearch(decoding, horizon, beam_width, actions, least_probability)
+            settings["search"] = BeamSearch(
+                decoding, horizon, beam_width, actions, least_probability, likelihood_weight
+            )
         tensors = {"state": torch.zeros(num_rows, self.num_state_tokens)}
         cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
         return RowMemory(num_rows, tensors, cache, settings=settings)

@@ -29,12 +29,14 @@ class BeamSearch:
     """What is searched for.
 
     Attributes:
-        objective: "likelihood", the mean log-probability of the tokens so far, which imitates; or "return", the reward so far
+        objective: "likelihood", the mean log-probability of the tokens so far, which imitates; or "return", the raw reward so far
             and the return-to-go after it, which plans.
         horizon: how many steps are imagined.
         beam_width: W, how many beams of a row go on after each of them.
         actions: E, how many actions of a beam are tried, its likeliest ones; of choices at most all.
         least_probability: actions that are less likely are not tried, but for the likeliest.
+        likelihood_weight: for how much return, beside it, the mean log-probability of a token counts: a plan that the data hardly
+            know is one whose return is hardly known.
 
     Raises:
         ValueError: a number makes no sense, or more beams are asked for than there can be.
@@ -45,6 +47,7 @@ class BeamSearch:
     beam_width: int
     actions: int
     least_probability: float = 0.0
+    likelihood_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("horizon", "beam_width", "actions"):
@@ -52,6 +55,8 @@ class BeamSearch:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.least_probability < 1:
             raise ValueError(f"least_probability: expected from 0 to 1, exclusive, got {self.least_probability}")
+        if not self.likelihood_weight >= 0:
+            raise ValueError(f"likelihood_weight: expected at least 0, got {self.likelihood_weight}")
         if self.beam_width > self.actions**self.horizon:
             raise ValueError(
                 f"beam_width: expected at most actions ** horizon = {self.actions**self.horizon}, since there are no more,"
@@ -147,11 +152,12 @@ def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead:
     grown.add_tokens(candidates(step_tokens), candidates(log_prob + reward_log_prob) + of_stop)
     reward_before = grown.reward
     grown.reward = reward_before + candidates(model.expected_reward(reward_logits)).masked_fill(ended_before, 0.0)
+    likelihood = grown.log_prob / grown.num_tokens
     if settings.objective == "return":
         total = reward_before + candidates(model.expected_return(features))
-        score = torch.where(stops, grown.reward, total)
+        score = torch.where(stops, grown.reward, total) + settings.likelihood_weight * likelihood
     else:
-        score = grown.log_prob / grown.num_tokens
+        score = likelihood
     unlikely = candidates(log_prob) < math.log(settings.least_probability or 1e-300)
     first = torch.arange(width, device=features.device).repeat(count) == 0  # each beam's likeliest action
     score = score.masked_fill(unlikely & ~first, -torch.inf)

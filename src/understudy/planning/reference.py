@@ -104,10 +104,10 @@ def _with_actions(episode: Episode, beam: ReferenceBeam, settings: BeamSearch) -
         log_prob = beam.log_prob + of_action + reward_logits.log_softmax(0).max().item() + of_stop
         reward = beam.reward + model.expected_reward(reward_logits).item()
         ended = bool(stop > 0)
-        if settings.objective == "likelihood":
-            score = log_prob / len(imagined)
-        else:
+        score = likelihood = log_prob / len(imagined)
+        if settings.objective == "return":
             score = reward if ended else beam.reward + model.expected_return(features).item()
+            score += settings.likelihood_weight * likelihood
         found.append(ReferenceBeam(imagined, score, reward, log_prob, ended))
     return found
 
