@@ -17,7 +17,8 @@ from understudy.spec import EnvironmentSpec
 COMPONENTS = ("x", "y", "vx", "vy")
 FOUR = replace(CHOICES, components=COMPONENTS)
 OBSERVATIONS = np.asarray([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
-SCALES = Scales((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), (1.0, 1.0, 1.0), (0.0, -0.75), (1.0, 1.25), 3.0, 4.0)
+ONES = ((1.0, 1.0, 1.0),) * 3
+SCALES = Scales((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), ONES, (0.0, -0.75), (1.0, 1.25), 3.0, 4.0)
 TASK = Task(VECTORS, (), SCALES)
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -143,17 +144,19 @@ def test_in_the_raw_interface_nothing_changes(spec):
         {"state_std": (1.0, -1.0, 1.0)},
         {"state_std": (1.0, 1e-50, 1.0)},
         {"action_half_range": (7e-46, 1.0)},
-        {"difference_std": (1.0, 1.0, 0.0)},
+        {"difference_std": (*ONES[:2], (1.0, 1.0, 0.0))},
         {"state_mean": (0.0, NAN, 0.0)},
         {"state_mean": ((0.0, 0.0, 0.0),)},
-        {"difference_std": (1.0, INFINITY, 1.0)},
+        {"difference_std": (*ONES[:2], (1.0, INFINITY, 1.0))},
         {"action_middle": (NAN, 0.0)},
         {"action_half_range": (0.0, 1.0)},
         {"return_mean": INFINITY},
         {"return_mean": (0.0,)},
         {"return_std": 0.0},
         {"return_std": NAN},
-        {"difference_std": (1.0, 1.0)},
+        {"difference_std": ((1.0, 1.0),) * 3},
+        {"difference_std": (1.0, 1.0, 1.0)},
+        {"difference_std": ()},
         {"state_std": (1.0, 1.0, 1.0, 1.0)},
         {"action_half_range": (1.0,)},
     ],
@@ -191,7 +194,7 @@ def test_no_task_is_refused():
 
 
 def test_what_a_constructor_may_ask_for():
-    scales = replace(SCALES, state_mean=(0.0,), state_std=(1.0,), difference_std=(0.25,))
+    scales = replace(SCALES, state_mean=(0.0,), state_std=(1.0,), difference_std=((0.25,), (0.5,), (1.0,)))
     interface = Interface((Task(SEVERAL_VECTORS, ("x", "z"), scales, num_options=7, return_quantiles=(0.0, 2.0)),))
     assert interface.model_arguments() == {
         "state_dim": 1,
@@ -199,7 +202,7 @@ def test_what_a_constructor_may_ask_for():
         "discrete_actions": False,
         "num_agents": 3,
         "num_options": 7,
-        "difference_scale": (0.25,),
+        "difference_scale": ((0.25,), (0.5,), (1.0,)),
         "return_scale": (3.0, 4.0),
         "return_quantiles": (0.0, 2.0),
     }

@@ -199,7 +199,7 @@ TRANSFORMER = {
     "hidden_dim": 16,
     "max_seq_len": 32,
     "context": 4,
-    "state_differences": True,
+    "state_differences": 2,
 }
 CONFIGS = {
     "mlp": {"hidden_dim": 16, "num_layers": 2},
@@ -208,7 +208,7 @@ CONFIGS = {
     "decision_transformer": TRANSFORMER,
     "trajectory_transformer": {name: value for name, value in TRANSFORMER.items() if name != "state_differences"}
     | {"num_bins": 12},
-    "rvs": {"hidden_dim": 8, "num_layers": 2},
+    "rvs": {"hidden_dim": 8, "num_layers": 2, "state_differences": 1},
     "multi_agent": TRANSFORMER | {"max_num_agents": 4},
     "expert": {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False},
 }
@@ -217,7 +217,8 @@ CONFIGS = {
 def tiny_interface(spec: EnvironmentSpec, hidden: tuple[str, ...] = (), num_options: int | None = None) -> Interface:
     """Scales that change every number; action vectors have the environment's range."""
     count, (middle, half_range) = len(spec.components) - len(hidden), action_scales(spec)
-    scales = Scales((0.25,) * count, (0.5,) * count, (2.0,) * count, middle, half_range, 3.0, 4.0)
+    differences = ((2.0,) * count, (3.0,) * count, (4.0,) * count)
+    scales = Scales((0.25,) * count, (0.5,) * count, differences, middle, half_range, 3.0, 4.0)
     return Interface((Task(spec, hidden, scales, num_options, (1.0, 3.0, 5.0)),))
 
 

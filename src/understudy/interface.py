@@ -4,7 +4,7 @@ Scales    -- by which states, actions and returns are normalised
 Task      -- one environment, what of it is visible, and its scales: the one place where numbers change their units
 Interface -- the tasks of a model, one or several
 
-S visible state components, A entries of an action vector.
+S visible state components, A entries of an action vector, K orders of differences.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,6 +15,9 @@ import numpy as np
 from understudy.errors import ParameterError
 from understudy.spec import EnvironmentSpec
 
+DIFFERENCE_ORDERS = 3  # K, of which the data's scales tell the usual size
+AXES = {"difference_std": 2, "return_mean": 0, "return_std": 0}  # of the scales that are no rows of numbers
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -22,7 +25,8 @@ class Scales:
 
     Attributes:
         state_mean, state_std: (S,) raw, of each visible component over the training steps.
-        difference_std: (S,) root mean square of each normalised component's change in one step.
+        difference_std: (K, S) root mean square of each normalised component's differences, a row an order: the first is of its
+            changes in one step.
         action_middle, action_half_range: (A,) raw, so that an entry is -1 at its lower and 1 at its upper bound; () for choices.
         return_mean, return_std: raw reward, of the returns-to-go over the training steps.
 
@@ -32,7 +36,7 @@ class Scales:
 
     state_mean: tuple[float, ...]
     state_std: tuple[float, ...]
-    difference_std: tuple[float, ...]
+    difference_std: tuple[tuple[float, ...], ...]
     action_middle: tuple[float, ...]
     action_half_range: tuple[float, ...]
     return_mean: float
@@ -41,24 +45,25 @@ class Scales:
     def __post_init__(self) -> None:
         for field in fields(self):
             values = np.asarray(getattr(self, field.name), np.float64)
-            if values.ndim != (0 if field.name.startswith("return") else 1) or not np.isfinite(values).all():
+            if values.ndim != AXES.get(field.name, 1) or not np.isfinite(values).all():
                 raise ValueError(f"scales.{field.name}: expected finite numbers, got {getattr(self, field.name)}")
             if field.name.endswith(("_std", "_range")) and not (values.astype(np.float32) > 0).all():
                 raise ValueError(f"scales.{field.name}: expected positive numbers, got {getattr(self, field.name)}")
-        for one, other in (("state_mean", "state_std"), ("state_mean", "difference_std")):
-            self._check_same_length(one, other)
-        self._check_same_length("action_middle", "action_half_range")
-
-    def _check_same_length(self, one: str, other: str) -> None:
-        expected, got = len(getattr(self, one)), len(getattr(self, other))
-        if expected != got:
-            raise ValueError(f"scales.{other}: expected {expected} numbers as in {one}, got {got}")
+        for one, other in (
+            ("state_mean", "state_std"),
+            ("state_mean", "difference_std"),
+            ("action_middle", "action_half_range"),
+        ):
+            expected, got = (np.shape(getattr(self, name))[-1] for name in (one, other))
+            if expected != got:
+                raise ValueError(f"scales.{other}: expected {expected} numbers as in {one}, got {got}")
 
     @classmethod
     def identity(cls, state_dim: int, action_dim: int) -> "Scales":
         """The scales that change nothing; `action_dim` is 0 for choices."""
         states, actions = (1.0,) * state_dim, (1.0,) * action_dim
-        return cls((0.0,) * state_dim, states, states, (0.0,) * action_dim, actions, 0.0, 1.0)
+        differences = (states,) * DIFFERENCE_ORDERS
+        return cls((0.0,) * state_dim, states, differences, (0.0,) * action_dim, actions, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -262,12 +267,15 @@ def squashed_interface(spec: EnvironmentSpec) -> Interface:
 
 
 def _task_from_json(content: dict[str, Any]) -> Task:
-    scales: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in content["scales"].items()
-    }
+    scales: dict[str, Any] = {name: _as_tuples(value) for name, value in content["scales"].items()}
     options = content["num_options"]
     if options is not None and (isinstance(options, bool) or not isinstance(options, int) or options < 1):
         raise ValueError(f"num_options: expected a whole number from 1, got {options!r}")
     environment = EnvironmentSpec.from_json(content["environment"])
     quantiles = tuple(content["return_quantiles"])
     return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options, quantiles)
+
+
+def _as_tuples(value: Any) -> Any:
+    """JSON's lists, also those in lists, as tuples."""
+    return tuple(_as_tuples(entry) for entry in value) if isinstance(value, list) else value

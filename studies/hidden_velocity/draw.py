@@ -1,7 +1,7 @@
 """The study's table and figure from the summaries of its two runs. Writes results.md and results.png beside this file.
 
 A line of the figure is a way to see speed without seeing it: with or without differences of states, with or without action
-dropout. `mlp` and the expert are drawn across.
+dropout. Differences of further orders are points, at two contexts. The expert and what has no context are drawn across.
 """
 
 import sys
@@ -27,7 +27,9 @@ PANELS = {
     "copy_rate": "share of steps that\nrepeat the last action",
     "change_accuracy": "accuracy at changes",
 }
-LINES = {(False, False): "C0-", (False, True): "C0:", (True, False): "C1-", (True, True): "C1:"}
+LINES = {(0, False): "C0-", (0, True): "C0:", (1, False): "C1-", (1, True): "C1:", (2, False): "C2", (3, False): "C4"}
+ORDERS = ("no differences", "differences", "differences of orders 1 and 2", "differences of orders 1 to 3")
+ACROSS = {"expert": "0.3", "mlp": "0.7", "mlp_differences": "C3"}
 HEADER = (
     "demonstrations",
     "context",
@@ -60,9 +62,8 @@ def format_table(runs: dict[str, Run]) -> str:
 
 
 def _cells(demonstrations: str, row: dict[str, Any]) -> tuple[str, ...]:
-    setting = (row["name"], "", "")
-    if "context" in row:
-        setting = (str(row["context"]), "yes" if row["state_differences"] else "no", f"{row['action_dropout']:g}")
+    dropout = f"{row['action_dropout']:g}" if "context" in row else ""
+    setting = (str(row.get("context", row["name"])), str(row.get("state_differences", "")), dropout)
     score = f"{row['score']:.3f} [{row['score_ci_low']:.3f}, {row['score_ci_high']:.3f}]"
     shares = ("copy_rate", "action_accuracy", "change_accuracy")
     return (demonstrations, *setting, score, *("" if row.get(key) is None else f"{row[key]:.3f}" for key in shares))
@@ -88,19 +89,17 @@ def draw(runs: dict[str, Run], path: Path) -> None:
 
 def _panel(axis: Axes, rows: Run, key: str) -> None:
     contexts = sorted({row["context"] for row in rows if "context" in row})
-    for (differences, dropout), style in LINES.items():
-        chosen = [row for row in rows if row.get("state_differences") is differences and row[key] is not None]
-        chosen = [row for row in chosen if (row["action_dropout"] > 0) is dropout]
+    for (orders, dropout), style in LINES.items():
+        chosen = [row for row in rows if "context" in row and row[key] is not None]
+        chosen = [row for row in chosen if (row["state_differences"], row["action_dropout"] > 0) == (orders, dropout)]
         chosen.sort(key=lambda row: row["context"])
         places, values = [contexts.index(row["context"]) for row in chosen], [row[key] for row in chosen]
-        label = ("differences" if differences else "no differences") + (", action dropout" if dropout else "")
+        label = ORDERS[orders] + (", action dropout" if dropout else "")
         bars = _interval(chosen) if key == "score" else None
         axis.errorbar(places, values, yerr=bars, fmt=f"{style}o", markersize=3, capsize=3, label=label)
     for row in rows:
         if "context" not in row and row.get(key) is not None:
-            axis.axhline(
-                row[key], color="0.3" if row["name"] == "expert" else "0.7", lw=1, ls="--", label=row["name"], zorder=0
-            )
+            axis.axhline(row[key], color=ACROSS[row["name"]], lw=1, ls="--", label=row["name"], zorder=0)
     axis.set_xticks(range(len(contexts)), [str(context) for context in contexts])
 
 

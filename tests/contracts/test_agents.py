@@ -26,7 +26,7 @@ each_context = pytest.mark.parametrize("context", [1, 3, 20])
 def build(discrete: bool, context: int = 20, **options) -> MultiAgentTransformer:
     torch.manual_seed(0)
     sizes = (STATE_DIM, ACTION_DIM, 16, 2, 2, 32, 30, discrete, 4)
-    options = {"num_agents": AGENTS, "context": context, "state_differences": True} | options
+    options = {"num_agents": AGENTS, "context": context, "state_differences": 2} | options
     return MultiAgentTransformer(*sizes, **options).eval()
 
 

@@ -112,11 +112,11 @@ def test_a_value_does_not_count_unless_told_otherwise_more_than_a_tenth(family: 
 @torch.no_grad()
 def test_a_usual_change_of_a_state_counts_as_one(family: type[nn.Module]) -> None:
     """So a model that knows the size predicts as one that does not, whose weights of changes are less by it."""
-    sizes, batch = [0.5, 2.0, 8.0], draw_batch(family, True)
-    model = build(family, True, state_differences=True, difference_scale=sizes)
-    plain = build(family, True, state_differences=True)
+    sizes, batch = [[0.5, 2.0, 8.0], [0.25, 4.0, 1.0]], draw_batch(family, True)
+    model = build(family, True, state_differences=2, difference_scale=sizes)
+    plain = build(family, True, state_differences=2)
     assert not torch.allclose(action_preds(plain, batch), action_preds(model, batch), atol=1e-4)
-    plain.embed_state.project.weight[:, 3:] /= torch.tensor(sizes)
+    plain.embed_state.project.weight[:, 3:] /= torch.tensor(sizes).flatten()
     torch.testing.assert_close(action_preds(plain, batch), action_preds(model, batch), atol=1e-5, rtol=0)
 
 

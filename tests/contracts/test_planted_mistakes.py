@@ -27,6 +27,7 @@ from understudy.models.registry import load_family
 from understudy.nn import attention
 from understudy.nn.cache import KVCache, RowMemory
 from understudy.nn.embeddings import ActionEmbedding
+from understudy.nn.windows import StateWindow
 from understudy.options.labels import labelled
 from understudy.policies.actor import PolicyActor
 from understudy.sequences import dataset
@@ -221,8 +222,8 @@ def one_too_many(window_mask):
     return lambda steps, window: window_mask(steps, window) | torch.eye(len(steps)).roll(1, dims=1).bool()
 
 
-def the_following(_):
-    return lambda states: torch.cat([states[:, 1:], states[:, -1:]], dim=1)
+def the_following(forward):
+    return lambda window, states: forward(window, states.flip(-2)).flip(-2)
 
 
 def nothing(_):
@@ -279,8 +280,7 @@ MISTAKES = [
     Mistake("the option's token chooses it", choice, exchange(hierarchical, "STATE", lambda _: 1)),
     Mistake("attention looks both ways", future, exchange(attention, "window_mask", both_ways)),
     Mistake("attention looks one token ahead", future, exchange(attention, "window_mask", one_too_many)),
-    Mistake("differences look ahead", future, exchange(action_transformer, "previous_states", the_following)),
-    Mistake("differences look ahead under an option", future, exchange(hierarchical, "previous_states", the_following)),
+    Mistake("differences look ahead", future, exchange(StateWindow, "forward", the_following)),
     Mistake("no row forgets", forget, exchange(RowMemory, "reset", nothing)),
     Mistake("the cache does not forget", forget, exchange(KVCache, "reset", nothing)),
     Mistake("all rows forget", forget, exchange(RowMemory, "reset", all_rows)),

@@ -48,8 +48,8 @@ def test_students_do_not_see_what_is_hidden_and_the_expert_does(project):
 @pytest.mark.parametrize("name", ["decoder", "hierarchical"])
 def test_where_a_component_is_hidden_state_tokens_carry_differences(project, name):
     policy = load_trained(project / "models" / name / "seed_0")
-    assert policy.config["state_differences"] is True
-    assert policy.model.embed_state.differences
+    assert policy.config["state_differences"] == 1
+    assert policy.model.embed_state.window.orders == 1
 
 
 def test_the_summary_judges_all_of_them(project):

@@ -130,7 +130,7 @@ def options_by_the_rule(option_preds: Tensor, term_preds: Tensor) -> list[int]:
 @pytest.mark.parametrize("context", [1, 3, 12])
 @torch.no_grad()
 def test_options_that_are_played_follow_from_the_full_pass(context: int) -> None:
-    model, (states, actions, _) = build(context=context, state_differences=True), draw_rows(steps=12)
+    model, (states, actions, _) = build(context=context, state_differences=2), draw_rows(steps=12)
     nn.init.constant_(model.termination_head.bias, -0.8)
     followed = roll_out(model, model.begin(2), states, actions).options
     option_preds, _, term_preds = model(states, actions, followed, torch.tensor([12, 12]))

@@ -51,6 +51,25 @@ def test_playing_predicts_what_the_forward_pass_predicts_whatever_came_before(di
     assert (memory.tensors, memory.cache, played.options) == ({}, None, None)
 
 
+@pytest.mark.parametrize("orders", [0, 1, 2, 3])
+@torch.no_grad()
+def test_it_plays_as_the_forward_pass_says_with_differences_of_every_order(orders: int) -> None:
+    sizes = torch.rand(3, 3).add(0.5).tolist()
+    model, states = build(True, state_differences=orders, difference_scale=sizes), torch.randn(2, 6, 3)
+    played = roll_out(model, model.begin(2), states, torch.zeros(2, 6, dtype=torch.int64))
+    torch.testing.assert_close(played.predictions, model(states)[0])
+    assert model.body[0].in_features == 3 * (orders + 1)
+
+
+@pytest.mark.parametrize("orders", [1, 2, 3])
+@torch.no_grad()
+def test_steps_after_the_burn_in_of_a_chunk_are_predicted_as_in_the_whole_episode(orders: int) -> None:
+    model, episode = build(True, state_differences=orders), torch.randn(2, 9, 3)
+    columns = {"observation": episode[:, 4:], "label": torch.zeros(2, 5).long(), "return_to_go": torch.zeros(2, 5)}
+    preds = model.losses(batch_of(torch.tensor([5, 5]), **columns), torch.Generator()).predictions
+    torch.testing.assert_close(preds[:, model.burn_in :], model(episode)[0][:, 4 + model.burn_in :])
+
+
 def draw_batch(labels: Tensor) -> Batch:
     mask = torch.tensor([[True, True, False], [True, False, False]])
     columns = {"observation": torch.randn(2, 3, 3), "label": labels, "return_to_go": torch.randn(2, 3)}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.models.rows import batch_of
+from tests.models.rows import batch_of, steps_of
 from understudy.models.rvs import ReturnConditionedPerceptron
 from understudy.step import Step
 
@@ -25,6 +25,14 @@ def test_it_acts_by_the_state_and_what_is_left(discrete: bool) -> None:
     for time in range(3):
         decision = model.act(memory, Step(states[time], actions, rewards[time], torch.full((2,), time == 0)))
         torch.testing.assert_close(decision.predictions, model(states[time], (left[time] - 10) / 4)[0])
+
+
+@torch.inference_mode()
+def test_it_acts_by_the_differences_of_the_state() -> None:
+    model, states = build(state_differences=2, difference_scale=[[0.5] * 3, [0.25] * 3]), torch.randn(2, 4, 3)
+    memory = model.begin(2, target_return=10.0)
+    played = [model.act(memory, step).predictions for step in steps_of(states, torch.zeros(2, 4, dtype=torch.int64))]
+    torch.testing.assert_close(torch.stack(played, dim=1), model(states, torch.zeros(2, 4))[0])
 
 
 def test_predictions_depend_on_the_return() -> None:

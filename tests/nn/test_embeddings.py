@@ -3,42 +3,23 @@
 import pytest
 import torch
 
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
-
-
-def test_the_step_before_the_first_is_the_first() -> None:
-    states = torch.tensor([[[1.0], [2.0], [5.0]], [[7.0], [7.0], [9.0]]])
-    assert previous_states(states)[..., 0].tolist() == [[1, 1, 2], [7, 7, 7]]
+from understudy.nn.cache import RowMemory
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
+from understudy.step import Step
 
 
 @torch.no_grad()
-def test_a_state_token_without_differences_ignores_the_step_before() -> None:
-    embed = StateEmbedding(2, 2, differences=False)
-    embed.project.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 10.0]]))
-    embed.project.bias.copy_(torch.tensor([0.5, 0.0]))
-    assert embed(torch.tensor([3.0, 4.0]), torch.tensor([99.0, 99.0])).tolist() == [3.5, 40.0]
-
-
-@torch.no_grad()
-def test_a_state_token_with_differences_carries_state_and_change() -> None:
-    embed = StateEmbedding(2, 4, differences=True)
+def test_a_state_token_projects_the_state_and_its_differences() -> None:
+    embed = StateEmbedding(2, 4, 1, [[4.0, 0.5]])
     embed.project.weight.copy_(torch.eye(4))
-    embed.project.bias.zero_()
-    assert embed(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 5.0])).tolist() == [3.0, 4.0, 2.0, -1.0]
-
-
-@torch.no_grad()
-def test_a_change_is_measured_in_its_usual_size() -> None:
-    embed = StateEmbedding(2, 4, differences=True, difference_scale=[4.0, 0.5])
-    embed.project.weight.copy_(torch.eye(4))
-    embed.project.bias.zero_()
-    assert embed(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 5.0])).tolist() == [3.0, 4.0, 0.5, -2.0]
+    embed.project.bias.copy_(torch.tensor([0.0, 0.0, 100.0, 0.0]))
+    states, memory = torch.tensor([[[1.0, 5.0], [3.0, 4.0]]]), RowMemory(1, embed.window.begin(1))
+    expected = [[1.0, 5.0, 100.0, 0.0], [3.0, 4.0, 100.5, -2.0]]
+    assert embed(states).tolist() == [expected]
+    for time, token in enumerate(expected):
+        step = Step(states[:, time], torch.zeros(1, dtype=torch.int64), torch.zeros(1), torch.tensor([time == 0]))
+        assert embed.decode_step(memory, step).tolist() == [token]
     assert embed.state_dict().keys() == {"project.weight", "project.bias"}
-
-
-def test_a_size_for_every_component_is_asked_for() -> None:
-    with pytest.raises(ValueError, match="difference_scale: expected 2 numbers, got 3"):
-        StateEmbedding(2, 4, differences=True, difference_scale=[1.0, 1.0, 1.0])
 
 
 @torch.no_grad()

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from understudy.nn.cache import RowMemory
-from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state, swap_last_states
+from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state
 from understudy.nn.trunk import Trunk
-from understudy.step import Step
 
 STATES, CHOICES = torch.zeros(2, 4, 3), torch.zeros(2, 4, dtype=torch.int64)
 
@@ -66,26 +65,6 @@ def test_vectors_are_held_to_their_entries_alone() -> None:
 def small_trunk(context: int) -> Trunk:
     torch.manual_seed(0)
     return Trunk(embed_dim=16, num_layers=2, num_heads=2, hidden_dim=32, context=context)
-
-
-def seen(states: list[list[float]], is_first: list[bool]) -> Step:
-    rows = len(states)
-    zeros = torch.zeros(rows)
-    return Step(torch.tensor(states), zeros.long(), zeros, torch.tensor(is_first))
-
-
-def test_the_state_a_step_ago_is_the_present_one_at_an_episodes_start() -> None:
-    memory = RowMemory(2, {"state": torch.full((2, 1), 9.0)})
-    assert swap_last_states(memory, seen([[1.0], [2.0]], [True, True])).tolist() == [[1.0], [2.0]]
-    assert swap_last_states(memory, seen([[3.0], [4.0]], [False, False])).tolist() == [[1.0], [2.0]]
-    assert swap_last_states(memory, seen([[5.0], [6.0]], [False, True])).tolist() == [[3.0], [6.0]]
-
-
-def test_the_state_that_is_remembered_is_not_the_callers() -> None:
-    memory, step = RowMemory(1, {"state": torch.zeros(1, 1)}), seen([[1.0]], [True])
-    swap_last_states(memory, step)
-    step.observation.fill_(7.0)
-    assert memory.tensors["state"].tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize("context", [1, 3])

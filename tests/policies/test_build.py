@@ -9,6 +9,7 @@ from tests.builders import SEVERAL_CHOICES, refused
 from tests.toys import CHOICES, CONFIGS, VECTORS, tiny_interface
 from understudy.errors import ParameterError
 from understudy.interface import Interface
+from understudy.models.registry import family_names
 from understudy.policies import build
 from understudy.policies.build import build_model, check_play, resolved
 
@@ -32,7 +33,7 @@ WITH_OPTIONS = tiny_interface(CHOICES, num_options=5)
         ({"embed_dim": 8.0}, "embed_dim"),
         ({"embed_dim": True}, "embed_dim"),
         ({"continuous_loss": "huber"}, "continuous_loss"),
-        ({"state_differences": "yes"}, "state_differences"),
+        *[({"state_differences": value}, "state_differences") for value in ("yes", True, False, 1.0, None, -1, 4)],
         ({"value_weight": "small"}, "value_weight"),
         ({"colour": "red"}, "colour"),
         ({"state_dim": 3}, "state_dim"),
@@ -92,7 +93,7 @@ def test_what_the_data_say_reaches_the_constructor():
     interface = tiny_interface(spec, ("y",))
     model = build_model("multi_agent", CONFIGS["multi_agent"], interface, "policies.p")
     assert (model.state_dim, model.action_dim, model.discrete_actions, model.num_agents) == (3, 3, True, 3)
-    assert model.embed_state.difference_scale.tolist() == [2.0] * 3
+    assert model.embed_state.window.difference_scale.tolist() == [[2.0] * 3, [3.0] * 3]
 
 
 def test_more_agents_than_there_is_room_for_are_refused():
@@ -109,14 +110,35 @@ def test_of_several_tasks_no_model_of_one_is_built():
 
 @pytest.mark.parametrize(
     ("value", "hidden", "expected"),
-    [("auto", ("y",), True), ("auto", (), False), (True, (), True), (False, ("y",), False)],
+    [("auto", ("y",), 1), ("auto", (), 0), (2, (), 2), (0, ("y",), 0)],
 )
 def test_state_differences_can_follow_what_is_hidden(value, hidden, expected):
     interface, config = tiny_interface(CHOICES, hidden), CONFIGS["action_transformer"] | {"state_differences": value}
     assert resolved(config, interface) == CONFIGS["action_transformer"] | {"state_differences": expected}
     assert config["state_differences"] == value
     model = build_model("action_transformer", config, interface, "policies.p")
-    assert ("state" in model.begin(1).tensors) == expected
+    assert model.embed_state.window.orders == expected
+
+
+def test_orders_of_differences_are_a_number_or_auto():
+    config = CONFIGS["action_transformer"] | {"state_differences": True}
+    with refused(ParameterError, "policies.p.model.state_differences: expected a valid integer, got True"):
+        build_model("action_transformer", config, INTERFACE, "policies.p")
+    with refused(ParameterError, "policies.p.model.state_differences: expected from 0 to 3 orders, got 4"):
+        build_model("mlp", CONFIGS["mlp"] | {"state_differences": 4}, INTERFACE, "policies.p")
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_every_family_takes_orders_of_differences(family):
+    for hidden, orders in ((("y",), 1), ((), 0)):
+        interface = tiny_interface(CHOICES, hidden, num_options=3)
+        torch.manual_seed(0)
+        built = build_model(family, CONFIGS[family] | {"state_differences": "auto"}, interface, "policies.p")
+        torch.manual_seed(0)
+        same = build_model(family, CONFIGS[family] | {"state_differences": orders}, interface, "policies.p")
+        assert all(torch.equal(one, other) for one, other in zip(built.parameters(), same.parameters(), strict=True))
+        more = build_model(family, CONFIGS[family] | {"state_differences": 3}, interface, "policies.p")
+        assert (built.burn_in, more.burn_in) == (1, 3)
 
 
 @pytest.mark.parametrize(("family", "play"), [("mlp", {}), ("hierarchical", {"shuffle_options": True})])

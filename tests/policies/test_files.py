@@ -89,12 +89,12 @@ def test_an_expert_s_squashing_is_kept(tmp_path):
 
 
 def test_auto_is_written_as_what_it_stands_for(tmp_path):
-    """Where nothing is hidden `state_differences: auto` is false: a file says what was built."""
+    """Where nothing is hidden `state_differences: auto` is 0: a file says what was built."""
     policy = tiny_policy("action_transformer", CHOICES)
     policy.config = policy.config | {"state_differences": "auto"}
     policy.model = build_model("action_transformer", policy.config, policy.interface, "test")
     save_policy(policy, tmp_path)
-    assert load_trained(tmp_path).config["state_differences"] is False
+    assert load_trained(tmp_path).config["state_differences"] == 0
 
 
 def test_a_further_seed_leaves_the_first_one_s_files_alone(tmp_path):
@@ -179,7 +179,8 @@ def test_an_unknown_family_is_refused(folder, family):
         {"config__num_heads": 0},
         {"config__context": "all"},
         {"config__context": 33},
-        {"config__state_differences": "yes"},
+        {"config__state_differences": True},
+        {"config__state_differences": 4},
         {"config__action_dropout": 1.5},
         {"config__embed_dim": None},
         {"config__colour": "red"},
@@ -227,7 +228,7 @@ def edit_task(folder: Path, *path: str, value) -> None:
         (("scales",), []),
         (("scales", "state_mean"), [0.0]),
         (("scales", "state_std"), [1.0, 0.0]),
-        (("scales", "difference_std"), [1.0, -1.0]),
+        (("scales", "difference_std"), [[1.0] * 3] * 2 + [[1.0, 1.0, -1.0]]),
         (("scales", "state_mean"), ["a", "b"]),
         (("scales", "state_mean"), [float("nan"), 0.0]),
         (("scales", "return_std"), "one"),

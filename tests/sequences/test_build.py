@@ -105,10 +105,13 @@ def test_scales_are_those_of_the_visible_training_steps(tmp_path):
     episodes = random_episodes(CHOICES, LENGTHS)
     scales = scales_of(written_store(tmp_path, CHOICES, episodes, held_out=[1], hidden=("y",)))
     states = np.concatenate([episodes[number].observations[:, [0, 2]] for number in (0, 2, 3)]).astype(np.float64)
-    changes = np.concatenate([np.diff(episodes[number].observations[:, [0, 2]], axis=0) for number in (0, 2, 3)])
+    changes = [
+        np.concatenate([np.diff(episodes[number].observations[:, [0, 2]], order, axis=0) for number in (0, 2, 3)])
+        for order in (1, 2, 3)
+    ]
     np.testing.assert_allclose(scales["state_mean"], states.mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(scales["state_std"], states.std(axis=0), rtol=1e-9)
-    expected = np.sqrt(np.mean(np.square(changes / states.std(axis=0)), axis=0))
+    expected = [np.sqrt(np.mean(np.square(of_order / states.std(axis=0)), axis=0)) for of_order in changes]
     np.testing.assert_allclose(scales["difference_std"], expected, rtol=1e-6)
     to_go = [sum(episodes[number].rewards[step:].tolist()) for number in (0, 2, 3) for step in range(LENGTHS[number])]
     np.testing.assert_allclose(scales["return_mean"], np.mean(to_go), rtol=1e-6)

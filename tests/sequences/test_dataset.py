@@ -314,7 +314,7 @@ def test_cuts_are_at_other_places_in_each_episode():
 
 
 def test_states_and_returns_are_normalised_and_rewards_are_not():
-    scales = Scales((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), (1.0, 1.0, 1.0), (), (), 3.0, 4.0)
+    scales = Scales((1.0, 2.0, 5.0), (2.0, 0.5, 1.0), ((1.0, 1.0, 1.0),) * 3, (), (), 3.0, 4.0)
     store = counting(CHOICES, [4], interface=Interface((Task(CHOICES, (), scales),)))
     columns = ["observation", "final_observation", "return_to_go", "reward"]
     batch = next(chunked(store, 5, 1, columns=columns).in_order())

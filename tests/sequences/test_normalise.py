@@ -35,18 +35,20 @@ def test_means_and_deviations(scales):
     np.testing.assert_allclose([scales.return_mean, scales.return_std], [20.0, 8.16496580927726], rtol=1e-12)
 
 
-def test_the_usual_change_of_a_component_in_its_own_scale(scales):
-    # x changes by 2 twice, 2 / 1.633 each; z by 0 and 6, whose root mean square 18 ** 0.5 is 1.5 deviations.
-    np.testing.assert_allclose(scales.difference_std, [1.224744871391589, 1.0, 1.5], rtol=1e-12)
+def test_the_usual_differences_of_a_component_in_its_own_scale(scales):
+    # x changes by 2 twice, 2 / 1.633 each; z by 0 and 6, whose root mean square 18 ** 0.5 is 1.5 deviations, and that change
+    # changes by 6, 2.121 deviations. There is no difference of the third order, and one that is always zero counts as one.
+    expected = [[1.224744871391589, 1.0, 1.5], [1.0, 1.0, 2.1213203435596424], [1.0, 1.0, 1.0]]
+    np.testing.assert_allclose(scales.difference_std, expected, rtol=1e-12)
 
 
-def test_the_jump_from_one_episode_to_the_next_is_no_change():
+def test_no_difference_reaches_from_one_episode_to_the_next():
     scales = measured(STATES, RETURNS, np.array([True, False, True]))
-    np.testing.assert_allclose(scales.difference_std, [1.224744871391589, 1.0, 1.0], rtol=1e-12)
+    np.testing.assert_allclose(scales.difference_std, [[1.224744871391589, 1.0, 1.0], *2 * [[1.0] * 3]], rtol=1e-12)
 
 
 def test_episodes_of_one_step_have_no_change():
-    assert measured(STATES, RETURNS, np.ones(3, dtype=bool)).difference_std == (1.0, 1.0, 1.0)
+    assert measured(STATES, RETURNS, np.ones(3, dtype=bool)).difference_std == ((1.0, 1.0, 1.0),) * 3
 
 
 def test_a_component_that_never_changes_has_a_deviation_of_one(scales):
@@ -65,7 +67,7 @@ def test_a_component_that_is_constant_but_for_rounding_has_a_deviation_of_one(va
     assert 0 < np.sqrt(sums.squares[[0, 2]] / sums.steps).max() < 1e-6 or sums.squares[0] == 0
     got = sums.scales(replace(CHOICES, components=("x", "y")))
     assert (got.state_std[0], got.return_std) == (1.0, 1.0)
-    assert got.difference_std[0] == 1.0
+    assert [row[0] for row in got.difference_std] == [1.0] * 3
     task = Task(replace(CHOICES, components=("x", "y")), (), got)
     np.testing.assert_allclose(task.normalize_states(np.full((3, 2), value, np.float32))[:, 0], 0.0, atol=1e-6)
 
@@ -107,10 +109,13 @@ def test_steps_added_in_pieces_give_the_scales_of_all(lengths, piece, centre, se
         sums.add(values[:0, :2], values[:0, 2], starts[:0])
     got, values = sums.scales(CHOICES), np.concatenate(episodes).astype(np.float64)
     std = values.std(axis=0) if len(values) > 1 else np.ones(3)
-    changes = np.concatenate([np.diff(each[:, :2].astype(np.float64), axis=0) for each in episodes]) / std[:2]
+    differences = [
+        np.concatenate([np.diff(each[:, :2].astype(np.float64), order, axis=0) for each in episodes]) / std[:2]
+        for order in (1, 2, 3)
+    ]
     np.testing.assert_allclose([*got.state_mean, got.return_mean], values.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose([*got.state_std, got.return_std], std, rtol=1e-12)
-    expected = np.sqrt(np.square(changes).mean(axis=0)) if len(changes) else np.ones(2)
+    expected = [np.sqrt(np.square(each).mean(axis=0)) if len(each) else np.ones(2) for each in differences]
     np.testing.assert_allclose(got.difference_std, expected, rtol=1e-12)
 
 

@@ -42,11 +42,15 @@ def test_a_sequence_is_what_one_agent_did_in_an_episode(tmp_path, spec):
 def test_scales_are_those_of_all_agents_and_changes_stay_within_a_sequence(tmp_path):
     sequences, episodes = stored(tmp_path)
     states = np.concatenate([episode.observations.reshape(-1, 3) for episode in episodes])
-    changes = np.concatenate([np.diff(episode.observations, axis=0).reshape(-1, 3) for episode in episodes])
+    changes = [
+        np.concatenate([np.diff(episode.observations, order, axis=0).reshape(-1, 3) for episode in episodes])
+        for order in (1, 2, 3)
+    ]
     std, scales = states.std(axis=0), sequences.task.scales
     np.testing.assert_allclose(scales.state_mean, states.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(scales.state_std, std, rtol=1e-4)
-    np.testing.assert_allclose(scales.difference_std, np.sqrt(np.square(changes).mean(axis=0)) / std, rtol=1e-4)
+    expected = [np.sqrt(np.square(of_order).mean(axis=0)) / std for of_order in changes]
+    np.testing.assert_allclose(scales.difference_std, expected, rtol=1e-4)
 
 
 @EVERY_SPEC

@@ -254,7 +254,7 @@ def test_another_format_is_refused(store, version):
     change(store, format_version=version)
     got = None if version is ... else version
     with refused(
-        DataError, f"{store / 'store.json'}: expected format_version 4, got {got!r}; make it again with `dvc repro`"
+        DataError, f"{store / 'store.json'}: expected format_version 5, got {got!r}; make it again with `dvc repro`"
     ):
         open_sequences(store, "train")
 

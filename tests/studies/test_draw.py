@@ -46,15 +46,17 @@ def run_in(folder: Path) -> subprocess.CompletedProcess:
 
 def test_the_table_has_a_row_a_policy_with_its_setting_and_its_numbers(draw, study) -> None:
     lines = draw.format_table({run: draw.read_run(study / run) for run in ("few", "many")}).splitlines()
-    assert len(lines) == 2 + 2 * 22
+    assert len(lines) == 2 + 2 * 27
     assert lines[2] == "| 10 | expert |  |  | 0.000 [-0.010, 0.020] | 0.500 | 0.900 |  |"
-    assert lines[3] == "| 10 | mlp |  |  | 0.010 [0.000, 0.030] | 0.500 | 0.900 | 0.250 |"
-    assert lines[4] == "| 10 | 1 | no | 0 | 0.020 [0.010, 0.040] | 0.500 | 0.900 | 0.250 |"
-    assert lines[-1] == "| 200 | 50 | yes | 0.5 | 0.210 [0.200, 0.230] | 0.500 | 0.900 | 0.250 |"
+    assert lines[3] == "| 10 | mlp | 0 |  | 0.010 [0.000, 0.030] | 0.500 | 0.900 | 0.250 |"
+    assert lines[4] == "| 10 | 1 | 0 | 0 | 0.020 [0.010, 0.040] | 0.500 | 0.900 | 0.250 |"
+    assert lines[-6] == "| 200 | 50 | 1 | 0.5 | 0.210 [0.200, 0.230] | 0.500 | 0.900 | 0.250 |"
+    assert lines[-2] == "| 200 | 20 | 3 | 0 | 0.250 [0.240, 0.270] | 0.500 | 0.900 | 0.250 |"
+    assert lines[-1] == "| 200 | mlp_differences | 1 |  | 0.260 [0.250, 0.280] | 0.500 | 0.900 | 0.250 |"
 
 
-def test_each_line_of_the_figure_holds_its_five_contexts(draw, study) -> None:
-    """Scores by name: context_1 is the second student, its three variants follow, then context_2 and so on."""
+def test_each_line_of_the_figure_holds_its_contexts(draw, study) -> None:
+    """Scores by name: context_1 is the second student, its variants follow, then context_2 and so on; further orders last."""
     figure, axis = draw.pyplot.subplots()
     draw._panel(axis, draw.read_run(study / "few"), "score")
     drawn = {container.get_label(): list(container.lines[0].get_ydata()) for container in axis.containers}
@@ -63,7 +65,11 @@ def test_each_line_of_the_figure_holds_its_five_contexts(draw, study) -> None:
         "no differences, action dropout": pytest.approx([0.03, 0.07, 0.11, 0.15, 0.19]),
         "differences": pytest.approx([0.04, 0.08, 0.12, 0.16, 0.20]),
         "differences, action dropout": pytest.approx([0.05, 0.09, 0.13, 0.17, 0.21]),
+        "differences of orders 1 and 2": pytest.approx([0.22, 0.24]),
+        "differences of orders 1 to 3": pytest.approx([0.23, 0.25]),
     }
+    across = {line.get_label(): line.get_ydata()[0] for line in axis.lines if not line.get_label().startswith("_")}
+    assert across == {"expert": 0.0, "mlp": 0.01, "mlp_differences": 0.26}
     draw.pyplot.close(figure)
 
 

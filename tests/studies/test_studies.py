@@ -70,7 +70,7 @@ def test_both_runs_come_before_the_drawing():
         assert {drawing, *networkx.descendants(graph, drawing)} == set(
             graph
         )  # an edge leads to what a stage depends on
-        assert len(graph) == 1 + 2 * (9 + 2 * 21)
+        assert len(graph) == 1 + 2 * (9 + 2 * 26)
 
 
 def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alone():
@@ -81,17 +81,20 @@ def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alon
     assert episodes - round(episodes * few["sequences"]["validation_fraction"]) == 200
 
 
-def test_the_students_without_velocities_are_all_combinations():
-    policies = load_params(HIDDEN / "few/params.yaml").policies
-    decoders = [policy.model for name, policy in policies.items() if name != "mlp"]
+def test_the_students_without_velocities_are_all_combinations_and_further_orders():
+    policies = dict(load_params(HIDDEN / "few/params.yaml").policies.items())
+    decoders = [policy.model for policy in policies.values() if policy.family == "action_transformer"]
+    perceptrons = {name: policy.model for name, policy in policies.items() if policy.family == "mlp"}
     combinations = {(each["context"], each["state_differences"], each["action_dropout"]) for each in decoders}
     assert combinations == {
         (context, differences, dropout)
         for context in (1, 2, 5, 20, 50)
-        for differences in (False, True)
+        for differences in (0, 1)
         for dropout in (0.0, 0.5)
-    }
-    assert len(decoders) == 20
+    } | {(context, orders, 0.0) for context in (1, 20) for orders in (2, 3)}
+    assert len(decoders) == 24
+    assert perceptrons.pop("mlp_differences") == perceptrons["mlp"] | {"state_differences": 1}
+    assert list(perceptrons) == ["mlp"]
 
 
 def test_the_drawings_dependencies_are_what_it_imports():

@@ -131,10 +131,10 @@ class Climber(nn.Module):
 
     reads, max_seq_len = OBSERVATION, None
 
-    def __init__(self, best: float) -> None:
+    def __init__(self, best: float, burn_in: int = 1) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
-        self.best = best
+        self.best, self.burn_in = best, burn_in
         self.at_updates, self.at_validations, self.after_updates = [], [], []
         self.batches, self.validated, self.seeds = [], [], []
 
@@ -152,8 +152,8 @@ class Climber(nn.Module):
         self.after_updates.append(self.weight.item())
 
 
-def train_climber(best: float, seed: int = 0, **changes) -> tuple[Climber, Outcome]:
-    model = Climber(best)
+def train_climber(best: float, seed: int = 0, burn_in: int = 1, **changes) -> tuple[Climber, Outcome]:
+    model = Climber(best, burn_in)
     params = parameters(**({"learning_rate": 0.1, "batch_size": 100} | changes))
     return model, train(model, TRAINING, HELD_OUT, params, seed=seed, name="climber")
 
@@ -233,12 +233,14 @@ def test_a_model_is_told_after_each_update() -> None:
     assert len(set(model.after_updates)) == 4
 
 
-def test_steps_are_validated_with_half_a_chunk_of_context_and_trained_on_with_one_step() -> None:
+@pytest.mark.parametrize("needed", [1, 3, 5])
+def test_steps_are_validated_with_half_a_chunk_of_context_and_trained_on_with_what_the_model_needs(needed) -> None:
     """Else a model with a memory is validated at steps of which it has seen no past."""
-    model, _ = train_climber(0.0, steps=1, chunk_length=9)
-    for batches, burn_in in ((model.validated, 4), (model.batches, 1)):
+    model, _ = train_climber(0.0, burn_in=needed, steps=1, chunk_length=9)
+    for batches, burn_in in ((model.validated, max(4, needed)), (model.batches, needed)):
         firsts = [int(torch.nonzero(mask)[0]) for batch in batches for mask in batch.mask]
-        assert set(firsts) == {0, burn_in}
+        # A row that begins with its episode needs no more of it.
+        assert {0, burn_in} <= set(firsts) <= set(range(burn_in + 1))
         assert max(batch.mask.shape[1] for batch in batches) == 9
 
 
@@ -265,7 +267,7 @@ def test_a_model_draws_from_a_generator_of_the_seed() -> None:
 class Drawing(nn.Module):
     """Draws a number for each step of its rows, and notes them."""
 
-    reads, max_seq_len = OBSERVATION, None
+    reads, max_seq_len, burn_in = OBSERVATION, None, 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -321,7 +323,7 @@ def test_the_learning_rate_warms_up() -> None:
 class Unmoved(nn.Module):
     """A matrix and a vector whose gradients are zero."""
 
-    reads, max_seq_len = OBSERVATION, None
+    reads, max_seq_len, burn_in = OBSERVATION, None, 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -358,7 +360,7 @@ def test_the_value_head_learns_by_its_weight_in_the_loss(value_weight: float, mo
 class Torn(nn.Module):
     """Two terms that pull its weight, from one on, to both sides: -w with weight 1, and 3 w with the weight given."""
 
-    reads, max_seq_len = OBSERVATION, None
+    reads, max_seq_len, burn_in = OBSERVATION, None, 1
 
     def __init__(self, weight: float) -> None:
         super().__init__()
@@ -467,6 +469,14 @@ def test_chunks_longer_than_the_model_takes_are_refused() -> None:
     model = ActionTransformer(2, 2, 16, 1, 2, 32, 8, True, context=4)
     with refused(ParameterError, "training.chunk_length: expected at most max_seq_len = 8, got 9"):
         train(model, TRAINING, HELD_OUT, parameters(chunk_length=9), seed=0, name="toy")
+
+
+def test_chunks_no_longer_than_the_model_looks_back_on_are_refused() -> None:
+    model = MultilayerPerceptron(2, 2, 16, 1, True, state_differences=3)
+    sentence = "training.chunk_length: expected more than the 3 steps that policies.toy looks back on, got 3"
+    with refused(ParameterError, sentence):
+        train(model, TRAINING, HELD_OUT, parameters(chunk_length=3), seed=0, name="toy")
+    train(model, TRAINING, HELD_OUT, parameters(chunk_length=4, steps=1), seed=0, name="toy")
 
 
 def test_columns_that_the_sequences_do_not_have_are_refused() -> None:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
-from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state, swap_last_states
+from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state
 from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -71,6 +71,7 @@ class ActionTransformer(nn.Module):
         self.embed_state = StateEmbedding(
             state_dim, embed_dim, self.options.state_differences, self.options.difference_scale
         )
+        self.burn_in = self.embed_state.window.burn_in
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
         self.trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.action_head = ActionHead(embed_dim, action_dim, discrete_actions, self.options.continuous_loss)
@@ -126,14 +127,13 @@ class ActionTransformer(nn.Module):
         self.trunk.set_compute_dtype(dtype)
 
     def begin(self, num_rows: int) -> RowMemory:
-        """An empty cache, and each row's last state where tokens carry the change since then."""
-        tensors = {"state": torch.zeros(num_rows, self.state_dim)} if self.options.state_differences else {}
+        """An empty cache, and each row's last states where tokens carry their differences."""
+        tensors = self.embed_state.window.begin(num_rows)
         return RowMemory(num_rows, tensors, self.trunk.new_cache(num_rows, TOKENS_PER_STEP))
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions for the present states; the last action and the state go through the trunk as one pass of two tokens."""
-        previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
-        state_tokens = self.embed_state(step.observation, previous)
+        state_tokens = self.embed_state.decode_step(memory, step)
         features = decode_state(self.trunk, memory, self.embed_action(step.previous_action), state_tokens)
         memory.kv_cache.end_step()
         preds, log_std = self.action_head(features)
@@ -145,7 +145,7 @@ class ActionTransformer(nn.Module):
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
 
     def _tokens(self, states: Tensor, actions: Tensor, dropped: Tensor | None) -> tuple[Tensor, Tensor, int]:
-        return interleave([self.embed_state(states, previous_states(states)), self.embed_action(actions, dropped)])
+        return interleave([self.embed_state(states), self.embed_action(actions, dropped)])
 
     def _features(self, states: Tensor, actions: Tensor, dropped: Tensor | None) -> Tensor:
         """Features (B, T, D) of the state tokens."""

@@ -20,7 +20,7 @@ from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead
 from understudy.nn.interleave import interleave, pick
 from understudy.nn.return_conditioning import (
@@ -31,7 +31,7 @@ from understudy.nn.return_conditioning import (
     add_reward,
     resolve_target,
 )
-from understudy.nn.rows import check_entries, check_rows, check_sizes, swap_last_states
+from understudy.nn.rows import check_entries, check_rows, check_sizes
 from understudy.nn.transformer_options import SequenceOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -97,6 +97,7 @@ class DecisionTransformer(nn.Module):
         self.embed_state = StateEmbedding(
             state_dim, embed_dim, self.options.state_differences, self.options.difference_scale
         )
+        self.burn_in = self.embed_state.window.burn_in
         self.embed_return = ReturnEmbedding(embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
         self.trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
@@ -155,7 +156,7 @@ class DecisionTransformer(nn.Module):
         self.trunk.set_compute_dtype(dtype)
 
     def begin(self, num_rows: int, *, target_return: TargetReturn = DEFAULT_TARGET, kappa: float = 10.0) -> RowMemory:
-        """An empty cache, what each row has been paid, and its last state where tokens carry the change since then.
+        """An empty cache, what each row has been paid, and its last states where tokens carry their differences.
 
         Args:
             num_rows: B.
@@ -172,9 +173,7 @@ class DecisionTransformer(nn.Module):
             settings = {"kappa": kappa}
         else:
             settings = {"target": resolve_target(target_return, self.return_quantiles)}
-        tensors = {"reward_so_far": torch.zeros(num_rows)}
-        if self.options.state_differences:
-            tensors["state"] = torch.zeros(num_rows, self.state_dim)
+        tensors = {"reward_so_far": torch.zeros(num_rows), **self.embed_state.window.begin(num_rows)}
         return RowMemory(num_rows, tensors, self.trunk.new_cache(num_rows, TOKENS_PER_STEP), settings=settings)
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
@@ -182,9 +181,8 @@ class DecisionTransformer(nn.Module):
 
         For an expert they take two, since the return is predicted from the state.
         """
-        previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
         reward_so_far = add_reward(memory, step)
-        tokens = [self.embed_action(step.previous_action), self.embed_state(step.observation, previous)]
+        tokens = [self.embed_action(step.previous_action), self.embed_state.decode_step(memory, step)]
         if "target" in memory.settings:
             returns_to_go = (memory.settings["target"] - reward_so_far - self.return_mean) / self.return_std
             tokens.append(self.embed_return(returns_to_go))
@@ -208,8 +206,8 @@ class DecisionTransformer(nn.Module):
     def _tokens(
         self, states: Tensor, returns_to_go: Tensor, actions: Tensor, dropped: Tensor | None
     ) -> tuple[Tensor, Tensor, int]:
-        embedded = self.embed_state(states, previous_states(states))
-        return interleave([embedded, self.embed_return(returns_to_go), self.embed_action(actions, dropped)])
+        tokens = [self.embed_state(states), self.embed_return(returns_to_go), self.embed_action(actions, dropped)]
+        return interleave(tokens)
 
 
 FAMILY = DecisionTransformer

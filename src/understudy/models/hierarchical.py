@@ -22,11 +22,11 @@ from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
 from understudy.nn.maps import AttentionMaps, attention_maps
-from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state, swap_last_states
+from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state
 from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -83,6 +83,7 @@ class HierarchicalTransformer(nn.Module):
         self.embed_state = StateEmbedding(
             state_dim, embed_dim, self.options.state_differences, self.options.difference_scale
         )
+        self.burn_in = self.embed_state.window.burn_in
         self.embed_option = nn.Embedding(num_options, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
         self.trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
@@ -163,23 +164,24 @@ class HierarchicalTransformer(nn.Module):
         self.trunk.set_compute_dtype(dtype)
 
     def begin(self, num_rows: int, *, shuffle_options: bool = False) -> RowMemory:
-        """An empty cache, each row's option and its chance of survival; its last state where tokens carry the change since then.
+        """An empty cache, each row's option and its chance of survival, and its last states where tokens carry their differences.
 
         Args:
             num_rows: B.
             shuffle_options: whether each option that the high level chooses is exchanged for another, by a rotation that derives
                 from the episode's seed; what a policy loses by that is what its options are worth.
         """
-        tensors = {"option": torch.zeros(num_rows, dtype=torch.int64), "survival_prob": torch.zeros(num_rows)}
-        if self.options.state_differences:
-            tensors["state"] = torch.zeros(num_rows, self.state_dim)
+        tensors = {
+            "option": torch.zeros(num_rows, dtype=torch.int64),
+            "survival_prob": torch.zeros(num_rows),
+            **self.embed_state.window.begin(num_rows),
+        }
         cache = self.trunk.new_cache(num_rows, TOKENS_PER_STEP)
         return RowMemory(num_rows, tensors, cache, settings={"shuffle_options": shuffle_options})
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions for the present states, under the options that go on or begin."""
-        previous = swap_last_states(memory, step) if self.options.state_differences else step.observation
-        state_tokens = self.embed_state(step.observation, previous)
+        state_tokens = self.embed_state.decode_step(memory, step)
         high = decode_state(self.trunk, memory, self.embed_action(step.previous_action), state_tokens)
         options = self._follow_options(memory, high)
         option_tokens = state_tokens + self.embed_option(options)
@@ -216,7 +218,7 @@ class HierarchicalTransformer(nn.Module):
     def _tokens(
         self, states: Tensor, actions: Tensor, options: Tensor, dropped: Tensor | None
     ) -> tuple[Tensor, Tensor, int]:
-        state_tokens = self.embed_state(states, previous_states(states))
+        state_tokens = self.embed_state(states)
         option_tokens = state_tokens + self.embed_option(options)
         return interleave([state_tokens, option_tokens, self.embed_action(actions, dropped)])
 

@@ -1,9 +1,9 @@
-"""The memoryless baseline: an action from the present state alone.
+"""The baseline without a memory of its own: an action from the present state, and from its differences where that is asked for.
 
-B rows, T steps, S state, A action.
+B rows, T steps, S state, A action, D hidden_dim.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -13,6 +13,7 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.heads import MOST_LAYERS, ActionHead, ValueHead, multilayer_perceptron
+from understudy.nn.windows import StateWindow
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 
@@ -28,9 +29,12 @@ class MultilayerPerceptron(nn.Module):
         discrete_actions: whether actions are choices.
         continuous_loss: of action vectors, "nll" with a learned, state-dependent standard deviation, or "mse".
         value_weight: weight of the value's squared error beside the imitation's loss.
+        state_differences: how many orders of the state's differences it sees beside the state; the first is the change since the
+            step before.
+        difference_scale: a row (S,) an order, usual sizes of a normalised state's differences; None for one.
 
     Raises:
-        ValueError: a size is below 1, or there are more than 1000 layers.
+        ValueError: a size is below 1, or there are more than 1000 layers or 3 orders.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "label", "return_to_go"})
@@ -47,21 +51,29 @@ class MultilayerPerceptron(nn.Module):
         *,
         continuous_loss: Literal["nll", "mse"] = "nll",
         value_weight: float = 0.1,
+        state_differences: int = 0,
+        difference_scale: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         if num_layers < 1 or hidden_dim < 1:
             raise ValueError(f"num_layers, hidden_dim: expected at least 1 each, got {num_layers} and {hidden_dim}")
         if num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers: expected at most {MOST_LAYERS}, got {num_layers}")
-        self.body = multilayer_perceptron([state_dim] + [hidden_dim] * num_layers, "relu")
+        self.window = StateWindow(state_dim, state_differences, difference_scale)
+        self.burn_in = self.window.burn_in
+        self.body = multilayer_perceptron([self.window.width] + [hidden_dim] * num_layers, "relu")
         self.action_head = ActionHead(hidden_dim, action_dim, discrete_actions, continuous_loss)
         self.value_head = ValueHead(hidden_dim)
         self.loss = ActionPredictionLoss(discrete_actions, continuous_loss)
         self.value_weight = value_weight
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Action predictions (..., A), logits or means, and values (...) for states (..., S)."""
-        features = torch.relu(self.body(states))
+        """Action predictions (..., A), logits or means, and values (...).
+
+        Args:
+            states: (..., S) float32; where differences are seen, (..., T, S), rows of steps that follow one another.
+        """
+        features = self._features(states)
         return self.action_head(features)[0], self.value_head(features)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
@@ -69,7 +81,7 @@ class MultilayerPerceptron(nn.Module):
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation and value; nothing here is random."""
-        features = torch.relu(self.body(batch["observation"]))
+        features = self._features(batch["observation"])
         preds, log_std = self.action_head(features)
         action = self.loss.action_loss(preds, log_std, batch["label"], batch.mask)
         value = self.loss.value_loss(self.value_head(features), batch["return_to_go"], batch.value_mask)
@@ -86,13 +98,17 @@ class MultilayerPerceptron(nn.Module):
         """Stays in float32: small matrices gain nothing."""
 
     def begin(self, num_rows: int) -> RowMemory:
-        """Nothing to remember."""
-        return RowMemory(num_rows)
+        """Each row's last states where their differences are seen."""
+        return RowMemory(num_rows, self.window.begin(num_rows))
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions for the present states."""
-        preds, log_std = self.action_head(torch.relu(self.body(step.observation)))
+        preds, log_std = self.action_head(torch.relu(self.body(self.window.decode_step(memory, step))))
         return Decision(self.action_head.choose(preds, log_std, generator), predictions=preds)
+
+    def _features(self, states: Tensor) -> Tensor:
+        """What actions and values are predicted from, (..., D)."""
+        return torch.relu(self.body(self.window(states)))
 
 
 FAMILY = MultilayerPerceptron

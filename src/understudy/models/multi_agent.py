@@ -20,11 +20,11 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.agents import check_agents, earlier_actions, own_last_actions, with_absent_zero
 from understudy.nn.cache import RowMemory
-from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout, previous_states
+from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
-from understudy.nn.rows import check_entries, check_sizes, swap_last_states
+from understudy.nn.rows import check_entries, check_sizes
 from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -89,6 +89,7 @@ class MultiAgentTransformer(nn.Module):
         self.embed_state = StateEmbedding(
             state_dim, embed_dim, self.options.state_differences, self.options.difference_scale
         )
+        self.burn_in = self.embed_state.window.burn_in
         self.embed_agent = nn.Embedding(max_num_agents, embed_dim)
         self.embed_action = ActionEmbedding(action_dim, embed_dim, discrete_actions)
         self.deciding = nn.Parameter(SMALL * torch.randn(embed_dim))
@@ -179,8 +180,8 @@ class MultiAgentTransformer(nn.Module):
                 f"num_rows: expected a multiple of {self.num_agents} agents an environment, got {num_rows}"
             )
         tensors = {
-            "state": torch.zeros(num_rows, self.state_dim),
             "absent": torch.zeros(num_rows, dtype=torch.bool),
+            **self.embed_state.window.begin(num_rows),
         }
         group = self.num_agents if self.attend_between_agents else 1
         cache = self.trunk.new_cache(num_rows // group, tokens_per_step=2 * group)
@@ -217,8 +218,7 @@ class MultiAgentTransformer(nn.Module):
 
     def _play_tokens(self, memory: RowMemory, step: Step[Tensor]) -> tuple[Tensor, Tensor]:
         """What all tokens of an agent carry, and the state tokens, (B, N, D) each; the states are remembered."""
-        previous = swap_last_states(memory, step)
-        of_agents = self.embed_state(step.observation, previous) + self.embed_agent(memory.agent_ids)
+        of_agents = self.embed_state.decode_step(memory, step) + self.embed_agent(memory.agent_ids)
         state_tokens = of_agents + self.embed_action(step.previous_action, step.is_first)
         return of_agents.unflatten(0, (-1, memory.group)), state_tokens.unflatten(0, (-1, memory.group))
 
@@ -246,8 +246,7 @@ class MultiAgentTransformer(nn.Module):
                 each.flatten(0, 1)[:, None] for each in (states, agent_ids, actions, real)
             )
             dropped = None if dropped is None else dropped.flatten(0, 1)[:, None]
-        previous = previous_states(states.flatten(0, 1)).view_as(states)
-        of_agents = self.embed_state(states, previous) + self.embed_agent(agent_ids)[:, :, None]  # (B, N, T, D)
+        of_agents = self.embed_state(states) + self.embed_agent(agent_ids)[:, :, None]  # (B, N, T, D)
         state_tokens = of_agents + self.embed_action(*own_last_actions(actions, dropped))
         deciding = of_agents + self.deciding + self.embed_action(*earlier_actions(actions, real, dropped))
         tokens, steps, _ = interleave([*state_tokens.unbind(1), *deciding.unbind(1)])

@@ -65,6 +65,7 @@ class TrajectoryTransformer(nn.Module):
         {"observation", "action", "label", "reward", "return_to_go", "terminated"}
     )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    burn_in = 1
     Options = TrunkOptions
 
     def __init__(

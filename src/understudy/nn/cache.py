@@ -4,7 +4,7 @@ B rows, G heads of keys and values, R slots, K width of a head, L tokens of a pa
 
 LayerKVCache -- one layer's keys and values of the last `context` steps, in a ring of slots
 KVCache      -- those of all layers, and the step that each slot belongs to
-RowMemory    -- a cache and a family's own tensors of each row (its last state, the option it follows, ...)
+RowMemory    -- a cache and a family's own tensors of each row (its last states, the option it follows, ...)
 
 All rows act at once, so a pass of the model writes its tokens to the next slots of the ring, the same for all rows, and one clock
 counts the steps of all of them. It never goes back: a row that begins a new episode only notes the time and forgets its slots.

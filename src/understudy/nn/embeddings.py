@@ -8,48 +8,38 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from understudy.nn.cache import RowMemory
+from understudy.nn.windows import StateWindow
+from understudy.step import Step
+
 
 class StateEmbedding(nn.Module):
-    """A state's token, which may also carry the change since the step before: with velocities hidden, that shows them.
+    """A state's token, which may also carry the state's differences: with velocities hidden, they show them.
 
     Args:
         state_dim: S.
         embed_dim: D.
-        differences: whether tokens carry the change.
-        difference_scale: (S,) the size that a change usually has, since it is much smaller than the state; None for one.
+        orders: of differences, as of a StateWindow.
+        difference_scale: their usual sizes, as of a StateWindow.
 
     Raises:
-        ValueError: difference_scale has another number of entries.
+        ValueError: as of a StateWindow.
     """
 
-    difference_scale: Tensor
-
     def __init__(
-        self, state_dim: int, embed_dim: int, differences: bool, difference_scale: Sequence[float] | None = None
+        self, state_dim: int, embed_dim: int, orders: int, difference_scale: Sequence[Sequence[float]] | None = None
     ) -> None:
         super().__init__()
-        self.differences = differences
-        scale = torch.ones(state_dim) if difference_scale is None else torch.tensor(difference_scale)
-        if scale.shape != (state_dim,):
-            raise ValueError(f"difference_scale: expected {state_dim} numbers, got {len(scale)}")
-        self.register_buffer("difference_scale", scale, persistent=False)
-        self.project = nn.Linear(2 * state_dim if differences else state_dim, embed_dim)
+        self.window = StateWindow(state_dim, orders, difference_scale)
+        self.project = nn.Linear(self.window.width, embed_dim)
 
-    def forward(self, states: Tensor, previous: Tensor) -> Tensor:
-        """Tokens (..., D).
+    def forward(self, states: Tensor) -> Tensor:
+        """Tokens (..., T, D) of rows of states (..., T, S)."""
+        return self.project(self.window(states))
 
-        Args:
-            states: (..., S) float32.
-            previous: (..., S), the states a step before; the same as `states` at an episode's start.
-        """
-        if not self.differences:
-            return self.project(states)
-        return self.project(torch.cat([states, (states - previous) / self.difference_scale], dim=-1))
-
-
-def previous_states(states: Tensor) -> Tensor:
-    """States (B, T, S) moved one step on; the first step counts as its own predecessor."""
-    return torch.cat([states[:, :1], states[:, :-1]], dim=1)
+    def decode_step(self, memory: RowMemory, step: Step[Tensor]) -> Tensor:
+        """Tokens (B, D) of the present states, which are remembered in what `window.begin` has put into the memory."""
+        return self.project(self.window.decode_step(memory, step))
 
 
 class ActionEmbedding(nn.Module):

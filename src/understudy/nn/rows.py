@@ -8,7 +8,6 @@ from torch import Tensor
 
 from understudy.nn.cache import RowMemory
 from understudy.nn.trunk import Trunk
-from understudy.step import Step
 from understudy.utils.masking import check_lengths
 
 
@@ -65,13 +64,6 @@ def check_entries(states: Tensor, actions: Tensor, *, state_dim: int, action_dim
         raise ValueError(
             f"actions: expected from 0 to {action_dim - 1}, got {int(actions.min())} to {int(actions.max())}"
         )
-
-
-def swap_last_states(memory: RowMemory, step: Step[Tensor]) -> Tensor:
-    """Each row's state a step ago (B, S), the present one at an episode's start; the present one is remembered."""
-    previous = torch.where(step.is_first[:, None], step.observation, memory.tensors["state"])
-    memory.tensors["state"] = step.observation.clone()
-    return previous
 
 
 def decode_state(trunk: Trunk, memory: RowMemory, action_tokens: Tensor, state_tokens: Tensor) -> Tensor:

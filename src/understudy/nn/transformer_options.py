@@ -49,19 +49,20 @@ class SequenceOptions(TrunkOptions):
     """Those of families whose tokens are states and actions.
 
     Attributes:
-        state_differences: whether a state's token also carries the change since the step before.
+        state_differences: how many orders of the state's differences its token also carries; the first is the change since the
+            step before.
         action_dropout: chance that a past action is withheld in a training batch.
         continuous_loss: of action vectors: "nll" with a learned, state-dependent standard deviation, or "mse".
-        difference_scale: (S,) usual size of a normalised state's change in a step; None for one.
+        difference_scale: a row (S,) an order, usual sizes of a normalised state's differences; None for one.
 
     Raises:
         ValueError: a chance is out of its range.
     """
 
-    state_differences: bool = False
+    state_differences: int = 0
     action_dropout: float = 0.0
     continuous_loss: Literal["nll", "mse"] = "nll"
-    difference_scale: Sequence[float] | None = None
+    difference_scale: Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.action_dropout <= 1:

@@ -24,8 +24,8 @@ def build_model(family: str, config: dict[str, Any], interface: Interface, where
 
     Args:
         family: its name in the registry.
-        config: arguments of its constructor, but for those that the interface determines; `state_differences: auto` is true where
-            observation components are hidden.
+        config: arguments of its constructor, but for those that the interface determines; `state_differences: auto` is 1 where
+            observation components are hidden, else 0.
         interface: of what it is made for.
         where: what messages begin with, such as "policies.decoder".
 
@@ -53,7 +53,7 @@ def resolved(config: dict[str, Any], interface: Interface) -> dict[str, Any]:
     """The config with `auto` replaced by what it stands for."""
     if config.get("state_differences") != "auto":
         return dict(config)
-    return config | {"state_differences": bool(interface.task.hidden_components)}
+    return config | {"state_differences": 1 if interface.task.hidden_components else 0}
 
 
 def check_play(family: str, play: dict[str, Any], where: str) -> None:

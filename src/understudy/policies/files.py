@@ -20,7 +20,7 @@ from understudy.models.family import Player
 from understudy.policies.build import build_model, resolved
 from understudy.utils.jsonfile import content_hash, read_versioned_json, sha256, write_json
 
-FORMAT_VERSION = 5  # 4: without the returns of the training episodes
+FORMAT_VERSION = 6  # 5: with sizes of differences of the first order alone
 
 
 @dataclass

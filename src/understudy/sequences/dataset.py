@@ -56,7 +56,7 @@ class SequenceDataset:
         batch_size: chunks a batch.
         columns: which columns of the store a batch has.
         burn_in: steps by which chunks of an episode overlap, which the later one sees but does not count: at least one, since a
-            step's predecessor must be seen; more where predictions are evaluated.
+            step's predecessor must be seen; more where a model looks at more of them, or where predictions are evaluated.
         episodes: (K,) int64, numbers of the episodes that it is made of; None for all.
 
     Raises:

@@ -15,7 +15,7 @@ from understudy.sequences.split_file import MappedSplit, map_split
 from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_versioned_json, sha256
 
-FORMAT_VERSION = 4  # 3: without the returns of the training episodes
+FORMAT_VERSION = 5  # 4: with sizes of differences of the first order alone
 SPLITS = ("train", "validation")
 
 

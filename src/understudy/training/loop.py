@@ -54,12 +54,12 @@ def train(
 
     Raises:
         DataError: a loss is not finite.
-        ParameterError: the model needs shorter chunks, or sequences with other columns, than there are.
+        ParameterError: the model needs shorter or longer chunks, or sequences with other columns, than there are.
     """
     torch.set_num_threads(params.threads)
     _check_fits(model, training, params, f"policies.{name}")
     model.fit(training_steps(training))
-    validation = SequenceDataset(held_out, *_size(model, params), burn_in=params.chunk_length // 2)
+    validation = SequenceDataset(held_out, *_size(model, params), burn_in=max(model.burn_in, params.chunk_length // 2))
     run = TrainingRun(model, _learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
@@ -88,10 +88,10 @@ def _learned_from(
     model: Family, training: Sequences, params: TrainingParams, best_returns: float | None
 ) -> SequenceDataset:
     if best_returns is None:
-        return SequenceDataset(training, *_size(model, params))
+        return SequenceDataset(training, *_size(model, params), model.burn_in)
     returns = training.returns_to_go[training.offsets[:-1]]
     best = best_episodes(returns, training.spec.num_agents, best_returns)
-    return SequenceDataset(training, *_size(model, params), episodes=best)
+    return SequenceDataset(training, *_size(model, params), model.burn_in, best)
 
 
 def _described(metrics: ValidationMetrics) -> str:
@@ -100,10 +100,15 @@ def _described(metrics: ValidationMetrics) -> str:
 
 
 def _check_fits(model: Family, training: Sequences, params: TrainingParams, where: str) -> None:
-    """Raise a ParameterError where the model needs shorter chunks, or other columns, than there are."""
+    """Raise a ParameterError where the model needs shorter or longer chunks, or other columns, than there are."""
     if model.max_seq_len is not None and params.chunk_length > model.max_seq_len:
         raise ParameterError(
             f"training.chunk_length: expected at most max_seq_len = {model.max_seq_len}, got {params.chunk_length}"
+        )
+    if params.chunk_length <= model.burn_in:
+        raise ParameterError(
+            f"training.chunk_length: expected more than the {model.burn_in} steps that {where} looks back on, "
+            f"got {params.chunk_length}"
         )
     missing = sorted(model.reads - training.columns)
     if missing:
