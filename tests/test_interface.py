@@ -198,6 +198,7 @@ def test_what_a_constructor_may_ask_for():
     interface = Interface((Task(SEVERAL_VECTORS, ("x", "z"), scales, num_options=7, return_quantiles=(0.0, 2.0)),))
     assert interface.model_arguments() == {
         "state_dim": 1,
+        "component_names": ("y",),
         "action_dim": 2,
         "discrete_actions": False,
         "num_agents": 3,

@@ -303,7 +303,7 @@ class TrajectoryTransformer(nn.Module):
         )  # (B, T, M, S)
         steps = torch.arange(tokens.shape[1], device=tokens.device).repeat_interleave(self.tokens_per_step)
         features = self.trunk(self._embed_steps(tokens, whole).flatten(1, 2), steps, self.tokens_per_step)
-        return features.unflatten(1, (-1, self.tokens_per_step))
+        return features.unflatten(1, (tokens.shape[1], self.tokens_per_step))
 
     def _logits(self, features: Tensor) -> Tensor:
         """Logits (B, T, M, V) of each token's successor, from features (B, T, M, D)."""
