@@ -2,7 +2,8 @@
 
 Run by `make bench`; PYTHONPATH=src python -m benchmarks.bench --quick shows in minutes that all of it works.
 Writes results/peers.json, results/peers.md, figures/peers.png and figures/playing.png below benchmarks, with --quick below
-benchmarks/quick. With --only the other groups keep what peers.json has of them.
+benchmarks/quick. With --only the other groups keep what peers.json has of them, and without it those that train peers in full:
+returns and returns_longer.
 """
 
 import argparse
@@ -18,9 +19,13 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.comparisons import FULL, QUICK, Comparison, Figures, Group, Program, Settings, groups
+from benchmarks.comparisons import groups
+from benchmarks.decision_transformer import SEQUENCES, Study
 from benchmarks.figures import write_figures
 from benchmarks.ratios import paired_ratios, spread
+from benchmarks.rows import Comparison, Figures, Group, Program, ScoreComparison
+from benchmarks.scores import score_row
+from benchmarks.settings import FULL, QUICK, Settings
 from benchmarks.table import markdown
 from understudy.errors import DataError, ParameterError
 from understudy.params.whole import load_params
@@ -29,6 +34,8 @@ from understudy.utils.atomic import replace_file
 
 HERE = Path(__file__).parent
 PEERS_PYTHON, PEERS_LOCK = HERE / ".venv/bin/python", HERE / "peers/requirements.lock"
+STUDY = Path("studies/returns/lander")
+RUNS = {"{seeds}": Path(), "{study_seeds}": STUDY}  # of the pipeline, from whose recordings programs learn
 PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "rl_zoo3", "d3rlpy", "transformers")
 
 
@@ -40,7 +47,8 @@ def run(program: Program, folder: Path, number: int) -> dict:
     """Run one measuring program to its end and return the JSON of its last line."""
     snapshots = Path(tempfile.mkdtemp(dir=folder))
     python = str(PEERS_PYTHON) if program.module.startswith("benchmarks.peers.") else sys.executable
-    filled = {"{round}": str(number), "{folder}": str(snapshots), "{seeds}": str(folder / "seeds.json")}
+    filled = {"{round}": str(number), "{folder}": str(snapshots)}
+    filled |= {word: str(folder / f"{word}.json") for word in RUNS}
     words = [filled.get(word, word) for word in program.arguments]
     environment = os.environ | {"PYTHONPATH": "src"}
     try:
@@ -148,8 +156,11 @@ def report(group: Group, figures: dict, failures: dict, machine: Figures) -> dic
         try:
             if failed:
                 raise BenchmarkError(failures[failed[0]])
-            rows.append(compare(comparison, group, figures, machine))
-        except BenchmarkError as error:
+            if isinstance(comparison, ScoreComparison):
+                rows.append(score_row(comparison, group, figures))
+            else:
+                rows.append(compare(comparison, group, figures, machine))
+        except (BenchmarkError, DataError) as error:
             errors.append(str(error))
             rows.append({"work": comparison.work, "error": str(error)})
     programs = {label: asdict(program) | {"figures": figures[label]} for label, program in group.programs.items()}
@@ -173,15 +184,29 @@ def describe_machine() -> dict:
     }
 
 
+def is_measured(name: str, group: Group, chosen: dict[str, Group], only: list[str]) -> bool:
+    """Whether a group is measured, of those that are chosen from: floors where any row needs them."""
+    if name == "floors":
+        return not only or any(not chosen[other].by_request for other in only)
+    return name in only if only else not group.by_request
+
+
+def write_seeds(measured: dict[str, Group], folder: Path) -> None:
+    """For peers to read: the seeds of the episodes that our students learn from, of each run that some program names."""
+    words = {word for group in measured.values() for program in group.programs.values() for word in program.arguments}
+    for word in RUNS.keys() & words:
+        seeds = open_sequences(RUNS[word] / SEQUENCES, "train").steps.episodes["seed"]
+        (folder / f"{word}.json").write_text(json.dumps(seeds.tolist()))
+
+
 def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, content: dict, path: Path) -> None:
     """Measure the groups into `content`, which is written after each: what is done stays when the rest is interrupted."""
+    measured = {name: group for name, group in chosen.items() if is_measured(name, group, chosen, only)}
+    machine: Figures = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        seeds = open_sequences(Path("data/processed/sequences"), "train").steps.episodes["seed"]
-        (folder / "seeds.json").write_text(json.dumps(seeds.tolist()))
-        for name, group in chosen.items():
-            if only and name not in (*only, "floors"):
-                continue
+        write_seeds(measured, folder)
+        for name, group in measured.items():
             figures, failures = measure(name, group, settings, folder)
             if name == "floors":
                 if failures:
@@ -197,9 +222,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all of it runs, measures little")
     parser.add_argument("--rounds", type=int, help="turns of each group (5; with --quick 2)")
-    parser.add_argument("--seeds", type=int, help="trainings to the target return, each (3; with --quick 1)")
     parser.add_argument(
-        "--only", metavar="NAME", nargs="+", default=[], help="ppo_rate, ppo_time, training, playing, recording, cost"
+        "--seeds", type=int, help="trainings of ppo_time and of returns_longer, each (3; with --quick 1)"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="ppo_rate, ppo_time, training, playing, recording, cost, dt_training, dt_playing, returns, returns_longer",
     )
     given = parser.parse_args()
     if any(number is not None and number < 1 for number in (given.rounds, given.seeds)):
@@ -212,7 +243,7 @@ def main() -> None:
     content = json.loads(path.read_text()) if path.exists() else {"groups": {}}
     content["machine"] = describe_machine()
     try:
-        chosen = groups(settings, load_params(Path("params.yaml")))
+        chosen = groups(settings, load_params(Path("params.yaml")), Study.load(STUDY))
         for name in given.only:
             if name not in chosen:
                 parser.error(f"--only: expected some of {', '.join(chosen)}, got {name!r}")

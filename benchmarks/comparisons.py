@@ -1,130 +1,29 @@
-"""What is compared with what.
-
-Settings, FULL, QUICK      -- how much of it
-Program                    -- one measuring program and its arguments
-Comparison                 -- one row of the table: two programs, the figure that counts, the floor
-groups(settings, params)  -- programs that take turns, and their comparisons
-"""
+"""What is compared with what: groups(settings, params, study), programs that take turns, and their comparisons."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
+from benchmarks import decision_transformer
+from benchmarks.decision_transformer import Study
 from benchmarks.formats import NO_BFLOAT16, native_formats
+from benchmarks.rows import Comparison, Group, Program, acting_seconds, gemm_floor, playing_floor
+from benchmarks.settings import (
+    BLOCK_SIZE,
+    FLOOR_ROUNDS,
+    FLOOR_SECONDS,
+    LENGTH,
+    PLAYED_ROWS,
+    ROWS,
+    THREADS,
+    WINDOWS,
+    Settings,
+)
 from understudy.params.whole import Params
 
-Figures = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Sizes of the measurements; what is not named here is the same in all of them."""
-
-    quick: bool
-    rounds: int
-    ppo_steps: int  # of the comparison of rates; a multiple of a rollout
-    seeds: int  # trainings to the target return, each
-    target_steps: int
-    snapshot_every: int
-    target_return: float
-    judged_episodes: int
-    batches: int
-    played_episodes: int
-    peer_steps: int
-    length: int
-    contexts: tuple[int, ...]
-    context_steps: int
-    peer_context_steps: int
-    recorded_episodes: int
-
-
-FULL = Settings(
-    quick=False,
-    rounds=5,
-    ppo_steps=262_144,
-    seeds=3,
-    target_steps=1_000_000,
-    snapshot_every=25_000,
-    target_return=250.0,
-    judged_episodes=64,
-    batches=100,
-    played_episodes=2048,
-    peer_steps=2000,
-    length=1000,
-    contexts=(1, 2, 5, 10, 20, 50, 100, 200),
-    context_steps=200,
-    peer_context_steps=100,
-    recorded_episodes=1600,
-)
-QUICK = Settings(
-    quick=True,
-    rounds=2,
-    ppo_steps=16_384,
-    seeds=1,
-    target_steps=32_768,
-    snapshot_every=8_192,
-    target_return=-1000.0,
-    judged_episodes=8,
-    batches=10,
-    played_episodes=128,
-    peer_steps=200,
-    length=200,
-    contexts=(1, 20, 200),
-    context_steps=20,
-    peer_context_steps=20,
-    recorded_episodes=40,
-)
-ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS, BLOCK_SIZE = 64, 20, 2, 128, 20, 100
-FLOOR_ROUNDS, FLOOR_SECONDS = 3, 1.5  # half a minute of floors
 TWO_BARE = "bare environments in two processes"
 
 
-@dataclass(frozen=True)
-class Program:
-    """A module of benchmarks.ours or benchmarks.peers; {round} and {folder} in its arguments are filled in for each run."""
-
-    who: str
-    module: str
-    arguments: tuple[str, ...]
-
-    @classmethod
-    def of(cls, who: str, module: str, **arguments: object) -> "Program":
-        words = []
-        for name, value in arguments.items():
-            values = value if isinstance(value, list | tuple) else [value]
-            words += [f"--{name.replace('_', '-')}", *map(str, values)]
-        return cls(who, f"benchmarks.{module}", tuple(words))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One row: `ours` and `theirs` name programs of the group, the keys their figures."""
-
-    work: str
-    ours: str
-    theirs: str
-    key: str
-    floor: tuple[str, Callable[[Figures, Figures], float]]  # of our median figures and the machine's rates
-    theirs_key: str | None = None
-    theirs_who: str | None = None
-    unit: str = "steps/s"
-    faster_is: Literal["higher", "lower"] = "higher"
-    note_key: str | None = None  # a share of both that belongs to the row
-
-
-@dataclass(frozen=True)
-class Group:
-    """Programs that take turns, and their comparisons; `left_out`: why a program that a comparison names is not there."""
-
-    rounds: int
-    programs: dict[str, Program]
-    comparisons: tuple[Comparison, ...]
-    left_out: dict[str, str] = field(default_factory=dict)
-
-
-def groups(settings: Settings, params: Params) -> dict[str, Group]:
+def groups(settings: Settings, params: Params, study: Study) -> dict[str, Group]:
     """All groups by name, in the order in which they are measured; `floors` comes first, since the others need it."""
     machine = {"machine": Program.of("the machine", "ours.floors", seconds=FLOOR_SECONDS)}
     formats = native_formats()
@@ -136,6 +35,10 @@ def groups(settings: Settings, params: Params) -> dict[str, Group]:
         "playing": playing(settings, formats),
         "recording": recording(settings),
         "cost": cost(settings, formats[-1]),
+        "dt_training": decision_transformer.training(settings, study),
+        "dt_playing": decision_transformer.playing(settings, study, formats),
+        "returns": decision_transformer.returns(settings, study),
+        "returns_longer": decision_transformer.returns_longer(settings, study),
     }
 
 
@@ -175,7 +78,7 @@ def training(settings: Settings, params: Params, formats: tuple[str, ...]) -> Gr
     own = formats[-1]
     own_rows, own_length = params.training.batch_size, params.training.chunk_length
     size = {"rows": ROWS, "length": LENGTH, "batches": settings.batches, "threads": THREADS}
-    learned = {**size, "seeds": "{seeds}"}
+    learned = {**size, "seeds": "{seeds}", "raw": "data/raw"}
     own_size = {**size, "rows": own_rows, "length": own_length}
     ours, theirs = "ours.decoder_training", "peers.transformers_training"
     programs = {
@@ -201,14 +104,6 @@ def training(settings: Settings, params: Params, formats: tuple[str, ...]) -> Gr
     loading = "loading those batches alone"
     rows += [Comparison(loading, *pair, "loader_steps_per_second", loaded, note_key="loader_share") for pair in pairs]
     return Group(settings.rounds, programs, tuple(rows), left_out)
-
-
-def gemm_floor(precision: str) -> tuple[str, Callable[[Figures, Figures], float]]:
-    """Environment steps a second if training did nothing but its matrix products, at the machine's rate."""
-    return (
-        f"FLOPs / {precision} GEMM rate",
-        lambda ours, machine: machine[f"{precision}_{THREADS}"] / ours["flops_per_step"],
-    )
 
 
 def playing(settings: Settings, formats: tuple[str, ...]) -> Group:
@@ -243,15 +138,6 @@ def playing(settings: Settings, formats: tuple[str, ...]) -> Group:
         "d3rlpy, stateful wrapper, 1 row, float32", "peers.d3rlpy_playing", context=LENGTH, steps=settings.peer_steps
     )
     return Group(settings.rounds, programs | {"d3rlpy": peer}, tuple(rows))
-
-
-def playing_floor(precision: str, ours: Figures, machine: Figures) -> float:
-    return 1 / (1 / ours["bare_steps_per_second"] + acting_seconds(precision, ours, machine))
-
-
-def acting_seconds(precision: str, ours: Figures, machine: Figures) -> float:
-    """The least that one row's step of the model can take on one thread."""
-    return max(ours["flops_per_step"] / machine[f"{precision}_1"], ours["bytes_per_step"] / machine["bytes_1"])
 
 
 def recording(settings: Settings) -> Group:

@@ -1,4 +1,6 @@
-"""Our decoder plays whole episodes on one thread, then the bare environment replays their actions: steps a second of both."""
+"""Our decoder, or another policy of a transformer, plays whole episodes on one thread; then the bare environment replays their
+actions: steps a second of both.
+"""
 
 import argparse
 import json
@@ -13,10 +15,12 @@ from understudy.environments.make import make_again
 from understudy.environments.play import play
 from understudy.episode import Episode
 from understudy.interface import Task
+from understudy.params.whole import load_params
 from understudy.policies.actor import PolicyActor, load_actor
 from understudy.step import Step
 
-DECODER, FIRST_SEED, TOKENS_PER_STEP = Path("models/decoder/seed_0"), 3_100_000, 2
+DECODER, FIRST_SEED = Path("models/decoder/seed_0"), 3_100_000
+TOKENS_PER_STEP = {"action_transformer": 2, "decision_transformer": 3}
 
 
 def replay(environment, episodes: list[Episode]) -> float:
@@ -46,7 +50,7 @@ def work_per_step(actor: PolicyActor, rows: int, precision: str) -> dict[str, fl
     config = actor.policy.config
     heads = config.get("num_kv_heads") or config["num_heads"]
     width = config["embed_dim"] // config["num_heads"] * heads  # of a token's keys, and of its values
-    numbers = 2 * config["num_layers"] * TOKENS_PER_STEP * config["context"] * width
+    numbers = 2 * config["num_layers"] * TOKENS_PER_STEP[actor.policy.family] * config["context"] * width
     return {
         "flops_per_step": counter.get_total_flops() / rows,
         "bytes_per_step": getattr(torch, precision).itemsize * numbers,
@@ -58,8 +62,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
+    parser.add_argument("--run", type=Path, default=Path(), help="folder of the pipeline's run")
+    parser.add_argument("--policy", default="decoder")
     given = parser.parse_args()
-    actor = load_actor(DECODER, precision=given.precision)
+    params = load_params(given.run / "params.yaml")
+    weights = given.run / "models" / given.policy / f"seed_{params.training.seeds[0]}"
+    actor = load_actor(weights, params.policies.named(given.policy).play, given.precision)
     spec = actor.policy.task.environment
     environments = [make_again(spec) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)

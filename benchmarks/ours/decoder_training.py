@@ -1,4 +1,4 @@
-"""Our decoder in training: demonstrated steps learned from a second, loader included.
+"""Our decoder in training, or another policy of a transformer: demonstrated steps learned from a second, loader included.
 
 Only steps that the loss counts are counted: neither padding nor a chunk's first step, which is there to be seen by the others.
 """
@@ -19,7 +19,7 @@ from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import open_sequences
 from understudy.training.run import TrainingRun
 
-WARM_UP = 5
+SEQUENCES, WARM_UP = Path("data/processed/sequences"), 5
 
 
 class WatchedDataset:
@@ -53,12 +53,14 @@ def main() -> None:
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
+    parser.add_argument("--run", type=Path, default=Path(), help="folder of the pipeline's run")
+    parser.add_argument("--policy", default="decoder")
     given = parser.parse_args()
-    params = load_params(Path("params.yaml"))
-    policy, sequences = params.policies.named("decoder"), open_sequences(Path("data/processed/sequences"), "train")
+    params = load_params(given.run / "params.yaml")
+    policy, sequences = params.policies.named(given.policy), open_sequences(given.run / SEQUENCES, "train")
     torch.set_num_threads(given.threads)
     config = policy.model | {"action_dropout": 0.0}  # the peers' dropout is off as well
-    model = build_model(policy.family, config, sequences.interface, "policies.decoder")
+    model = build_model(policy.family, config, sequences.interface, f"policies.{given.policy}")
     dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows, model.reads))
     training = params.training.model_copy(update={"precision": given.precision})
     run = TrainingRun(model, dataset, training, training.seeds[0])

@@ -58,10 +58,11 @@ def main() -> None:
     parser.add_argument("--length", type=int, required=True)
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--seeds", type=Path, required=True)
+    parser.add_argument("--raw", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--seeds", type=Path, required=True, help="file of those of the episodes to learn from")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    dataset = as_dataset(read(given.seeds))
+    dataset = as_dataset(read(given.raw, given.seeds))
     algorithm = make_algorithm(given.rows, given.length, d3rlpy.preprocessing.StandardObservationScaler())
     times = []
     steps = WARM_UP + given.batches

@@ -1,7 +1,7 @@
 """Our demonstrations as the peers take them, read from the Parquet with pyarrow alone.
 
-Demonstrations     -- flat arrays of all steps
-read(seeds_file)   -- the episodes of data/raw whose seeds the file lists: those that our students learn from
+Demonstrations         -- flat arrays of all steps
+read(raw, seeds_file)  -- the episodes of a recording whose seeds the file lists: those that our students learn from
 """
 
 import json
@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-
-RAW = Path("data/raw")
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,9 @@ class Demonstrations:
     terminated: np.ndarray
 
 
-def read(seeds_file: Path) -> Demonstrations:
-    steps = pq.read_table(RAW / "steps.parquet", columns=["observation", "action", "reward"])
-    episodes = pq.read_table(RAW / "episodes.parquet", columns=["seed", "length", "terminated"]).to_pydict()
+def read(raw: Path, seeds_file: Path) -> Demonstrations:
+    steps = pq.read_table(raw / "steps.parquet", columns=["observation", "action", "reward"])
+    episodes = pq.read_table(raw / "episodes.parquet", columns=["seed", "length", "terminated"]).to_pydict()
     chosen = np.isin(episodes["seed"], json.loads(seeds_file.read_text()))
     lengths = np.asarray(episodes["length"], dtype=np.int64)
     of_chosen = np.repeat(chosen, lengths)

@@ -17,24 +17,30 @@ from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
 from benchmarks.peers.demonstrations import Demonstrations, read
 
-NUM_ACTIONS, WARM_UP = 4, 5
+NUM_ACTIONS, RETURN_SCALE, WARM_UP = 4, 100.0, 5
 
 
 class Loader:
-    """Rows of `length` steps that begin anywhere in an episode, padded on the right where it ends before."""
+    """Rows of `length` steps that begin anywhere in an episode, padded on the right where it ends before.
 
-    def __init__(self, demonstrations: Demonstrations, rows: int, length: int) -> None:
+    States are normalised by the demonstrations' mean and deviation, returns-to-go divided by `return_scale`.
+    """
+
+    def __init__(self, demonstrations: Demonstrations, rows: int, length: int, return_scale: float, seed: int) -> None:
         self.rows, self.length, lengths = rows, length, demonstrations.lengths
-        mean, deviation = demonstrations.observations.mean(0), demonstrations.observations.std(0)
-        self.states = (demonstrations.observations - mean) / deviation
+        self.mean, self.deviation = demonstrations.observations.mean(0), demonstrations.observations.std(0)
+        self.states = self.normalise(demonstrations.observations)
         self.actions = demonstrations.actions
         self.one_hot = np.eye(NUM_ACTIONS, dtype=np.float32)
         self.ends = np.repeat(np.cumsum(lengths), lengths)
         self.timesteps = np.arange(len(self.actions)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         totals = np.cumsum(demonstrations.rewards[::-1].astype(np.float64))[::-1]
         after = np.append(totals, 0.0)[self.ends]
-        self.returns_to_go = ((totals - after) / 100).astype(np.float32)[:, None]
-        self.generator = np.random.default_rng(0)
+        self.returns_to_go = ((totals - after) / return_scale).astype(np.float32)[:, None]
+        self.generator = np.random.default_rng(seed)
+
+    def normalise(self, observations: np.ndarray) -> np.ndarray:
+        return (observations - self.mean) / self.deviation
 
     def batch(self) -> dict[str, Tensor]:
         first = self.generator.integers(len(self.actions), size=self.rows)
@@ -76,10 +82,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
-    parser.add_argument("--seeds", type=Path, required=True)
+    parser.add_argument("--raw", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--seeds", type=Path, required=True, help="file of those of the episodes to learn from")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    loader, model = Loader(read(given.seeds), given.rows, given.length), make_model()
+    loader, model = Loader(read(given.raw, given.seeds), given.rows, given.length, RETURN_SCALE, 0), make_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 
     def update(batch: dict[str, Tensor]) -> None:

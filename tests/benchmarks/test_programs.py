@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from benchmarks import attention, scale, startup
-from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns
-from tests.builders import CHOICES, in_random_states, printed_by
+from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns, returns
+from tests.builders import CHOICES, in_random_states, printed_by, random_episodes, written_recording
 from tests.toys import ROOT, tiny_policy
+from understudy.errors import DataError
 from understudy.policies.actor import PolicyActor
 from understudy.sequences.dataset import SequenceDataset
 
@@ -73,10 +74,11 @@ def test_every_program_of_ours_says_what_it_wants(program):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_step_reads_the_keys_and_values_of_the_context(precision):
-    policy = tiny_policy("action_transformer", CHOICES)
+@pytest.mark.parametrize(("family", "tokens"), [("action_transformer", 2), ("decision_transformer", 3)])
+def test_a_step_reads_the_keys_and_values_of_the_context(family, tokens, precision):
+    policy = tiny_policy(family, CHOICES)
     work = decoder_playing.work_per_step(PolicyActor(policy), 3, precision)
-    numbers = 2 * 2 * 2 * 4 * 8  # keys and values, layers, tokens a step, steps, width
+    numbers = 2 * 2 * tokens * 4 * 8  # keys and values, layers, tokens a step, steps, width
     assert work["bytes_per_step"] == {"float32": 4, "bfloat16": 2}[precision] * numbers
     assert work["flops_per_step"] > 0
 
@@ -119,6 +121,15 @@ def test_a_snapshot_acts_by_its_own_weights():
         expected = expected @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
         expected = expected if name == "action_net" else expected.tanh()
     assert decision.actions.tolist() == expected.argmax(-1).tolist()
+
+
+def test_returns_are_those_of_the_first_episodes_and_of_the_seeds_that_were_asked_for(tmp_path):
+    episodes = random_episodes(CHOICES, [3, 2, 4])
+    folder = written_recording(tmp_path / "evaluation", CHOICES, episodes)
+    seeds = [episode.seed for episode in episodes]
+    assert returns.returns(folder, seeds[:2]) == [episode.total_return for episode in episodes[:2]]
+    with pytest.raises(DataError, match=r"evaluation: expected episodes of seeds from 9 to 10, got others$"):
+        returns.returns(folder, [9, 10])
 
 
 @pytest.mark.parametrize("peak", [[], ["--peak-tflops=1"]])

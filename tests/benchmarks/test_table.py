@@ -53,6 +53,30 @@ def test_a_comparison_that_this_machine_cannot_make_stays_in_the_table_with_its_
     assert last_line(row) == "| training | not measured: ours bfloat16 against d3rlpy: none here | | | | |"
 
 
+SCORES = {
+    "work": "acting",
+    "ours": {
+        "who": "understudy",
+        "score": 0.7981,
+        "low": 0.728,
+        "high": 0.856,
+        "return_mean": 191.39,
+        "training_seeds": 5,
+    },
+    "theirs": {"who": "a peer", "score": -0.25, "low": -0.3, "high": -0.2, "return_mean": -297.0, "training_seeds": 1},
+    "difference": {"score": 1.0481, "low": 1.0, "high": 1.125},
+    "references": {"expert": 285.43, "random": -180.46},
+}
+
+
+def test_a_row_of_scores_gives_both_with_their_intervals_and_the_difference():
+    assert last_line(SCORES) == (
+        "| acting | understudy, 5 training seeds: score 0.798 [0.728, 0.856], return 191.4"
+        " | a peer, 1 training seed: score -0.250 [-0.300, -0.200], return -297.0"
+        " | ours less theirs: 1.048 [1.000, 1.125] | 5 | random actor -180.5, expert 285.4 |"
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.01234, "0.0123"), (4.561, "4.56"), (99.94, "99.9"), (123.4, "123"), (45678.9, "45,679")]
 )
