@@ -45,7 +45,7 @@ environments: .venv/installed
 mutants: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.mutation.run $(MUTANTS)
 
-# Ours against the peers on the finished pipeline's outputs, an hour on a quiet machine; `make bench BENCH=--quick` shows that it runs.
+# Ours against the peers on the finished pipeline's outputs, over an hour on a quiet machine; `make bench BENCH=--quick` shows that it runs.
 bench: .venv/installed benchmarks/.venv/installed
 	PYTHONPATH=src "$(BIN)/python" -m benchmarks.bench $(BENCH)
 
