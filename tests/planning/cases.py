@@ -47,7 +47,7 @@ def decoded(model: TrajectoryTransformer, kind: str, steps: int) -> tuple[RowMem
             memory.kv_cache.end_step()
         features = model.decode_present(memory, step)
         tokens = model.tokens.encode(step.observation, step.previous_action, step.previous_reward)
-        states = model.num_state_tokens
+        states = model.tokens.num_states
         seen.append(step.observation)
         before += [tokens[:, states:]] if time else []
         before.append(tokens[:, :states])

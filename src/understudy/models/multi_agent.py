@@ -259,7 +259,9 @@ class MultiAgentTransformer(nn.Module):
         tokens, steps, exists = self._tokens(states, agent_ids, actions, real, dropped)
         rows, count, length = exists.shape
         features = self.trunk(tokens, steps, count, exists.transpose(1, 2).flatten(1))  # (B, T * 2N, D)
-        deciding = features.view(rows, length, count, features.shape[-1])[:, :, count // 2 :].transpose(1, 2)  # (B, N, T, D)
+        deciding = features.view(rows, length, count, features.shape[-1])[:, :, count // 2 :].transpose(
+            1, 2
+        )  # (B, N, T, D)
         return deciding.reshape(*real.shape, features.shape[-1])
 
 

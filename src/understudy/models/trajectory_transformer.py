@@ -21,10 +21,11 @@ from torch.nn import functional
 from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.bin_vectors import BinEmbedding, BinLogits
+from understudy.nn.bin_vectors import BinLogits
 from understudy.nn.cache import RowMemory
 from understudy.nn.discretise import Binning
 from understudy.nn.rows import check_entries, check_rows, check_sizes
+from understudy.nn.step_embedding import StepEmbedding
 from understudy.nn.step_tokens import StepTokens
 from understudy.nn.transformer_options import TrunkOptions
 from understudy.planning.beam import BeamSearch, search
@@ -97,10 +98,8 @@ class TrajectoryTransformer(nn.Module):
         self.return_mean, self.return_std = return_scale
         names = component_names or tuple(f"state {component}" for component in range(state_dim))
         self.tokens = StepTokens(names, action_dim, discrete_actions, num_bins)
-        self.num_state_tokens, self.num_action_tokens = self.tokens.num_states, self.tokens.num_actions
         self.tokens_per_step, vocabulary = self.tokens.per_step, self.tokens.vocabulary
-        self.embeddings = BinEmbedding(self.tokens_per_step, vocabulary, embed_dim)
-        self.state_maps = nn.Parameter(torch.randn(self.tokens_per_step, state_dim, embed_dim) * state_dim**-0.5)
+        self.embedding = StepEmbedding(state_dim, self.tokens_per_step, vocabulary, embed_dim)
         self.trunk = TrunkOptions(**options).build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.heads = BinLogits(self.tokens_per_step, vocabulary, embed_dim)  # each position's says its successor
         self.return_head, self.stop_head = nn.Linear(embed_dim, num_bins), nn.Linear(embed_dim, 1)
@@ -124,7 +123,7 @@ class TrajectoryTransformer(nn.Module):
             ValueError: shapes disagree, T exceeds max_seq_len, a length is not from 1 to T, or a choice does not exist.
         """
         check_rows(states, actions, seq_lens, self.max_seq_len)
-        sizes = {"state_dim": self.num_state_tokens, "action_dim": self.action_dim}
+        sizes = {"state_dim": self.tokens.num_states, "action_dim": self.action_dim}
         check_entries(states, actions, **sizes, discrete_actions=self.discrete_actions)
         if rewards.shape != states.shape[:2]:
             raise ValueError(f"rewards: expected shape {tuple(states.shape[:2])}, got {tuple(rewards.shape)}")
@@ -139,7 +138,7 @@ class TrajectoryTransformer(nn.Module):
         labels = self.tokens.encode(batch["observation"], batch["label"], batch["reward"])
         features = self._features(tokens, batch["observation"])  # (B, T, M, D)
         logits = self._logits(features)
-        states, reward = self.num_state_tokens, self.tokens_per_step - 1
+        states, reward = self.tokens.num_states, self.tokens_per_step - 1
         within = cross_entropy_by_step(logits[:, :, :reward], labels[:, :, 1:])  # (B, T, M - 1)
         across = cross_entropy_by_step(logits[:, :-1, reward], tokens[:, 1:, 0])  # (B, T - 1)
         # The first step of a chunk does not follow a step that is seen; padding does not count in any case.
@@ -206,7 +205,7 @@ class TrajectoryTransformer(nn.Module):
             settings["search"] = BeamSearch(
                 decoding, horizon, beam_width, actions, least_probability, likelihood_weight
             )
-        tensors = {"state": torch.zeros(num_rows, self.num_state_tokens)}
+        tensors = {"state": torch.zeros(num_rows, self.tokens.num_states)}
         cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
         return RowMemory(num_rows, tensors, cache, settings=settings)
 
@@ -215,24 +214,22 @@ class TrajectoryTransformer(nn.Module):
         features = self.decode_present(memory, step)
         if "search" in memory.settings and generator is None:
             best = search(self, features, step.observation, memory.kv_cache, memory.settings["search"])
-            tokens, logits = best.tokens[:, 0, : self.num_action_tokens], None
+            tokens, logits = best.tokens[:, 0, : self.tokens.num_actions], None
         else:
             draws = self._draws(memory, generator)
             tokens, _ = continue_present(
-                self, features, step.observation, memory.kv_cache, self.num_action_tokens, draws
+                self, features, step.observation, memory.kv_cache, self.tokens.num_actions, draws
             )
-            logits = self.next_logits(features, self.num_state_tokens - 1)[..., : self.action_dim]
+            logits = self.next_logits(features, self.tokens.num_states - 1)[..., : self.action_dim]
         memory.kv_cache.end_step()
         return Decision(self.tokens.decode_actions(tokens), predictions=logits if self.discrete_actions else None)
 
     def decode_present(self, memory: RowMemory, step: Step[Tensor]) -> Tensor:
         """Features (B, D) of the present states' last tokens; the last action, its reward and the state join the cache."""
-        states, entries = self.num_state_tokens, self.num_action_tokens + 1
+        states, entries = self.tokens.num_states, self.tokens.num_actions + 1
         tokens = self.tokens.encode(step.observation, step.previous_action, step.previous_reward)
-        whole = memory.tensors["state"][:, None].repeat(1, self.tokens_per_step, 1)  # of the step before, (B, M, S)
-        whole[:, states - 1] = step.observation
+        embedded = self.embedding.present(tokens, memory.tensors["state"], step.observation)  # (B, M, D)
         memory.tensors["state"] = step.observation.clone()
-        embedded = self._embed_steps(tokens, whole)  # (B, M, D)
         embedded = torch.cat([embedded[:, states:], embedded[:, :states]], dim=1)
         return self.trunk.decode_step(embedded, (1,) * entries + (0,) * states, memory.kv_cache, in_order=True)
 
@@ -248,7 +245,7 @@ class TrajectoryTransformer(nn.Module):
         drawn, stop_logits = continue_present(self, features, step.observation, memory.kv_cache, count, draws)
         assert draws is not None and stop_logits is not None
         memory.kv_cache.end_step()
-        action, reward, state = drawn.split([self.num_action_tokens, 1, self.num_state_tokens], dim=1)
+        action, reward, state = drawn.split([self.tokens.num_actions, 1, self.tokens.num_states], dim=1)
         return ImaginedStep(
             self.tokens.decode_actions(action),
             self.tokens.decode_rewards(reward[:, 0]),
@@ -258,23 +255,15 @@ class TrajectoryTransformer(nn.Module):
 
     # What planning asks of it (planning/model.py)
 
-    def decode_states(self, tokens: Tensor) -> Tensor:
-        """States (..., S) of their tokens (..., S)."""
-        return self.tokens.decode_states(tokens)
-
     def embed(self, tokens: Tensor, position: int, states: Tensor) -> Tensor:
         """Embedded tokens (..., D) of tokens (...) int64 at this position, after the last whole state (..., S)."""
-        return functional.embedding(tokens, self.embeddings()[position]) + states @ self.state_maps[position]
+        return self.embedding.at(tokens, position, states)
 
     def next_logits(self, features: Tensor, position: int) -> Tensor:
         """Logits (..., V) of the token after this position, from its features (..., D); -inf where there is no such token."""
         logits = self.heads.at(features, position)
         following = (position + 1) % self.tokens_per_step
         return logits.float().masked_fill(self.tokens.missing()[following], -torch.inf)
-
-    def expected_reward(self, logits: Tensor) -> Tensor:
-        """Raw reward (...) that is expected, by the logits (..., V) of its token."""
-        return self.tokens.expected_rewards(logits)
 
     def expected_return(self, features: Tensor) -> Tensor:
         """Raw return-to-go (...) that is expected, the step's own reward counted, from the features (..., D) of its reward."""
@@ -284,26 +273,11 @@ class TrajectoryTransformer(nn.Module):
         """Logits (...) that the environment ends the episode with the step, from the features (..., D) of its reward."""
         return self.stop_head(features)[..., 0].float()
 
-    def _embed_steps(self, tokens: Tensor, whole: Tensor) -> Tensor:
-        """Embedded tokens (..., M, D) of steps (..., M), each with the last whole state before its successor (..., M, S)."""
-        places = tokens + self.tokens.vocabulary * torch.arange(self.tokens_per_step, device=tokens.device)
-        embedded = functional.embedding(places, self.embeddings().flatten(0, 1))
-        return embedded + torch.einsum("...ms,msd->...md", whole, self.state_maps)
-
     def _features(self, tokens: Tensor, states: Tensor) -> Tensor:
         """Features (B, T, M, D) of tokens (B, T, M) and the states (B, T, S) among them."""
-        previous = functional.pad(states[:, :-1], (0, 0, 1, 0))  # zero before a row's first step
-        early = self.num_state_tokens - 1
-        whole = torch.cat(
-            [
-                previous[:, :, None].expand(-1, -1, early, -1),
-                states[:, :, None].expand(-1, -1, self.tokens_per_step - early, -1),
-            ],
-            dim=2,
-        )  # (B, T, M, S)
         steps = torch.arange(tokens.shape[1], device=tokens.device).repeat_interleave(self.tokens_per_step)
-        features = self.trunk(self._embed_steps(tokens, whole).flatten(1, 2), steps, self.tokens_per_step)
-        return features.unflatten(1, (tokens.shape[1], self.tokens_per_step))
+        embedded = self.embedding(tokens, states).flatten(1, 2)
+        return self.trunk(embedded, steps, self.tokens_per_step).unflatten(1, (tokens.shape[1], self.tokens_per_step))
 
     def _logits(self, features: Tensor) -> Tensor:
         """Logits (B, T, M, V) of each token's successor, from features (B, T, M, D)."""
@@ -311,8 +285,8 @@ class TrajectoryTransformer(nn.Module):
 
     def _predictions(self, logits: Tensor) -> Tensor:
         """Logits (B, T, A) of choices; the likeliest entries of vectors, each after the executed ones before it."""
-        first = self.num_state_tokens - 1
-        entries = logits[:, :, first : first + self.num_action_tokens]  # (B, T, 1 or A, V)
+        first = self.tokens.num_states - 1
+        entries = logits[:, :, first : first + self.tokens.num_actions]  # (B, T, 1 or A, V)
         if self.discrete_actions:
             return entries[:, :, 0, : self.action_dim]
         return self.tokens.decode_actions(entries.argmax(-1))

@@ -110,8 +110,8 @@ def search(model: TrajectoryModel, features: Tensor, states: Tensor, past: KVCac
         past: the cache that the present state's tokens have joined; it is left as it is.
         settings: what is searched for.
     """
-    tokens_per_step = model.num_state_tokens + model.num_action_tokens + 1
-    room = (settings.horizon - 1) * tokens_per_step + (model.num_action_tokens + 1) * settings.actions
+    tokens_per_step = model.tokens.per_step
+    room = (settings.horizon - 1) * tokens_per_step + (model.tokens.num_actions + 1) * settings.actions
     cache = BeamCache(past, room)
     zeros = features.new_zeros(len(features), 1)
     counts = torch.zeros_like(zeros, dtype=torch.int64)
@@ -131,7 +131,7 @@ def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead:
     before = cache.length
     actions, log_prob = _likeliest_actions(model, cache, beams, ahead, settings.actions)  # (B W', E, A)
     width = actions.shape[1]
-    last = model.num_state_tokens + model.num_action_tokens - 1
+    last = model.tokens.num_states + model.tokens.num_actions - 1
     states = beams.states.flatten(0, 1)  # (B W', S)
     features = _pass_siblings(model, cache, actions[..., -1], states, last, ahead, before)
     reward_logits = model.next_logits(features, last)  # (B W', E, V)
@@ -151,7 +151,9 @@ def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead:
     of_stop = torch.nn.functional.logsigmoid(candidates(stop_logits.abs()))
     grown.add_tokens(candidates(step_tokens), candidates(log_prob + reward_log_prob) + of_stop)
     reward_before = grown.reward
-    grown.reward = reward_before + candidates(model.expected_reward(reward_logits)).masked_fill(ended_before, 0.0)
+    grown.reward = reward_before + candidates(model.tokens.expected_rewards(reward_logits)).masked_fill(
+        ended_before, 0.0
+    )
     likelihood = grown.log_prob / grown.num_tokens
     if settings.objective == "return":
         total = reward_before + candidates(model.expected_return(features))
@@ -165,7 +167,7 @@ def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead:
     grown.score, grown.ended = score, ended_before | stops | score.isneginf()
     grown.features = candidates(features)
     best = score.sort(dim=1, descending=True, stable=True)[1][:, : settings.beam_width]  # (B, W)
-    _go_on_with(cache, best, count, width, before, model.num_action_tokens + 1)
+    _go_on_with(cache, best, count, width, before, model.tokens.num_actions + 1)
     return grown.of(best)
 
 
@@ -180,8 +182,8 @@ def _likeliest_actions(
     features, states, before = beams.features.flatten(0, 1)[:, None], beams.states.flatten(0, 1), cache.length
     log_prob = features.new_zeros(features.shape[:2])  # (B W, 1)
     actions = torch.zeros(len(features), 1, 0, dtype=torch.int64, device=features.device)
-    for entry in range(model.num_action_tokens):
-        position = model.num_state_tokens + entry - 1
+    for entry in range(model.tokens.num_actions):
+        position = model.tokens.num_states + entry - 1
         if entry:
             features = _pass_siblings(model, cache, actions[..., -1], states, position, ahead, before)
         logits = model.next_logits(features, position)  # (B W, e, V)
@@ -230,15 +232,15 @@ def _slots(siblings: Tensor, before: int, width: int, tokens: int) -> Tensor:
 
 def _imagine_state(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead: int) -> Beams:
     """The beams with the likeliest state of the next step, token by token."""
-    features, position = beams.features.flatten(0, 1), model.num_state_tokens + model.num_action_tokens  # (B W, D)
+    features, position = beams.features.flatten(0, 1), model.tokens.num_states + model.tokens.num_actions  # (B W, D)
     states, tokens, log_prob = beams.states.flatten(0, 1), [], []
-    for following in range(model.num_state_tokens):
+    for following in range(model.tokens.num_states):
         logits = model.next_logits(features, position)
         tokens.append(logits.argmax(-1))
         log_prob.append(logits.log_softmax(-1).amax(-1))
         sees = torch.ones(1, cache.length + 1, dtype=torch.bool, device=logits.device)
-        if following == model.num_state_tokens - 1:
-            states = model.decode_states(torch.stack(tokens, dim=-1))
+        if following == model.tokens.num_states - 1:
+            states = model.tokens.decode_states(torch.stack(tokens, dim=-1))
         embedded = model.embed(tokens[-1], following, states)[:, None]
         features, position = model.trunk.decode_beams(embedded, ahead, sees, cache)[:, 0], following
     shape = beams.score.shape

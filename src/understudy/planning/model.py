@@ -12,6 +12,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from understudy.nn.step_tokens import StepTokens
 from understudy.nn.trunk import Trunk
 
 
@@ -19,26 +20,18 @@ class TrajectoryModel(Protocol):
     """A causal model over discretised steps.
 
     Attributes:
-        trunk: over its tokens.
-        num_state_tokens: S.
-        num_action_tokens: A.
+        tokens: what the tokens of a step stand for.
+        trunk: over them.
     """
 
+    tokens: StepTokens
     trunk: Trunk
-    num_state_tokens: int
-    num_action_tokens: int
 
     def embed(self, tokens: Tensor, position: int, states: Tensor) -> Tensor:
         """Embedded tokens (..., D) of tokens (...) int64 at this position, after the last whole state (..., S)."""
 
-    def decode_states(self, tokens: Tensor) -> Tensor:
-        """States (..., S) of their tokens (..., S)."""
-
     def next_logits(self, features: Tensor, position: int) -> Tensor:
         """Logits (..., V) of the token after this position, from its features (..., D); -inf where there is no such token."""
-
-    def expected_reward(self, logits: Tensor) -> Tensor:
-        """Raw reward (...) that is expected, by the logits (..., V) of its token."""
 
     def expected_return(self, features: Tensor) -> Tensor:
         """Raw return-to-go (...) that is expected, the step's own reward counted, from the features (..., D) of its reward."""

@@ -54,7 +54,7 @@ class Episode:
     def features(self, imagined: Tensor) -> Tensor:
         """Features (D,) of the last token, after further ones (m,), by a full pass over all of them."""
         model, tokens = self.model, torch.cat([self.tokens, imagined])
-        width, per_step = model.num_state_tokens, model.num_state_tokens + model.num_action_tokens + 1
+        width, per_step = model.tokens.num_states, model.tokens.per_step
         embedded = []
         for place, token in enumerate(tokens):
             step, position = divmod(place, per_step)
@@ -64,14 +64,14 @@ class Episode:
             elif whole < len(self.states):
                 state = self.states[whole]
             else:
-                state = model.decode_states(tokens[whole * per_step : whole * per_step + width])
+                state = model.tokens.decode_states(tokens[whole * per_step : whole * per_step + width])
             embedded.append(model.embed(token, position, state))
         steps = torch.arange(len(tokens), device=tokens.device) // per_step
         return model.trunk(torch.stack(embedded)[None], steps, per_step)[0, -1]
 
     def next_logits(self, imagined: Tensor) -> Tensor:
         """Logits (V,) of the token after further ones (m,)."""
-        per_step = self.model.num_state_tokens + self.model.num_action_tokens + 1
+        per_step = self.model.tokens.per_step
         position = (len(self.tokens) + len(imagined) - 1) % per_step
         return self.model.next_logits(self.features(imagined), position)
 
@@ -102,7 +102,7 @@ def _with_actions(episode: Episode, beam: ReferenceBeam, settings: BeamSearch) -
         stop = model.stop_logits(features)
         of_stop = functional.logsigmoid(stop.abs()).item()
         log_prob = beam.log_prob + of_action + reward_logits.log_softmax(0).max().item() + of_stop
-        reward = beam.reward + model.expected_reward(reward_logits).item()
+        reward = beam.reward + model.tokens.expected_rewards(reward_logits).item()
         ended = bool(stop > 0)
         score = likelihood = log_prob / len(imagined)
         if settings.objective == "return":
@@ -115,7 +115,7 @@ def _with_actions(episode: Episode, beam: ReferenceBeam, settings: BeamSearch) -
 def _likeliest_actions(episode: Episode, beam: ReferenceBeam, settings: BeamSearch) -> list[tuple[Tensor, float]]:
     """The likeliest actions, (A,) tokens each, and their log-probabilities, the likeliest first."""
     actions = [(beam.tokens[:0], 0.0)]
-    for _ in range(episode.model.num_action_tokens):
+    for _ in range(episode.model.tokens.num_actions):
         longer = []
         for action, log_prob in actions:
             of_tokens = episode.next_logits(torch.cat([beam.tokens, action])).log_softmax(0)
@@ -127,7 +127,7 @@ def _likeliest_actions(episode: Episode, beam: ReferenceBeam, settings: BeamSear
 
 def _with_state(episode: Episode, beam: ReferenceBeam) -> ReferenceBeam:
     """The beam with the likeliest state of the next step."""
-    for _ in range(episode.model.num_state_tokens):
+    for _ in range(episode.model.tokens.num_states):
         logits = episode.next_logits(beam.tokens)
         log_prob = beam.log_prob + logits.log_softmax(0).max().item()
         beam = replace(beam, tokens=torch.cat([beam.tokens, logits.argmax()[None]]), log_prob=log_prob)

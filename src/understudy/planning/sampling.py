@@ -39,15 +39,15 @@ def continue_present(
         Tokens (B, count) int64, and the logits (B,) that the environment ends the episode with this step; None where no token
         follows the reward.
     """
-    tokens_per_step = model.num_state_tokens + model.num_action_tokens + 1
-    cache, position, tokens, stop_logits = BeamCache(past, count), model.num_state_tokens - 1, [], None
+    tokens_per_step = model.tokens.per_step
+    cache, position, tokens, stop_logits = BeamCache(past, count), model.tokens.num_states - 1, [], None
     for number in range(count):
         logits = model.next_logits(features, position)
         tokens.append(draw_tokens(logits, None if uniforms is None else uniforms(number)))
         position = (position + 1) % tokens_per_step
         if number == count - 1:
             break
-        ahead = 0 if position >= model.num_state_tokens else 1
+        ahead = 0 if position >= model.tokens.num_states else 1
         sees = torch.ones(1, cache.length + 1, dtype=torch.bool, device=features.device)
         embedded = model.embed(tokens[-1], position, states)[:, None]  # (B, 1, D)
         features = model.trunk.decode_beams(embedded, ahead, sees, cache)[:, 0]
