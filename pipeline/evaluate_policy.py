@@ -1,7 +1,7 @@
 """Stage evaluate_policy@NAME-SEED: a student plays on seeds that no other stage has used. Writes data/evaluation/NAME/seed_SEED.
 
-The expert says at each step what it would have done, where there is one. A student whose family has variants of playing plays
-them as well, each into a folder below.
+The expert says at each step what it would have done, where there is one. A student whose family, or whose block in params.yaml,
+has further ways to play plays them as well, each into a folder below.
 """
 
 from functools import partial
@@ -55,9 +55,9 @@ def work(
     stage = f"evaluate_policy@{policy}-{seed}"
     inputs = {"expert": {} if without_expert else policy_hashes(EXPERT), "student": policy_hashes(folder)}
     checkpoint = checkpoint_folder(stage, [evaluation.model_dump(), block.play, precision, device.type], inputs)
-    ways |= {variant: block.plain_play | dict(how) for variant, how in student.model.variants.items()}
+    of_family = {variant: block.plain_play | dict(how) for variant, how in student.model.variants.items()}
     with replace_folder(Path("data/evaluation") / name) as target:
-        for variant, play in ways.items():
+        for variant, play in (of_family | ways).items():
             actor = partial(load_actor, folder, play, precision=precision, device=device.type)
             recording = record(
                 Plan(spec, actor, demonstrator=None if without_expert else partial(load_actor, EXPERT)),
@@ -65,7 +65,7 @@ def work(
                 block_size=evaluation.block_size,
                 workers=compute.workers,
                 title=f"{policy} {variant}".strip(),
-                blocks_folder=checkpoint / (variant or "plain"),
+                blocks_folder=checkpoint / f"way {variant}".strip(),
             )
             (target / variant).mkdir(exist_ok=True)
             with recording as episodes:

@@ -1,6 +1,7 @@
 """The whole pipeline, small, on a recording of mixed quality: who played, who learns from the best, who acts for a return."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -44,6 +45,19 @@ def project(tmp_path_factory):
     dt = {"family": "decision_transformer", "model": {**sizes, "return_bins": 8}, "best_returns": None, "training": {}}
     policies["dt"] = {**dt, "play": {"target_return": {"quantile": 0.9}}}
     policies["dt_expert"] = {**dt, "play": {"target_return": "expert", "kappa": 5.0}}
+    trunk = {name: sizes[name] for name in ("embed_dim", "num_layers", "num_heads", "hidden_dim", "max_seq_len")}
+    variants = {
+        "planning": {"decoding": "return", "horizon": 2, "beam_width": 2},
+        "drawn": {"decoding": "sample"},
+    }
+    policies["tt"] = {
+        "family": "trajectory_transformer",
+        "model": {**trunk, "context": 2, "num_bins": 8},
+        "play": {"variants": variants},
+        "best_returns": None,
+        "training": {"batch_size": 2},
+    }
+    params["comparison"]["differences"] = [["tt/planning", "tt"]]
     yaml.dump(params, folder / "params.yaml")
     run(folder, "dvc", "repro")
     return folder
@@ -74,6 +88,55 @@ def test_everybody_is_judged(project):
     assert {"mlp", "decoder", "best", "rvs", "dt", "dt_expert"} <= set(summary)
     card = (project / "models/best/seed_0/README.md").read_text()
     assert "the 0.5 with the highest returns" in card
+
+
+def test_a_model_of_trajectories_is_judged_imitating_planning_and_drawing(project):
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    names = ["tt", "tt/planning", "tt/drawn"]
+    assert set(names) <= set(summary)
+    folders = [project / "data/evaluation" / name.replace("/", "/seed_0/") for name in names[1:]]
+    played = [read_recording(each) for each in (project / "data/evaluation/tt/seed_0", *folders)]
+    for name, recording in zip(names, played, strict=True):
+        assert summary[name]["return_mean"] == pytest.approx(recording.episodes["return"].mean())
+    assert len({tuple(recording.episodes["return"]) for recording in played}) == 3
+    assert "tt/planning - tt" in summary["differences"]
+
+
+def test_another_way_to_play_retrains_nothing(project):
+    set_params(project, {"policies.tt.play.variants.drawn": {"decoding": "likelihood", "horizon": 1, "beam_width": 1}})
+    assert stages_to_rerun(project, but_for=["code"]) == {"evaluate_policy@tt-0", "compare", "report"}
+    run(project, "dvc", "repro")
+
+
+def test_a_policy_s_own_training_retrains_it_alone(project):
+    set_params(project, {"policies.tt.training": {"batch_size": 3}})
+    expected = {"train_policy@tt-0", "evaluate_policy@tt-0", "compare", "report"}
+    assert stages_to_rerun(project, but_for=["code"]) == expected
+    set_params(project, {"policies.tt.training": {"batch_size": 2}})
+
+
+def test_a_model_imagines_episodes_that_the_next_stages_read(project):
+    command = ("python", "-m", "understudy", "imagine", "models/tt/seed_0", "--starts", "data/evaluation/expert")
+    run(project, *command, "--episodes", "3", "--steps", "20", "--out", "imagined")
+    imagined = read_recording(project / "imagined")
+    assert imagined.demonstrator == "imagined by models/tt/seed_0"
+    assert len(imagined.episodes["seed"]) == 3 and (imagined.episodes["length"] <= 20).all()
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        ({"beam_width": 9, "horizon": 1}, "policies.tt.play.variants.planning.beam_width: expected at most"),
+        ({"actions": 5}, "policies.tt.play.variants.planning.actions: expected at most the 2 that there are, got 5"),
+        ({"decode": "greedy"}, "policies.tt.play.variants.planning.decode: expected one of the keys"),
+    ],
+)
+def test_ways_to_play_that_cannot_be_are_a_sentence(project, way, sentence):
+    set_params(
+        project, {"policies.tt.play.variants.planning": {"decoding": "return", "beam_width": 2, "horizon": 2, **way}}
+    )
+    with pytest.raises(AssertionError, match=re.escape(sentence)):
+        run(project, "python", "pipeline/run.py", "evaluate_policy", "--policy", "tt", "--seed", "0")
 
 
 def test_another_target_retrains_nothing(project):

@@ -263,6 +263,12 @@ def test_searches_that_cannot_be_are_refused(play: dict, message: str) -> None:
         build().begin(1, decoding="return", **play)
 
 
+def test_all_choices_are_tried_where_nothing_else_is_said_and_of_vectors_it_has_to_be() -> None:
+    assert build().begin(1, decoding="return").settings["search"].actions == 4
+    with pytest.raises(ValueError, match="actions: expected how many action vectors are tried, got none"):
+        build(False).begin(1, decoding="return")
+
+
 def test_without_rewards_there_is_nothing_to_plan_for() -> None:
     model = build()
     columns = {"observation": torch.randn(50, 3), "action": torch.randint(4, (50,)), "reward": torch.zeros(50)}

@@ -80,3 +80,30 @@ def test_a_key_that_is_no_text_is_refused(tmp_path):
         load_policies(
             tmp_path, {"policies.p": "{family: mlp, model: {3: 4}, play: {}, best_returns: null, training: {}}"}
         )
+
+
+def test_further_ways_to_play_differ_from_the_plain_one_in_what_they_say(tmp_path):
+    play = "{horizon: 2, width: 3, variants: {wide: {width: 9}, plain: {}}}"
+    block = f"{{family: mlp, model: {{}}, play: {play}, best_returns: null, training: {{}}}}"
+    policies = load_policies(tmp_path, {"policies.p": block})
+    assert policies.named("p").plain_play == {"horizon": 2, "width": 3}
+    assert policies.named("p").play_variants == {
+        "wide": {"horizon": 2, "width": 9},
+        "plain": {"horizon": 2, "width": 3},
+    }
+    assert policies.ways == [*PARAMETERS["policies"], "p", "p/wide", "p/plain"]
+
+
+@pytest.mark.parametrize(
+    ("variants", "sentence"),
+    [
+        ("3", "play.variants: expected settings by name, got 3"),
+        ("{a: 3}", "play.variants: expected settings by name, got {'a': 3}"),
+        ("{a/b: {}}", "play.variants: expected names of a-z, 0-9 and _, got 'a/b'"),
+        ("{3: {}}", "play.variants: expected names of a-z, 0-9 and _, got 3"),
+    ],
+)
+def test_other_variants_are_refused(tmp_path, variants, sentence):
+    block = f"{{family: mlp, model: {{}}, play: {{variants: {variants}}}, best_returns: null, training: {{}}}}"
+    with refused(ParameterError, sentence):
+        load_policies(tmp_path, {"policies.p": block})

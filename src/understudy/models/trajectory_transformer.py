@@ -175,7 +175,7 @@ class TrajectoryTransformer(nn.Module):
         decoding: Decoding = "greedy",
         horizon: int = 5,
         beam_width: int = 8,
-        actions: int = 4,
+        actions: int | None = None,
         least_probability: float = 0.0,
         likelihood_weight: float = 0.0,
     ) -> RowMemory:
@@ -187,7 +187,7 @@ class TrajectoryTransformer(nn.Module):
                 "return", the first action of the best beam.
             horizon: steps that a search looks ahead.
             beam_width: how many beams go on after each of them.
-            actions: how many actions of each beam are tried, the likeliest ones.
+            actions: how many actions of each beam are tried, the likeliest ones; None for all choices.
             least_probability: of an action that is tried, but for the likeliest.
             likelihood_weight: for how much return, beside it, the mean log-probability of a plan's token counts.
 
@@ -196,6 +196,10 @@ class TrajectoryTransformer(nn.Module):
         """
         settings: dict[str, Any] = {"decoding": decoding}
         if decoding in ("likelihood", "return"):
+            if actions is None and not self.discrete_actions:
+                raise ValueError("actions: expected how many action vectors are tried, got none")
+            if actions is None:
+                actions = self.action_dim
             if self.discrete_actions and actions > self.action_dim:
                 raise ValueError(f"actions: expected at most the {self.action_dim} that there are, got {actions}")
             if decoding == "return" and self.tokens.returns.counts.item() < 2:

@@ -114,7 +114,7 @@ class Discretiser(nn.Module):
         num_bins: N.
 
     Attributes:
-        edges: (M, N - 1) float32, +inf beyond a dimension's last.
+        edges: (M, N - 1) float32, the largest number beyond a dimension's last.
         means: (M, N) float32, zero where there is no bin.
         counts: (M,) int64, how many bins each dimension has.
 
@@ -141,7 +141,7 @@ class Discretiser(nn.Module):
         for dimension, column in enumerate(values.T):
             bins = fit_bins(column, self.num_bins, binning)
             count = len(bins.means)
-            self.edges[dimension] = torch.inf
+            self.edges[dimension] = torch.finfo(torch.float32).max
             self.edges[dimension, : count - 1] = torch.from_numpy(bins.edges)
             self.means[dimension] = 0
             self.means[dimension, :count] = torch.from_numpy(bins.means)
@@ -150,7 +150,8 @@ class Discretiser(nn.Module):
     def encode(self, values: Tensor) -> Tensor:
         """In which bin, (..., M) int64, each of these numbers (..., M) lies."""
         columns = values.reshape(-1, values.shape[-1]).T.contiguous()  # (M, K)
-        return torch.searchsorted(self.edges, columns, right=True).T.reshape(values.shape)
+        found = torch.searchsorted(self.edges, columns, right=True).clamp(max=self.counts[:, None] - 1)
+        return found.T.reshape(values.shape)
 
     def decode(self, bins: Tensor) -> Tensor:
         """What each of these bins (..., M) int64 stands for, (..., M) float32."""

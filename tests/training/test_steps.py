@@ -1,0 +1,32 @@
+"""Training steps outside of any batch."""
+
+import numpy as np
+
+from tests.builders import CHOICES, by_hand
+from tests.toys import tiny_interface
+from understudy.training.steps import training_steps
+
+STATES = np.arange(21, dtype=np.float32).reshape(7, 3)
+INTERFACE = tiny_interface(CHOICES)
+SEQUENCES = by_hand(
+    CHOICES,
+    STATES,
+    np.asarray([0, 1, 2, 0, 1, 2, 0]),
+    [4, 3],
+    rewards=np.arange(7.0),
+    returns_to_go=10 * np.arange(7.0),
+    interface=INTERFACE,
+)
+
+
+def test_all_steps_are_there_in_a_models_units_and_rewards_raw() -> None:
+    columns = training_steps(SEQUENCES)
+    np.testing.assert_array_equal(columns["observation"], (STATES - 0.25) / 0.5)
+    assert columns["action"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert columns["reward"].tolist() == list(range(7))
+    np.testing.assert_allclose(columns["return_to_go"], (10 * np.arange(7.0) - 3.0) / 4.0)
+
+
+def test_of_very_many_evenly_spaced_ones_are_taken() -> None:
+    assert training_steps(SEQUENCES, 3)["reward"].tolist() == [0, 3, 6]
+    assert training_steps(SEQUENCES, 6)["reward"].tolist() == [0, 2, 4, 6]
