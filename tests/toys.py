@@ -199,7 +199,7 @@ TRANSFORMER = {
     "hidden_dim": 16,
     "max_seq_len": 32,
     "context": 4,
-    "state_differences": 2,
+    "state_differences": 1,
 }
 CONFIGS = {
     "mlp": {"hidden_dim": 16, "num_layers": 2},

@@ -123,6 +123,14 @@ def test_where_nothing_counts_every_term_is_zero(case: Case) -> None:
 
 
 @each_learning
+def test_no_rows_cost_nothing(case: Case) -> None:
+    """Of several processes one may get none of an epoch's last batch; it takes part in the update all the same."""
+    losses = build(case).train().losses(draw_batch(case).rows(slice(0, 0)), generator())
+    losses.objective().backward()
+    assert {term.mean.item() for term in losses.terms.values()} == {0.0}
+
+
+@each_learning
 @torch.no_grad()
 def test_losses_draw_one_number_a_step_or_nothing_and_from_the_given_generator_alone(case: Case) -> None:
     batch, options = draw_batch(case), getattr(load_family(case.name), "Options", None)

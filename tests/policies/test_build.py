@@ -93,7 +93,7 @@ def test_what_the_data_say_reaches_the_constructor():
     interface = tiny_interface(spec, ("y",))
     model = build_model("multi_agent", CONFIGS["multi_agent"], interface, "policies.p")
     assert (model.state_dim, model.action_dim, model.discrete_actions, model.num_agents) == (3, 3, True, 3)
-    assert model.embed_state.window.difference_scale.tolist() == [[2.0] * 3, [3.0] * 3]
+    assert model.embed_state.window.difference_scale.tolist() == [[2.0] * 3]
 
 
 def test_more_agents_than_there_is_room_for_are_refused():
