@@ -1,4 +1,4 @@
-"""The study's table and figure: players, students, and what those who are asked for a return get.
+"""The study's table and figure: players, students, what those who are asked for a return get, and what one of them imagines.
 
 Writes results.md and results.png. Probability of improvement is rliable's (Agarwal et al., 2021): the chance that a training seed
 of one policy does better than one of another, ties counted half; its interval is a bootstrap over training seeds.
@@ -31,12 +31,15 @@ RUN = Path("lander")
 BASELINES = ("bc", "bc_25")  # that the others have to beat: imitation of all, and of the better quarter
 RESAMPLES = 9999
 HEADER = ("who", "return", "IQM", "score [interval]", *(f"better than {name} [interval]" for name in BASELINES))
+FILTERED = {0.1: "bc_10", 0.25: "bc_25", 0.5: "bc_50", 1.0: "bc"}  # by the share of the episodes that they imitate
+PATHS = 20
 COLOURS = {"dt": ACCENT, "rvs": SECOND}
 
 
-def seed_means(name: str, params: Params) -> np.ndarray:
-    """Mean return (R,) of each training seed's evaluation."""
-    folders = [RUN / "data/evaluation" / name / f"seed_{seed}" for seed in params.training.seeds]
+def seed_means(way: str, params: Params) -> np.ndarray:
+    """Mean return (R,) of each training seed's evaluation, of a policy or, as NAME/WAY, of a further way in which it plays."""
+    name, *further = way.split("/")
+    folders = [Path(RUN / "data/evaluation" / name / f"seed_{seed}", *further) for seed in params.training.seeds]
     return np.asarray([read_recording(folder).episodes["return"].mean() for folder in folders])
 
 
@@ -65,7 +68,7 @@ def format_table(params: Params, recorded: Recording, summary: dict[str, dict[st
     ]
     rows += [("all recorded episodes", *_of_returns(returns), "", "", "")]
     rows += [("the best recorded episode", f"{returns.max():.1f}", "", "", "", "")]
-    means = {name: seed_means(name, params) for name in params.policies.names}
+    means = {name: seed_means(name, params) for name in params.policies.ways}
     for name in ("expert", "random", *means):
         entry = summary[name]
         against = [_improvement(means, name, other, params.comparison.seed) for other in BASELINES]
@@ -109,17 +112,44 @@ def describe_calibration(calibration: dict[str, dict[float, list[float]]]) -> st
 
 
 def draw(
-    calibration: dict[str, dict[float, list[float]]], recorded: Recording, summary: dict[str, Any], path: Path
+    calibration: dict[str, dict[float, list[float]]],
+    recorded: Recording,
+    imagined: Recording,
+    summary: dict[str, Any],
+    path: Path,
 ) -> None:
-    """What was recorded, what students make of it, and what those who are asked for a return get."""
+    """What was recorded, what students make of it, what those who are asked for a return get, and what one imagines."""
     with pyplot.rc_context(STYLE):
-        figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+        figure, axes = pyplot.subplots(2, 3, figsize=(11, 7), layout="constrained")
         returns, player = recorded.episodes["return"], recorded.episodes["player"]
-        charts.returns(left, {name: returns[player == number] for number, name in enumerate(recorded.players)})
-        charts.scores(middle, summary)
-        _calibration(right, calibration)
+        charts.returns(axes[0, 0], {name: returns[player == number] for number, name in enumerate(recorded.players)})
+        charts.scores(axes[0, 1], summary)
+        _calibration(axes[0, 2], calibration)
+        _best_share(axes[1, 0], summary)
+        charts.returns(axes[1, 1], {"recorded": returns, "imagined": imagined.episodes["return"]})
+        _paths(axes[1, 2], recorded, imagined)
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)
+
+
+def _best_share(axis: Axes, summary: dict[str, Any]) -> None:
+    """Scores of those who imitate the best share of the episodes, against that share."""
+    entries = [summary[name] for name in FILTERED.values()]
+    scores = np.asarray([entry["score"] for entry in entries])
+    bounds = np.asarray([[entry["score_ci_low"], entry["score_ci_high"]] for entry in entries]).T
+    axis.errorbar(list(FILTERED), scores, np.abs(bounds - scores), color=ACCENT, marker="o", ms=4, capsize=2)
+    axis.set(xlabel="share of the episodes that is imitated, the best", ylabel="score", xlim=(0, 1.05))
+
+
+def _paths(axis: Axes, recorded: Recording, imagined: Recording) -> None:
+    """Where some of the episodes went; the first two components of an observation are the place."""
+    for recording, colour, label in ((recorded, PALE, "recorded"), (imagined, ACCENT, "imagined")):
+        count = len(recording.episodes["seed"])
+        for number, episode in enumerate(np.linspace(0, count - 1, PATHS).astype(int)):
+            steps = recording.steps["observation"][recording.offsets[episode] : recording.offsets[episode + 1]]
+            axis.plot(steps[:, 0], steps[:, 1], color=colour, lw=0.8, label=None if number else label)
+    axis.set(xlabel="x", ylabel="y", xlim=(-1.2, 1.2), ylim=(-0.5, 2.0))
+    axis.legend(frameon=False)
 
 
 def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -> None:
@@ -137,11 +167,12 @@ def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -
 def main() -> None:
     """Read, draw and write."""
     params, recorded = load_params(RUN / "params.yaml"), read_recording(RUN / "data/raw")
+    imagined = read_recording(Path("imagined"))
     summary, calibration = read_json(RUN / "metrics/summary.json"), read_calibration(Path("calibration.csv"))
-    ordered = {name: summary[name] for name in ("expert", "random", *params.policies.names)}
+    ordered = {name: summary[name] for name in ("expert", "random", *params.policies.ways)}
     text = f"{format_table(params, recorded, ordered)}\n{describe_calibration(calibration)}"
     with replace_file(Path("results.png")) as unfinished:
-        draw(calibration, recorded, ordered, unfinished)
+        draw(calibration, recorded, imagined, ordered, unfinished)
     with replace_file(Path("results.md")) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     print(text, end="")

@@ -57,7 +57,7 @@ def trained(tmp_path_factory) -> tuple[dict, dict, dict]:
 def test_two_processes_give_the_curve_and_the_weights_of_one(trained, case):
     alone, first, second = trained
     np.testing.assert_allclose(first[f"{case} curve"], alone[f"{case} curve"], rtol=1e-5)
-    np.testing.assert_allclose(first[f"{case} weights"], alone[f"{case} weights"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(first[f"{case} weights"], alone[f"{case} weights"], rtol=0, atol=1e-5)
     for kind in ("curve", "weights"):
         np.testing.assert_array_equal(first[f"{case} {kind}"], second[f"{case} {kind}"])
 
