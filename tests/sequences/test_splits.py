@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.builders import examples, refused
 from understudy.errors import DataError, ParameterError
-from understudy.sequences.splits import split_episodes
+from understudy.sequences.splits import read_groups, split_episodes, split_groups
+from understudy.utils.jsonfile import write_json
 
 COUNTS, SHARES, SEEDS = st.integers(2, 300), st.floats(0.001, 0.999), st.integers(0, 2**31 - 1)
 
@@ -78,3 +79,44 @@ def test_too_few_episodes_are_refused(count):
 def test_more_demonstrations_than_there_are_are_refused():
     with refused(ParameterError, "sequences.demonstrations: expected at most 8", "got 9"):
         split_episodes(10, 0.2, 9, seed=0)
+
+
+GROUPS = ["a", "b", "a", "c", "d", "d", "d", "e"]
+
+
+@examples(100)
+@given(groups=st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), share=SHARES, seed=SEEDS)
+def test_a_group_is_never_divided(groups, share, seed):
+    if len(set(groups)) < 2:
+        return
+    training, held_out = split_groups(groups, share, None, seed)
+    assert sorted([*training, *held_out]) == list(range(len(groups)))
+    assert len(training) and len(held_out)
+    assert not {groups[number] for number in training} & {groups[number] for number in held_out}
+
+
+def test_the_share_is_one_of_the_groups():
+    _, held_out = split_groups(GROUPS, 0.4, None, seed=0)
+    assert len({GROUPS[number] for number in held_out}) == 2
+
+
+def test_fewer_demonstrations_leave_the_held_out_groups_alone():
+    some, held_out = split_groups(GROUPS, 0.2, 2, seed=3)
+    everything, held_out_then = split_groups(GROUPS, 0.2, None, seed=3)
+    assert len(some) == 2 and set(some) <= set(everything)
+    assert held_out.tolist() == held_out_then.tolist()
+    with refused(ParameterError, "sequences.demonstrations: expected at most", "got 9"):
+        split_groups(GROUPS, 0.2, 9, seed=3)
+
+
+def test_one_group_alone_is_refused():
+    with refused(DataError, "sequences: expected at least 2 groups", "got 1"):
+        split_groups(["a", "a"], 0.5, None, seed=0)
+
+
+def test_groups_are_read_from_beside_the_recording(tmp_path):
+    write_json(tmp_path / "runs.json", {"task": ["x", "y"], "group": ["g", "g"]})
+    assert read_groups(tmp_path, "task", 2) == ["x", "y"]
+    for by, count in (("group", 3), ("agent", 2)):
+        with refused(DataError, f"runs.json: expected the {by} of each of {count} episodes"):
+            read_groups(tmp_path, by, count)
