@@ -11,7 +11,8 @@ from pathlib import Path
 from understudy.code.changes import describe_changes, format_table
 from understudy.code.custom import add_custom
 from understudy.code.stages import describe_stages, read_stages, write_stages
-from understudy.params.whole import load_params
+from understudy.params.log_project import load_project
+from understudy.params.whole import Params
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 
@@ -19,11 +20,11 @@ ROOT, TARGET = Path(__file__).resolve().parents[1], Path("data/code")
 
 
 def work() -> None:
-    params = load_params(Path("params.yaml"))
+    params = load_project(Path("params.yaml"))
     remove_bytecode()
     before = read_stages(TARGET)
     described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
-    after = add_custom(described, ROOT / "custom", params)
+    after = add_custom(described, ROOT / "custom", params) if isinstance(params, Params) else described
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))

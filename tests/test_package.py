@@ -18,9 +18,20 @@ WITHOUT_TORCH = [
     "compare",
     "import_demonstrations",
     "import_logs",
+    "embed_texts",
+    "record_logs",
+    "evaluate_log_baselines",
+    "compare_logs",
     "select_columns",
 ]
-WITH_TORCH = ["record_rollouts", "train_policy", "evaluate_references", "evaluate_policy", "report"]
+WITH_TORCH = [
+    "record_rollouts",
+    "train_policy",
+    "evaluate_references",
+    "evaluate_policy",
+    "evaluate_log",
+    "report",
+]
 
 IMPORT = """
 import importlib.util, json, sys
@@ -77,14 +88,7 @@ def test_stages_that_only_compute_do_not_import_torch():
 
 def test_only_the_training_of_the_expert_imports_stable_baselines3():
     loaded = json.loads(printed_by(IMPORT, *WITH_TORCH, "train_expert"))
-    assert {stage: "stable_baselines3" in names for stage, names in loaded.items()} == {
-        "record_rollouts": False,
-        "train_policy": False,
-        "evaluate_references": False,
-        "evaluate_policy": False,
-        "report": False,
-        "train_expert": True,
-    }
+    assert {stage for stage, names in loaded.items() if "stable_baselines3" in names} == {"train_expert"}
 
 
 def test_every_stage_program_is_looked_at():

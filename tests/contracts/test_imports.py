@@ -39,7 +39,9 @@ ALLOWED = {
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
-    "logs": BOTTOM | {"rollouts.table"},
+    "embeddings": BOTTOM | {"sources.optional"},
+    "logs": BOTTOM | {"policies", "rollouts.table", "sequences.splits"},
+    "log_evaluation": BOTTOM | {"evaluation.statistics", "logs", "policies", "rollouts", "sequences.splits"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "cli": BOTTOM
     | {"environments", "logs", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
@@ -57,6 +59,8 @@ MAY_IMPORT_BY_NAME = {
     "src/understudy/utils/named.py",  # what params.yaml names in custom/, which the stage code describes
 }
 DESCRIBED = describe_stages(ROOT, {family: family for family in family_names()})
+LOG_STAGES = {"compare_logs", "embed_texts", "evaluate_log", "evaluate_log_baselines", "record_logs"}
+OF_A_POLICY = ("train_policy", "evaluate_policy", "evaluate_log")
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": set(),
@@ -69,8 +73,10 @@ ALONE = {
         "evaluate_policy",
         "report",
     },
-    "understudy.evaluation.": {"compare", "report"},
-    "understudy.logs.": {"import_logs"},
+    "understudy.embeddings.": {"embed_texts", "record_logs"},
+    "understudy.evaluation.": {"compare", "compare_logs", "report"},
+    "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines"},
+    "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
     "understudy.replay.": {"report"},
     "understudy.report.": {"compare", "report"},
@@ -159,7 +165,7 @@ def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
 @pytest.mark.parametrize("family", family_names())
 def test_a_family_is_in_the_closure_of_its_own_policies_alone(family):
     holders = {name for name, each in DESCRIBED.items() if f"understudy.models.{family}" in each["modules"]}
-    assert {name for name in holders if "/" in name} == {f"{stage}_policy/{family}" for stage in ("train", "evaluate")}
+    assert {name for name in holders if "/" in name} == {f"{stage}/{family}" for stage in OF_A_POLICY}
     assert holders - {"report"} == {name for name in holders if "/" in name}  # which plays and asks every policy
 
 

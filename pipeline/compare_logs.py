@@ -1,0 +1,40 @@
+"""Stage compare_logs: policies beside baselines on the test of logs. Writes metrics/summary.json and metrics/results.md."""
+
+from pathlib import Path
+
+from understudy.log_evaluation.predictions import read_predictions
+from understudy.log_evaluation.runs import read_runs
+from understudy.log_evaluation.table import Judged, format_table, summarise
+from understudy.params.log_evaluation import LogEvaluationParams
+from understudy.params.policies import PoliciesParams
+from understudy.params.training import TrainingParams
+from understudy.rollouts.parquet import read_recording
+from understudy.stage import run_stage
+from understudy.utils.atomic import replace_file
+from understudy.utils.jsonfile import read_json, write_json
+
+EVALUATION = Path("data/evaluation")
+
+
+def work(policies: PoliciesParams, training: TrainingParams, log_evaluation: LogEvaluationParams) -> None:
+    test = Path("data/test")
+    runs = read_runs(test, read_recording(test))
+    folders = {path.name: [path] for path in sorted((EVALUATION / "baselines").iterdir()) if path.is_dir()}
+    folders |= {name: [EVALUATION / name / f"seed_{seed}" for seed in training.seeds] for name in policies.names}
+    found = {
+        name: Judged(
+            [read_json(folder / "metrics.json") for folder in each],
+            [read_predictions(folder)["test"].logits for folder in each],
+        )
+        for name, each in folders.items()
+    }
+    summary = summarise(found, runs, log_evaluation)
+    write_json(Path("metrics/summary.json"), summary)
+    table = format_table(summary, log_evaluation.baseline)
+    with replace_file(Path("metrics/results.md")) as unfinished:
+        unfinished.write_text(table, encoding="utf-8")
+    print(table, end="")
+
+
+if __name__ == "__main__":
+    run_stage(work, __doc__)

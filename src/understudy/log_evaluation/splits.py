@@ -1,0 +1,47 @@
+"""The held-out runs and the test, as recordings.
+
+read_splits(raw, test, params) -- {"train": ..., "validation": ..., "test": (Recording, JudgedRuns)}
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from understudy.log_evaluation.runs import JudgedRuns, read_runs
+from understudy.params.sequences import SequenceParams
+from understudy.rollouts.parquet import Recording, read_recording
+from understudy.sequences.splits import read_groups, split_groups
+
+
+def read_splits(raw: Path, test: Path, params: SequenceParams) -> dict[str, tuple[Recording, JudgedRuns]]:
+    """Recordings of training, held-out and test runs with what is known of them; divided as build_sequences divides `raw`.
+
+    Raises:
+        DataError: a file is missing, or breaks a promise.
+    """
+    learned, tested = read_recording(raw), read_recording(test)
+    learned_runs = read_runs(raw, learned)
+    groups = read_groups(raw, params.split_by or "group", len(learned.episodes["length"]))
+    training, held_out = split_groups(groups, params.validation_fraction, params.demonstrations, params.seed)
+    return {
+        "train": _part(learned, learned_runs, training),
+        "validation": _part(learned, learned_runs, held_out),
+        "test": (tested, read_runs(test, tested)),
+    }
+
+
+def _part(recording: Recording, runs: JudgedRuns, members: np.ndarray) -> tuple[Recording, JudgedRuns]:
+    """The episodes `members` (K,), ascending."""
+    lengths = np.diff(runs.offsets)
+    steps = np.repeat(np.isin(np.arange(len(lengths)), members), lengths)
+    part = replace(
+        recording,
+        steps={name: values[steps] for name, values in recording.steps.items()},
+        episodes={name: values[members] for name, values in recording.episodes.items()},
+    )
+    offsets = np.concatenate([[0], np.cumsum(lengths[members])])
+    known = replace(
+        runs, labels=runs.labels[steps], offsets=offsets, tasks=runs.tasks[members], outcomes=runs.outcomes[members]
+    )
+    return part, known

@@ -1,0 +1,110 @@
+"""Runs of the toy desk as episodes, against the records that they were imported from."""
+
+import json
+
+import numpy as np
+import pytest
+
+from understudy.logs.episodes import choices_in, read_episodes, write_runs
+from understudy.logs.importing import import_logs
+from understudy.logs.observation import Layout
+from understudy.logs.parquet import read_logs
+from understudy.logs.toy import toy_records, write_toy_logs
+from understudy.utils.jsonfile import read_json
+
+RECORDS = list(toy_records(num_runs=30, num_tasks=10, error_rate=0.3, agent="desk", seed=4))
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs")
+    write_toy_logs(folder / "desk.jsonl", num_runs=30, num_tasks=10, error_rate=0.3, agent="desk", seed=4)
+    import_logs([folder / "desk.jsonl"], "auto", folder / "out", False, shown=False)
+    return read_logs(folder / "out")
+
+
+def episodes(logs, runs=range(30)):
+    """Episodes whose vectors are the numbers of the texts."""
+    numbers = np.arange(logs.texts.num_rows, dtype=np.float32)[:, None]
+    layout = Layout(1, ("user", "tools", "opening", "said"), choices_in(logs, np.arange(30)), "numbers")
+    return layout, list(read_episodes(logs, numbers, layout, np.asarray(list(runs))))
+
+
+def expected_choices(record):
+    """Names of what the assistant did in a record, turn by turn."""
+    turns = [message for message in record["messages"] if message["role"] == "assistant"]
+    names = [turn["tool_calls"][0]["function"]["name"] if "tool_calls" in turn else "reply" for turn in turns]
+    return [*names[:-1], "finish"]
+
+
+def test_each_decision_is_a_step_with_its_choice_and_the_outcome_at_the_last(logs):
+    layout, found = episodes(logs)
+    assert [each.run for each in found] == list(range(30))
+    for record, logged in zip(RECORDS, found, strict=True):
+        episode = logged.episode
+        assert [layout.choices[action] for action in episode.actions] == expected_choices(record)
+        assert episode.rewards.tolist() == [0] * (episode.length - 1) + [record["outcome"]]
+        assert episode.terminated and not episode.truncated
+
+
+def test_an_observation_holds_what_was_heard_before_and_nothing_later(logs):
+    contents = logs.texts["content"].to_pylist()
+    _, found = episodes(logs)
+    for record, logged in zip(RECORDS, found, strict=True):
+        decided = [number for number, each in enumerate(record["messages"]) if each["role"] == "assistant"]
+        for number, observation in zip(decided, logged.episode.observations, strict=True):
+            before = record["messages"][:number]
+            users = [each["content"] for each in before if each["role"] == "user"]
+            said = [each["content"] for each in before if each["role"] == "assistant" and each["content"]]
+            assert contents[int(observation[0])] == users[-1]
+            assert contents[int(observation[2])] == users[0]
+            assert contents[int(observation[3])] == (said[-1] if said else contents[0])
+            if before[-1]["role"] == "tool":
+                results = [each["content"] for each in before[[m["role"] for m in before].index("tool") :]]
+                assert json.loads(contents[int(observation[1])]) if len(results) == 1 else True
+
+
+def test_results_since_the_last_decision_are_added_up(logs):
+    numbers = {content: number for number, content in enumerate(logs.texts["content"].to_pylist())}
+    _, found = episodes(logs)
+    pairs = 0
+    for record, logged in zip(RECORDS, found, strict=True):
+        messages, step = record["messages"], -1
+        for number, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            step += 1
+            fresh = []
+            for earlier in reversed(messages[:number]):
+                if earlier["role"] != "tool":
+                    break
+                fresh.append(numbers[earlier["content"]])
+            if fresh:
+                assert logged.episode.observations[step][1] == sum(fresh)
+                pairs += len(fresh) > 1
+    assert pairs > 3
+
+
+def test_a_run_without_outcome_is_truncated(logs):
+    unknown = logs.episodes.set_column(
+        logs.episodes.schema.get_field_index("outcome"), "outcome", [[None] * logs.episodes.num_rows]
+    )
+    _, found = episodes(type(logs)(unknown, logs.agents, logs.steps, logs.texts), [3])
+    assert found[0].episode.truncated and not found[0].episode.terminated
+    assert found[0].episode.rewards.sum() == 0
+
+
+def test_what_training_never_chose_is_another(logs):
+    choices = choices_in(logs, np.array([0]))
+    layout, vectors = Layout(1, ("user",), choices, "x"), np.zeros((logs.texts.num_rows, 1), np.float32)
+    found = [each.episode.actions for each in read_episodes(logs, vectors, layout, np.arange(30))]
+    assert max(actions.max() for actions in found) == len(choices) - 1
+    assert found[0].max() < len(choices) - 1
+
+
+def test_what_is_known_of_each_run_stands_beside_the_recording(logs, tmp_path):
+    write_runs(tmp_path, logs, [(4, 0), (2, 0)])
+    content = read_json(tmp_path / "runs.json")
+    assert content["task"] == [f"orders/{RECORDS[run]['task']}" for run in (4, 2)]
+    assert content["group"] == [RECORDS[run]["group"] for run in (4, 2)]
+    assert (content["agent"], content["run"]) == (["desk", "desk"], ["desk-4", "desk-2"])

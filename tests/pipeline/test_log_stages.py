@@ -1,0 +1,88 @@
+"""From logs to a judged policy, stage by stage, on the toy desk: what each stage leaves and says."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.builders import call_stage, refused
+from tests.logs.learned import POLICIES, learn, prepare, write_project
+from understudy.errors import DataError
+from understudy.log_evaluation.splits import read_splits
+from understudy.params.load import load_sections
+from understudy.params.sequences import SequenceParams
+from understudy.rollouts.parquet import read_recording
+from understudy.sequences.store import open_sequences
+from understudy.utils.jsonfile import read_json
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder, before = tmp_path_factory.mktemp("project"), Path.cwd()
+    write_project(folder)
+    os.chdir(folder)
+    try:
+        prepare()
+        for policy in POLICIES:
+            learn(policy)
+        call_stage("evaluate_log_baselines")
+        call_stage("compare_logs")
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+def test_no_task_and_no_customer_of_the_test_is_learned_from(project):
+    learned, tested = (read_json(project / "data" / name / "runs.json") for name in ("raw", "test"))
+    assert set(learned["agent"]) == {"desk"} and set(tested["agent"]) == {"other"}
+    assert not set(learned["group"]) & set(tested["group"])
+
+
+def test_the_judges_splits_are_the_sequences(project):
+    params = load_sections(project / "params.yaml", {"sequences": SequenceParams})["sequences"]
+    splits = read_splits(project / "data/raw", project / "data/test", params)
+    for name in ("train", "validation"):
+        sequences = open_sequences(project / "data/processed/sequences", name)
+        recording, runs = splits[name]
+        assert (sequences.states == recording.steps["observation"]).all()
+        assert (sequences.labels == runs.labels).all()
+        assert (sequences.offsets == runs.offsets).all()
+    groups = np.asarray(read_json(project / "data/raw/runs.json")["group"])
+    folder = project / "data/processed/sequences"
+    members = [open_sequences(folder, name).steps.episodes["episode"] for name in ("train", "validation")]
+    assert not set(groups[members[0]]) & set(groups[members[1]])
+
+
+def test_the_rule_is_learned_and_beats_counting(project):
+    summary = read_json(project / "metrics/summary.json")
+    assert set(summary) == {"majority", "bigram", "four_gram", "neighbours", "logistic", "run_length", *POLICIES}
+    for name in POLICIES:
+        assert summary[name]["accuracy"] > 0.85 > summary["bigram"]["accuracy"]
+        assert summary[name]["tool_accuracy_ci_low"] > summary["bigram"]["tool_accuracy_ci_high"]
+        assert summary[name]["calibration_error"] < 0.15
+    assert summary["decoder"]["decisions"] == len(read_recording(project / "data/test").steps["action"])
+    assert (project / "metrics/results.md").read_text().count("\n") == 2 + len(summary)
+
+
+def test_the_same_again_is_the_same_to_the_byte(project):
+    files = [
+        project / "data/embeddings/embedder.safetensors",
+        project / "data/raw/steps.parquet",
+        project / "metrics/summary.json",
+    ]
+    before = [file.read_bytes() for file in files]
+    for stage in ("embed_texts", "record_logs", "evaluate_log_baselines", "compare_logs"):
+        call_stage(stage)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_policy_that_learned_from_something_else_is_not_judged(project):
+    columns = project / "data/columns/mlp.json"
+    text = columns.read_text()
+    try:
+        columns.write_text(text.replace('"sequences": "', '"sequences": "0'))
+        with refused(DataError, "models/mlp/seed_0: expected a policy that learned from data/processed/sequences"):
+            call_stage("evaluate_log", policy="mlp", seed=0)
+    finally:
+        columns.write_text(text)
