@@ -30,6 +30,7 @@ WITH_TORCH = [
     "evaluate_references",
     "evaluate_policy",
     "evaluate_log",
+    "pack_log_policy",
     "report",
 ]
 

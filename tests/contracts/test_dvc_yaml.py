@@ -18,6 +18,7 @@ WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewher
     "evaluate_log_baselines",
     "import_demonstrations",
     "import_logs",
+    "pack_log_policy",
     "record_logs",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}

@@ -40,7 +40,7 @@ ALLOWED = {
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
     "embeddings": BOTTOM | {"sources.optional"},
-    "logs": BOTTOM | {"policies", "rollouts.table", "sequences.splits"},
+    "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
     "log_evaluation": BOTTOM | {"evaluation.statistics", "logs", "policies", "rollouts", "sequences.splits"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "cli": BOTTOM
@@ -59,8 +59,8 @@ MAY_IMPORT_BY_NAME = {
     "src/understudy/utils/named.py",  # what params.yaml names in custom/, which the stage code describes
 }
 DESCRIBED = describe_stages(ROOT, {family: family for family in family_names()})
-LOG_STAGES = {"compare_logs", "embed_texts", "evaluate_log", "evaluate_log_baselines", "record_logs"}
-OF_A_POLICY = ("train_policy", "evaluate_policy", "evaluate_log")
+LOG_STAGES = {"compare_logs", "embed_texts", "evaluate_log", "evaluate_log_baselines", "pack_log_policy", "record_logs"}
+OF_A_POLICY = ("train_policy", "evaluate_policy", "evaluate_log", "pack_log_policy")
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": set(),
@@ -73,7 +73,7 @@ ALONE = {
         "evaluate_policy",
         "report",
     },
-    "understudy.embeddings.": {"embed_texts", "record_logs"},
+    "understudy.embeddings.": {"embed_texts", "pack_log_policy", "record_logs"},
     "understudy.evaluation.": {"compare", "compare_logs", "report"},
     "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines"},
     "understudy.logs.": {"import_logs", *LOG_STAGES},

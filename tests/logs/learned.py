@@ -72,6 +72,6 @@ def prepare() -> None:
 
 
 def learn(policy: str) -> None:
-    """Train and judge one policy."""
-    for stage in ("train_policy", "evaluate_log"):
+    """Train, judge and pack one policy."""
+    for stage in ("train_policy", "evaluate_log", "pack_log_policy"):
         call_stage(stage, policy=policy, seed=0)
