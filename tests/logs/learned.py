@@ -34,14 +34,14 @@ policies:
   decoder:
     family: action_transformer
     model: {embed_dim: 32, num_layers: 1, num_heads: 2, num_kv_heads: 1, hidden_dim: 64, max_seq_len: 64, context: 16,
-      state_differences: false, action_dropout: 0.1, continuous_loss: mse, value_weight: 0.1}
+      state_differences: 0, action_dropout: 0.1, continuous_loss: mse, value_weight: 0.1}
     play: {}
     best_returns: null
     training: {}
   hierarchical:
     family: hierarchical
     model: {embed_dim: 32, num_layers: 1, num_heads: 2, num_kv_heads: 1, hidden_dim: 64, max_seq_len: 64, context: 16,
-      state_differences: false, action_dropout: 0.1, continuous_loss: mse, value_weight: 0.1}
+      state_differences: 0, action_dropout: 0.1, continuous_loss: mse, value_weight: 0.1}
     play: {}
     best_returns: null
     training: {}
