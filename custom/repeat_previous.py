@@ -1,4 +1,4 @@
-"""Repeat what was shown some steps ago, after RepeatPrevious of POPGym (Morad et al., 2023).
+"""Repeat what was shown some steps ago, after RepeatPrevious of POPGym (Morad et al., 2023). studies/memory uses it.
 
 RepeatPrevious   -- the environment, `repeat_previous:RepeatPrevious-v0`
 act(observation) -- its demonstrator, who reads `answer`, which students must not see

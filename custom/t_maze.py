@@ -1,7 +1,7 @@
 """A T-maze: which way to turn at the end of a corridor is shown at its beginning alone.
 
 After Bakker, "Reinforcement learning with long short-term memory" (2002), with a corridor whose length changes from episode to
-episode, so that there is no fixed number of steps to look back.
+episode, so that there is no fixed number of steps to look back. studies/memory uses it.
 
 TMaze            -- the environment, `t_maze:TMaze-v0`
 act(observation) -- its demonstrator, who reads `answer`, which students must not see

@@ -32,12 +32,12 @@ def draw():
     return imported(STUDY / "draw.py")
 
 
-def maze(t_maze, length: int, answer: int, *, longest: int | None = None):
-    """A T-maze that has just been entered, whose side is `answer`."""
-    environment = t_maze.TMaze(length, longest or length)
+def maze(t_maze, length: int, answer: int):
+    """A T-maze that has just been entered, whose side is `answer`, and what is seen."""
+    environment = t_maze.TMaze(length, length)
     for seed in range(100):
         observation, _ = environment.reset(seed=seed)
-        if environment.answer == answer and environment.length == length:
+        if environment.answer == answer:
             return environment, observation
     raise AssertionError("no such maze among 100 seeds")
 
@@ -149,7 +149,7 @@ def test_tasks_without_a_question_are_refused(repeat_previous, symbols, delay, s
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_contexts_are_the_memorys_reach_and_past_actions_never_hold_the_cue(run):
+def test_a_context_is_the_memorys_reach_and_the_answer_is_hidden(run):
     """One layer looks back as far as its context; with more, tokens between would hand the cue on."""
     params = load_params(STUDY / run / "params.yaml")
     models = {name: policy.model for name, policy in params.policies.items() if name != "mlp"}
@@ -174,6 +174,21 @@ def test_who_sees_the_cue_is_told_from_the_parameters(draw, run, between, chance
         f"context_{context}": "always" if context >= first_to_see else "never" for context in (1, 2, 4, 8, 16, 32, 64)
     }
     assert draw.sees_cue(params, "expert") == draw.sees_cue(params, "random") == ""
+
+
+@pytest.mark.parametrize(
+    ("run", "kwargs", "told"),
+    [
+        ("t_maze", {"shortest": 15, "longest": 32}, ("never", "sometimes", "sometimes", "always")),
+        ("repeat_previous", {"symbols": 4, "delay": 16, "steps": 48}, ("never", "never", "always", "always")),
+    ],
+)
+def test_a_context_has_to_be_longer_than_the_steps_between(draw, run, kwargs, told):
+    """A context of 16 steps reaches 15 back."""
+    params = load_params(STUDY / run / "params.yaml")
+    other = params.environment.model_copy(update={"kwargs": kwargs})
+    changed = params.model_copy(update={"environment": other})
+    assert tuple(draw.sees_cue(changed, f"context_{context}") for context in (8, 16, 32, 64)) == told
 
 
 @pytest.fixture
