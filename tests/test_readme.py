@@ -56,6 +56,20 @@ def test_what_is_said_of_the_options_is_so() -> None:
     assert f"({json.loads(in_git('metrics/options.json'))['information']:.3f} nats on held-out episodes" in text
 
 
+@pytest.mark.parametrize(("study", "runs"), [("studies/memory/", ("t_maze/", "repeat_previous/"))])
+def test_a_table_of_several_runs_has_what_is_right_and_the_score_of_each(study: str, runs: tuple[str, ...]) -> None:
+    lines = in_git(f"{study}README.md").splitlines()
+    summaries = [read_summary(f"{study}{run}") for run in runs]
+    for name in summaries[0]:
+        [row] = [line for line in lines if line.startswith(f"| {name} |")]
+        entries = [summary[name] | {"right": summary[name]["return_mean"]} for summary in summaries]
+        entries = [
+            entry | {f"right_{end}": entry[f"return_{end}"] for end in ("ci_low", "ci_high")} for entry in entries
+        ]
+        expected = [interval(entry, key) for entry in entries for key in ("right", "score")]
+        assert [cell.strip(" *") for cell in row.strip("|").split("|")] == [name, *expected]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_studys_table_is_that_of_its_run(study: str) -> None:
     lines = in_git(f"{study}README.md").splitlines()

@@ -60,17 +60,14 @@ def read_run(folder: Path) -> tuple[Params, Summary]:
 
 
 def format_table(runs: dict[str, tuple[Params, Summary]]) -> str:
-    """All policies of all runs as Markdown; an episode's return is the share of its questions that were answered right."""
+    """All policies of all runs as Markdown; an episode returns the share of its questions that were answered right."""
     lines = [HEADER, ("---", "---", "---", *("---:",) * 3)]
     for run, (params, summary) in runs.items():
         for name, entry in summary.items():
-            right = {f"return{end}": entry[f"return_{key}"] for end, key in _ENDS.items()}
-            cells = (with_interval(right, "return"), f"{chance(params):.2f}", with_interval(entry, "score"))
+            right = f"{entry['return_mean']:.3f} [{entry['return_ci_low']:.3f}, {entry['return_ci_high']:.3f}]"
+            cells = (right, f"{chance(params):.2f}", with_interval(entry, "score"))
             lines.append((RUNS[run], name, sees_cue(params, name), *cells))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-_ENDS = {"": "mean", "_ci_low": "ci_low", "_ci_high": "ci_high"}
 
 
 def draw(runs: dict[str, tuple[Params, Summary]], path: Path) -> None:
@@ -89,7 +86,9 @@ def _mark_reach(axis: Axes, params: Params) -> None:
     seeing = [sees_cue(params, name) for name in params.policies.names]
     row = seeing.index("always") - 0.5
     axis.axhline(row, color=INK, lw=0.8, ls="--")
-    axis.annotate("below: sees the cue", (0.5, row), (0, -3), textcoords="offset points", ha="center", va="top")
+    axis.annotate(
+        "below: the cue is within reach", (0.5, row), (0, -3), textcoords="offset points", ha="center", va="top"
+    )
 
 
 def main() -> None:

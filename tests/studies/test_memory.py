@@ -163,7 +163,7 @@ def test_a_context_is_the_memorys_reach_and_the_answer_is_hidden(run):
 
 @pytest.mark.parametrize(
     ("run", "between", "chance", "first_to_see"),
-    [("t_maze", (16, 31), 0.5, 32), ("repeat_previous", (12, 12), 0.25, 16)],
+    [("t_maze", (8, 15), 0.5, 16), ("repeat_previous", (16, 16), 0.25, 32)],
 )
 def test_who_sees_the_cue_is_told_from_the_parameters(draw, run, between, chance, first_to_see):
     params = load_params(STUDY / run / "params.yaml")
@@ -180,7 +180,7 @@ def test_who_sees_the_cue_is_told_from_the_parameters(draw, run, between, chance
     ("run", "kwargs", "told"),
     [
         ("t_maze", {"shortest": 15, "longest": 32}, ("never", "sometimes", "sometimes", "always")),
-        ("repeat_previous", {"symbols": 4, "delay": 16, "steps": 48}, ("never", "never", "always", "always")),
+        ("repeat_previous", {"symbols": 4, "delay": 15, "steps": 48}, ("never", "always", "always", "always")),
     ],
 )
 def test_a_context_has_to_be_longer_than_the_steps_between(draw, run, kwargs, told):
