@@ -86,9 +86,8 @@ def _mark_reach(axis: Axes, params: Params) -> None:
     seeing = [sees_cue(params, name) for name in params.policies.names]
     row = seeing.index("always") - 0.5
     axis.axhline(row, color=INK, lw=0.8, ls="--")
-    axis.annotate(
-        "below: the cue is within reach", (0.5, row), (0, -3), textcoords="offset points", ha="center", va="top"
-    )
+    place = {"xycoords": axis.get_yaxis_transform(), "textcoords": "offset points", "va": "top"}
+    axis.annotate("below: the cue is within reach", (0.0, row), (5, -3), **place)
 
 
 def main() -> None:
