@@ -14,7 +14,7 @@ from understudy.utils.jsonfile import write_json
 PARAMS = """
 logs: {paths: [logs], format: auto, skip_bad: false}
 runs: {domains: null, test_tasks: 0.3, test_agents: [other]}
-decisions: {observes: [user, tools, opening, said]}
+decisions: {observes: [user, tools, opening, said], copies: 1, noise: 0.5, seed: 0}
 texts:
   embedder: tfidf
   dim: 8

@@ -1,15 +1,17 @@
 """Runs of the toy desk as episodes, against the records that they were imported from."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from understudy.logs.episodes import choices_in, read_episodes, write_runs
+from understudy.logs.episodes import choices_in, noisy_copies, read_episodes, write_runs
 from understudy.logs.importing import import_logs
 from understudy.logs.observation import Layout
 from understudy.logs.parquet import read_logs
 from understudy.logs.toy import toy_records, write_toy_logs
+from understudy.params.runs import DecisionParams
 from understudy.utils.jsonfile import read_json
 
 RECORDS = list(toy_records(num_runs=30, num_tasks=10, error_rate=0.3, agent="desk", seed=4))
@@ -103,8 +105,24 @@ def test_what_training_never_chose_is_another(logs):
 
 
 def test_what_is_known_of_each_run_stands_beside_the_recording(logs, tmp_path):
-    write_runs(tmp_path, logs, [(4, 0), (2, 0)])
+    _, found = episodes(logs)
+    write_runs(tmp_path, logs, [found[4], replace(found[2], copy=3)])
     content = read_json(tmp_path / "runs.json")
     assert content["task"] == [f"orders/{RECORDS[run]['task']}" for run in (4, 2)]
     assert content["group"] == [RECORDS[run]["group"] for run in (4, 2)]
     assert (content["agent"], content["run"]) == (["desk", "desk"], ["desk-4", "desk-2"])
+    assert content["copy"] == [0, 3]
+
+
+def test_copies_have_noise_of_the_entries_own_spread_on_their_vectors_alone(logs):
+    layout, found = episodes(logs)
+    params = DecisionParams(observes=list(layout.observes), copies=40, noise=0.5, seed=0)
+    copies = list(noisy_copies(found, layout, params))
+    assert [each.copy for each in copies[::30]] == list(range(1, 41))
+    before = np.concatenate([each.episode.observations for each in found])
+    after = np.stack(
+        [np.concatenate([each.episode.observations for each in copies[n : n + 30]]) for n in range(0, 1200, 30)]
+    )
+    assert (after[..., 4:] == before[:, 4:]).all()
+    np.testing.assert_allclose((after - before)[..., :4].std(axis=(0, 1)), 0.5 * before[:, :4].std(axis=0), rtol=0.05)
+    assert all((each.episode.actions == found[number % 30].episode.actions).all() for number, each in enumerate(copies))

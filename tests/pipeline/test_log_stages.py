@@ -42,12 +42,17 @@ def test_no_task_and_no_customer_of_the_test_is_learned_from(project):
 def test_the_judges_splits_are_the_sequences(project):
     params = load_sections(project / "params.yaml", {"sequences": SequenceParams})["sequences"]
     splits = read_splits(project / "data/raw", project / "data/test", params)
-    for name in ("train", "validation"):
+    for name, times in (
+        ("train", 2),
+        ("validation", 1),
+    ):  # of each training run there is one copy, which is not judged by
         sequences = open_sequences(project / "data/processed/sequences", name)
         recording, runs = splits[name]
-        assert (sequences.states == recording.steps["observation"]).all()
-        assert (sequences.labels == runs.labels).all()
-        assert (sequences.offsets == runs.offsets).all()
+        steps, episodes = len(runs.labels), len(runs.tasks)
+        assert (sequences.num_steps, sequences.num_episodes) == (times * steps, times * episodes)
+        assert (sequences.states[:steps] == recording.steps["observation"]).all()
+        assert (sequences.labels[:steps] == runs.labels).all()
+        assert (sequences.offsets[: episodes + 1] == runs.offsets).all()
     groups = np.asarray(read_json(project / "data/raw/runs.json")["group"])
     folder = project / "data/processed/sequences"
     members = [open_sequences(folder, name).steps.episodes["episode"] for name in ("train", "validation")]

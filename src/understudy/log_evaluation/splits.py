@@ -12,10 +12,13 @@ from understudy.log_evaluation.runs import JudgedRuns, read_runs
 from understudy.params.sequences import SequenceParams
 from understudy.rollouts.parquet import Recording, read_recording
 from understudy.sequences.splits import read_groups, split_groups
+from understudy.utils.jsonfile import read_json
 
 
 def read_splits(raw: Path, test: Path, params: SequenceParams) -> dict[str, tuple[Recording, JudgedRuns]]:
     """Recordings of training, held-out and test runs with what is known of them; divided as build_sequences divides `raw`.
+
+    Noisy copies of training runs are left out: policies alone learn from them.
 
     Raises:
         DataError: a file is missing, or breaks a promise.
@@ -24,8 +27,9 @@ def read_splits(raw: Path, test: Path, params: SequenceParams) -> dict[str, tupl
     learned_runs = read_runs(raw, learned)
     groups = read_groups(raw, params.split_by or "group", len(learned.episodes["length"]))
     training, held_out = split_groups(groups, params.validation_fraction, params.demonstrations, params.seed)
+    copies = np.asarray(read_json(raw / "runs.json").get("copy", np.zeros(len(groups))))
     return {
-        "train": _part(learned, learned_runs, training),
+        "train": _part(learned, learned_runs, training[copies[training] == 0]),
         "validation": _part(learned, learned_runs, held_out),
         "test": (tested, read_runs(test, tested)),
     }

@@ -2,11 +2,12 @@
 
 choices_in(logs, runs)                       -- the choices that these runs make
 read_episodes(logs, vectors, layout, runs)   -- the episodes, and of which run and agent each is
-write_runs(folder, logs, runs)               -- runs.json beside a recording: task, group, domain and agent of each episode
+noisy_copies(logged, layout, params)         -- the same episodes with noise on what they observe
+write_runs(folder, logs, episodes)           -- runs.json beside a recording: task, group, domain and agent of each episode
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from understudy.episode import NO_OPTION, UNKNOWN_SEED, Episode
 from understudy.logs.observation import Conversation, Layout, choices_of
 from understudy.logs.parquet import AgentLogs
 from understudy.logs.selection import labels
+from understudy.params.runs import DecisionParams
 from understudy.utils.jsonfile import write_json
 
 Row = dict[str, Any]
@@ -26,11 +28,12 @@ COLUMNS = ["episode", "turn", "agent", "role", "kind", "decision", "tool", "text
 
 @dataclass(frozen=True)
 class LoggedEpisode:
-    """What one agent did in a run: the run's place, the agent's number, and the steps."""
+    """What one agent did in a run: the run's place, the agent's number, the steps, and which copy of them it is, 0 for none."""
 
     run: int
     agent: int
     episode: Episode
+    copy: int = 0
 
 
 def choices_in(logs: AgentLogs, runs: np.ndarray) -> tuple[str, ...]:
@@ -62,12 +65,27 @@ def read_episodes(logs: AgentLogs, vectors: np.ndarray, layout: Layout, runs: np
             yield LoggedEpisode(run, agent, _episode(rows, agent, vectors, layout, outcomes[run]))
 
 
-def write_runs(folder: Path, logs: AgentLogs, episodes: list[tuple[int, int]]) -> None:
-    """Write runs.json, which says of each episode, given as (run, agent), what is known of its run."""
-    chosen = logs.episodes.take(pa.array([run for run, _ in episodes]))
+def noisy_copies(logged: Sequence[LoggedEpisode], layout: Layout, params: DecisionParams) -> Iterator[LoggedEpisode]:
+    """`params.copies` copies of these training episodes, with Gaussian noise on the vectors that they observe."""
+    entries = len(layout.observes) * layout.dim
+    spread = np.concatenate([each.episode.observations[:, :entries] for each in logged]).std(axis=0)
+    generator = np.random.default_rng(params.seed)
+    for copy in range(1, params.copies + 1):
+        for each in logged:
+            observations = each.episode.observations.copy()
+            noise = generator.standard_normal((len(observations), entries), np.float32)
+            observations[:, :entries] += np.float32(params.noise) * spread * noise
+            yield replace(each, episode=replace(each.episode, observations=observations), copy=copy)
+
+
+def write_runs(folder: Path, logs: AgentLogs, episodes: Sequence[LoggedEpisode]) -> None:
+    """Write runs.json, which says of each episode what is known of its run."""
+    places = [each.run for each in episodes]
+    chosen = logs.episodes.take(pa.array(places))
     content = {name: chosen[name].to_pylist() for name in ("run", "domain", "agent", "outcome")}
     groups = {of: labels(logs.episodes, of) for of in ("task", "group")}
-    content |= {of: [names[run] for run, _ in episodes] for of, names in groups.items()}
+    content |= {of: [names[run] for run in places] for of, names in groups.items()}
+    content["copy"] = [each.copy for each in episodes]
     write_json(folder / "runs.json", content)
 
 

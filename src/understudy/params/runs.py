@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from understudy.params.section import Section
+from understudy.params.section import NonNegative, Section, Seed
 
 Source = Literal["user", "tools", "opening", "said"]
 
@@ -30,6 +30,12 @@ class DecisionParams(Section):
     Attributes:
         observes: what the observation holds the vectors of: what the user has said last, what tools have returned since the last
             decision, the run's opening, and what the agent itself has said last.
+        copies: of each training run, to learn from beside it, with noise on their vectors: few runs are soon known by heart.
+        noise: standard deviation of that, in units of each entry's own over the training steps.
+        seed: of the noise.
     """
 
     observes: Annotated[list[Source], Field(min_length=1)]
+    copies: Annotated[int, Field(ge=0)]
+    noise: NonNegative
+    seed: Seed
