@@ -1,7 +1,8 @@
-"""Stage compare_logs: policies beside baselines on the test of logs. Writes metrics/summary.json and metrics/results.md."""
+"""Stage compare_logs: policies beside baselines on the test of logs. Writes metrics: summary.json, results.md, a figure."""
 
 from pathlib import Path
 
+from understudy.log_evaluation.figure import draw
 from understudy.log_evaluation.predictions import read_predictions
 from understudy.log_evaluation.runs import read_runs
 from understudy.log_evaluation.table import Judged, format_table, summarise
@@ -10,7 +11,7 @@ from understudy.params.policies import PoliciesParams
 from understudy.params.training import TrainingParams
 from understudy.rollouts.parquet import read_recording
 from understudy.stage import run_stage
-from understudy.utils.atomic import replace_file
+from understudy.utils.atomic import replace_file, replace_folder
 from understudy.utils.jsonfile import read_json, write_json
 
 EVALUATION = Path("data/evaluation")
@@ -31,6 +32,8 @@ def work(policies: PoliciesParams, training: TrainingParams, log_evaluation: Log
     summary = summarise(found, runs, log_evaluation)
     write_json(Path("metrics/summary.json"), summary)
     table = format_table(summary, log_evaluation.baseline)
+    with replace_folder(Path("metrics/figures")) as folder:
+        draw(summary, policies.names, folder / "results.png")
     with replace_file(Path("metrics/results.md")) as unfinished:
         unfinished.write_text(table, encoding="utf-8")
     print(table, end="")

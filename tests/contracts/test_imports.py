@@ -41,7 +41,8 @@ ALLOWED = {
     "sources": BOTTOM | {"environments", "rollouts"},
     "embeddings": BOTTOM | {"sources.optional"},
     "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
-    "log_evaluation": BOTTOM | {"evaluation.statistics", "logs", "policies", "rollouts", "sequences.splits"},
+    "log_evaluation": BOTTOM
+    | {"evaluation.statistics", "logs", "policies", "report.charts", "rollouts", "sequences.splits"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "cli": BOTTOM
     | {"environments", "logs", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
@@ -79,7 +80,7 @@ ALONE = {
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
     "understudy.replay.": {"report"},
-    "understudy.report.": {"compare", "report"},
+    "understudy.report.": {"compare", "compare_logs", "report"},
     "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
     "understudy.sequences.build": {"build_sequences"},
     "understudy.training.": {"train_policy"},

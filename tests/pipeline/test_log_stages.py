@@ -68,6 +68,7 @@ def test_the_rule_is_learned_and_beats_counting(project):
         assert summary[name]["calibration_error"] < 0.15
     assert summary["decoder"]["decisions"] == len(read_recording(project / "data/test").steps["action"])
     assert (project / "metrics/results.md").read_text().count("\n") == 2 + len(summary)
+    assert (project / "metrics/figures/results.png").is_file()
 
 
 def test_the_same_again_is_the_same_to_the_byte(project):

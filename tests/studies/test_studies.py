@@ -12,7 +12,10 @@ from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-RUNS = sorted(path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts)
+AGENTS = STUDIES / "agents"  # of logs: with stages of its own
+RUNS = sorted(
+    path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent != AGENTS
+)
 PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
 HIDDEN = STUDIES / "hidden_velocity"
 ROOT_LINE = "vars: [{{root: {}}}]\n"
