@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 from understudy.errors import DataError
 
@@ -39,6 +39,7 @@ class TfidfEmbedder:
             raise ValueError(f"expected {len(vocabulary)} numbers a term, got {len(idf)} and {components.shape[1]}")
         self.vocabulary, self.components, self.ngrams = tuple(vocabulary), components, ngrams
         self.max_characters, self.dim = max_characters, len(components)
+        self._by_term = np.ascontiguousarray(components.T)  # else every text would copy it for the product
         self.vectorizer = _vectorizer(ngrams, vocabulary={term: place for place, term in enumerate(vocabulary)})
         self.vectorizer.idf_ = idf.astype(np.float32)
 
@@ -82,9 +83,12 @@ class TfidfEmbedder:
         """Vectors (N, D) float32 of N texts."""
         if not len(texts):
             return np.zeros((0, self.dim), np.float32)
-        counts = self.vectorizer.transform([text[: self.max_characters] for text in texts])
-        reduced = np.asarray(counts @ self.components.T, np.float32)
-        return np.asarray(normalize(reduced), np.float32)
+        # Checking its arguments takes scikit-learn longer than the work on a text, which matters along a conversation.
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            counts = self.vectorizer.transform([text[: self.max_characters] for text in texts])
+        reduced = np.asarray(counts @ self._by_term, np.float32)
+        lengths = np.sqrt(np.einsum("nd,nd->n", reduced, reduced))[:, None]
+        return reduced / np.where(lengths == 0, np.float32(1), lengths)
 
     def describe(self) -> dict[str, Any]:
         """The vocabulary, and how texts are cut into terms."""
