@@ -21,6 +21,7 @@ WITHOUT_TORCH = [
     "embed_texts",
     "record_logs",
     "evaluate_log_baselines",
+    "evaluate_log_retrieval",
     "compare_logs",
     "select_columns",
 ]

@@ -16,6 +16,7 @@ WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewher
     "embed_texts",
     "evaluate_log",
     "evaluate_log_baselines",
+    "evaluate_log_retrieval",
     "import_demonstrations",
     "import_logs",
     "pack_log_policy",

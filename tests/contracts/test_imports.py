@@ -60,7 +60,15 @@ MAY_IMPORT_BY_NAME = {
     "src/understudy/utils/named.py",  # what params.yaml names in custom/, which the stage code describes
 }
 DESCRIBED = describe_stages(ROOT, {family: family for family in family_names()})
-LOG_STAGES = {"compare_logs", "embed_texts", "evaluate_log", "evaluate_log_baselines", "pack_log_policy", "record_logs"}
+LOG_STAGES = {
+    "compare_logs",
+    "embed_texts",
+    "evaluate_log",
+    "evaluate_log_baselines",
+    "evaluate_log_retrieval",
+    "pack_log_policy",
+    "record_logs",
+}
 OF_A_POLICY = ("train_policy", "evaluate_policy", "evaluate_log", "pack_log_policy")
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
@@ -74,9 +82,9 @@ ALONE = {
         "evaluate_policy",
         "report",
     },
-    "understudy.embeddings.": {"embed_texts", "pack_log_policy", "record_logs"},
+    "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
     "understudy.evaluation.": {"compare", "compare_logs", "report"},
-    "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines"},
+    "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines", "evaluate_log_retrieval"},
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
     "understudy.replay.": {"report"},

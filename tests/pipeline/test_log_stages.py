@@ -28,6 +28,7 @@ def project(tmp_path_factory):
             learn(policy)
         call_stage("evaluate_log_baselines")
         call_stage("compare_logs")
+        call_stage("evaluate_log_retrieval")
         yield folder
     finally:
         os.chdir(before)
@@ -69,6 +70,12 @@ def test_the_rule_is_learned_and_beats_counting(project):
     assert summary["decoder"]["decisions"] == len(read_recording(project / "data/test").steps["action"])
     assert (project / "metrics/results.md").read_text().count("\n") == 2 + len(summary)
     assert (project / "metrics/figures/results.png").is_file()
+
+
+def test_replies_are_found_more_often_than_by_chance(project):
+    found = read_json(project / "metrics/retrieval.json")
+    assert set(found) == {"tfidf", "linear", "both"}
+    assert found["linear"]["r_at_1"] > 0.5 and found["both"]["mrr"] > 0.5  # of about ten different replies
 
 
 def test_the_same_again_is_the_same_to_the_byte(project):
