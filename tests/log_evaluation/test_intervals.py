@@ -39,4 +39,5 @@ def test_training_seeds_widen_an_interval():
     one[:, ::2] = True
     several = np.stack([np.zeros(1000, bool), np.ones(1000, bool), one[0]])
     widths = [bootstrap().share(each, EVERY) for each in (one, several)]
+    assert 0 <= widths[1].low and widths[1].high <= 1
     assert widths[1].high - widths[1].low > 5 * (widths[0].high - widths[0].low)

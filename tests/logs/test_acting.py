@@ -63,6 +63,13 @@ def test_each_message_is_read_once_along_a_conversation(learned, counted):
     assert embedded == texts
 
 
+@pytest.mark.parametrize("name", ["decoder", "hierarchical"])
+def test_asked_late_it_has_followed_all_the_same(learned, name):
+    early, late = (load_log_policy(learned / f"packed/{name}/seed_0") for _ in range(2))
+    messages = conversation(learned, "other-0")
+    assert late.next_action(messages[:-1]) == asked(early, messages)[-1]
+
+
 def test_another_conversation_and_another_past_begin_anew(learned, counted):
     policy, _ = counted
     fresh = load_log_policy(learned / "packed/decoder/seed_0")

@@ -87,6 +87,34 @@ def test_results_since_the_last_decision_are_added_up(logs):
     assert pairs > 3
 
 
+def call(tool, name):
+    return {"tool_calls": [{"id": name, "function": {"name": tool, "arguments": "{}"}}]}
+
+
+def test_what_a_users_tool_returns_is_not_seen_and_what_the_user_says_of_it_is(tmp_path):
+    messages = [
+        {"role": "user", "content": "My phone is dead."},
+        {"role": "assistant", "content": None, **call("check_line", "a")},
+        {"role": "tool", "tool_call_id": "a", "content": "line is up"},
+        {"role": "assistant", "content": "Please restart it."},
+        {"role": "user", "content": None, **call("restart", "b")},
+        {"role": "tool", "tool_call_id": "b", "content": "restarted"},
+        {"role": "user", "content": "It works."},
+        {"role": "assistant", "content": "Goodbye."},
+    ]
+    (tmp_path / "phone.jsonl").write_text(json.dumps({"messages": messages}))
+    import_logs([tmp_path / "phone.jsonl"], "auto", tmp_path / "out", False, shown=False)
+    logs = read_logs(tmp_path / "out")
+    contents = logs.texts["content"].to_pylist()
+    numbers = np.arange(len(contents), dtype=np.float32)[:, None]
+    layout = Layout(1, ("user", "tools", "said"), choices_in(logs, np.array([0])), "numbers")
+    [logged] = read_episodes(logs, numbers, layout, np.array([0]))
+    assert [layout.choices[action] for action in logged.episode.actions] == ["check_line", "reply", "finish"]
+    heard, read, said = (contents[int(number)] for number in logged.episode.observations[2, :3])
+    assert (heard, read, said) == ("It works.", "line is up", "Please restart it.")
+    assert logged.episode.observations[2, -1] == 0  # no result of its own since its last decision
+
+
 def test_a_run_without_outcome_is_truncated(logs):
     unknown = logs.episodes.set_column(
         logs.episodes.schema.get_field_index("outcome"), "outcome", [[None] * logs.episodes.num_rows]
