@@ -102,6 +102,7 @@ def draw_batch(case: Case, names: frozenset[str] | None = None) -> Batch:
         "reward": torch.randn(rows, STEPS),
         "return_to_go": torch.randn(rows, STEPS),
         "terminated": torch.arange(STEPS) == seq_lens[:, None] - 1,
+        "truncated": (torch.arange(STEPS) == seq_lens[:, None] - 1) & (environment == 1),
         "final_observation": torch.randn(rows, state_dim),
         "agent": torch.arange(case.agents).repeat(ENVIRONMENTS),
         "option": torch.randint(NUM_OPTIONS, (rows, STEPS)),

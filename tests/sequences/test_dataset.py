@@ -135,6 +135,7 @@ def test_shapes_and_types_of_a_batch(spec):
         "reward": ((4, 7), torch.float32),
         "return_to_go": ((4, 7), torch.float32),
         "terminated": ((4, 7), torch.bool),
+        "truncated": ((4, 7), torch.bool),
         "final_observation": ((4, 3), torch.float32),
         "agent": ((4,), torch.int64),
         "option": ((4, 7), torch.int64),
@@ -144,18 +145,17 @@ def test_shapes_and_types_of_a_batch(spec):
     assert (batch.mask.shape, batch.mask.dtype, batch.value_mask.dtype) == ((4, 7), torch.bool, torch.bool)
 
 
-def test_an_end_is_at_the_last_step_of_an_episode_that_the_environment_ended():
-    """The second of three episodes ends by the clock; each of the others has one end, in its last chunk."""
+def test_an_end_is_at_the_last_step_of_an_episode_by_what_ended_it():
+    """The second of three episodes ends by the clock, the others by the environment; each has one end, in its last chunk."""
     store = counting(CHOICES, [5, 4, 1], truncated=[1])
-    [batch] = chunked(store, 4, 10, columns=["observation", "terminated"]).in_order()
+    [batch] = chunked(store, 4, 10, columns=["observation", "terminated", "truncated"]).in_order()
     assert [int(states[0, 1]) for states in batch["observation"]] == [0, 2, 0, 2, 0]
-    assert ["".join(str(int(step)) for step in row) for row in batch["terminated"]] == [
-        "0000",
-        "0010",
-        "0000",
-        "0000",
-        "1000",
-    ]
+    real = torch.arange(4) < batch.seq_lens[:, None]  # what stands in the padding means nothing
+    terminated, truncated = (
+        ["".join(str(int(step)) for step in row) for row in batch[name] & real] for name in ("terminated", "truncated")
+    )
+    assert terminated == ["0000", "0010", "0000", "0000", "1000"]
+    assert truncated == ["0000", "0000", "0000", "0100", "0000"]
 
 
 def test_every_row_knows_what_came_after_its_episode_s_last_step():

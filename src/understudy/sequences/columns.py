@@ -12,6 +12,7 @@ S visible state components, A entries of an action vector. A batch has one row a
     reward             (B, T) float32, raw
     return_to_go       (B, T) float32, raw reward from step t to the end, normalised
     terminated         (B, T) bool, at the last step of an episode that the environment ended
+    truncated          (B, T) bool, at the last step of an episode that a limit cut off
     final_observation  (B, S) float32, normalised: what came after the episode's last step
     agent              (B,) int64, which of an episode's agents the row is
     option             (B, T) int64, where options have been found
@@ -33,6 +34,7 @@ BATCH_COLUMNS = (
     "reward",
     "return_to_go",
     "terminated",
+    "truncated",
     "final_observation",
     "agent",
     *LABEL_COLUMNS,

@@ -143,9 +143,9 @@ def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) ->
             return task.normalize_states(file.episodes["final_observation"][chunks.sequence])
         case "agent":
             return chunks.sequence % task.num_agents
-        case "terminated":
+        case "terminated" | "truncated":
             last = sequences.offsets[chunks.sequence + 1] - 1 - chunks.first  # (B,) the episode's last step in the row
-            return (time == last[:, None]) & file.episodes["terminated"][chunks.sequence][:, None]
+            return (time == last[:, None]) & file.episodes[name][chunks.sequence][:, None]
         case "option" | "termination":
             steps = chunks.first[:, None] + np.minimum(time, chunks.length[:, None] - 1)  # (B, T)
             values = sequences.labels_of_steps[name][steps]
