@@ -81,17 +81,17 @@ class SequenceDataset:
 
     def in_order(self) -> Iterator[Batch]:
         """All chunks once, in the episodes' order, cut from each episode's start."""
-        chunks = self._cut(np.zeros(len(self._members), dtype=np.int64))
+        chunks = self.cut(np.zeros(len(self._members), dtype=np.int64))
         return self._batches(chunks, np.arange(len(chunks.first)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All chunks once, in random order, cut anew at random places in each epoch."""
         generator = np.random.default_rng([seed, epoch])
         stride = self.chunk_length - self.burn_in
-        chunks = self._cut(generator.integers(stride, size=len(self._members)))
+        chunks = self.cut(generator.integers(stride, size=len(self._members)))
         return self._batches(chunks, generator.permutation(len(chunks.first)))
 
-    def _cut(self, offsets: np.ndarray) -> Chunks:
+    def cut(self, offsets: np.ndarray) -> Chunks:
         """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is a stride and its burn-in."""
         stride = self.chunk_length - self.burn_in
         agents = self.sequences.spec.num_agents
