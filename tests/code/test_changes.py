@@ -50,9 +50,10 @@ def test_the_table_marks_what_makes_a_stage_stale(tmp_path):
     assert lines.splitlines() == TABLE.strip().splitlines()
 
 
-OTHERS = ("action_transformer", "decision_transformer", "multi_agent", "rvs", "trajectory_transformer")
+OTHERS = ("action_transformer", "decision_transformer", "multi_agent", "q_transformer", "rvs", "trajectory_transformer")
 TABLE = """
-families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5 multi_agent, 6 rvs, 7 trajectory_transformer
+families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5 multi_agent, 6 q_transformer, \
+7 rvs, 8 trajectory_transformer
 
 | module                                   | first | second | train |
 | ---------------------------------------- | ----- | ------ | ----- |
@@ -67,9 +68,10 @@ families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5
 | understudy.models.hierarchical           |       |        | 3     |
 | understudy.models.mlp                    |       |        | 3 4   |
 | understudy.models.multi_agent            |       |        | 5     |
+| understudy.models.q_transformer          |       |        | 6     |
 | understudy.models.registry               |       |        | x     |
-| understudy.models.rvs                    |       |        | 6     |
-| understudy.models.trajectory_transformer |       |        | 7     |
+| understudy.models.rvs                    |       |        | 7     |
+| understudy.models.trajectory_transformer |       |        | 8     |
 | understudy.policy                        |       |        | x     |
 | understudy.words                         | x     |        |       |
 """

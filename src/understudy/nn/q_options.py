@@ -1,0 +1,60 @@
+"""What may be said of Q-learning with a transformer, beside its sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from understudy.nn.transformer_options import TrunkOptions
+
+
+@dataclass(frozen=True)
+class QOptions(TrunkOptions):
+    """Options of a transformer that learns action values.
+
+    Attributes:
+        state_differences: how many orders of the state's differences its token also carries; the first is the change since the
+            step before.
+        difference_scale: a row (S,) an order, usual sizes of a normalised state's differences; None for one.
+        burn_in: steps that a chunk cut from the middle of an episode shows before those that count.
+        num_heads_of_values: K, how many say what an action is worth.
+        clipped_heads: over how many of their target networks a least value is taken; 1 for double Q that is not clipped.
+        num_steps: of reward before a target goes on with what the next state is worth.
+        discount: of a step.
+        target_rate: share of the way that target networks go to the network's weights; 1 copies them.
+        target_every: optimizer steps between two such moves.
+        penalty: against values that are too high for what was never done: "cql" holds them down; "floor" holds those of what was
+            done up, to the return that came of it, as far as it is known.
+        penalty_weight: of the penalty "cql" beside the squared errors.
+        num_bins: values of each entry of an action vector.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    state_differences: int = 0
+    difference_scale: Sequence[Sequence[float]] | None = None
+    burn_in: int = 1
+    num_heads_of_values: int = 5
+    clipped_heads: int = 2
+    num_steps: int = 3
+    discount: float = 0.99
+    target_rate: float = 0.005
+    target_every: int = 1
+    penalty: Literal["none", "cql", "floor"] = "none"
+    penalty_weight: float = 0.05
+    num_bins: int = 21
+
+    def __post_init__(self) -> None:
+        for name in ("burn_in", "num_heads_of_values", "clipped_heads", "num_steps", "target_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.clipped_heads > self.num_heads_of_values:
+            raise ValueError(
+                f"clipped_heads: expected at most the {self.num_heads_of_values} heads of values that there are,"
+                f" got {self.clipped_heads}"
+            )
+        for name in ("discount", "target_rate"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected above 0, at most 1, got {getattr(self, name)}")
+        if not self.penalty_weight >= 0:
+            raise ValueError(f"penalty_weight: expected at least 0, got {self.penalty_weight}")
