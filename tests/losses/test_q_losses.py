@@ -136,11 +136,15 @@ def test_with_a_discount_a_row_that_goes_on_says_no_return():
     assert discounted_returns(*given, in_padding, 0.9)[1].tolist() == [[False]]
 
 
-def test_the_conservative_penalty_is_the_cross_entropy_of_what_was_done():
+def test_the_conservative_penalty_is_a_cross_entropy_of_what_was_done():
     values = torch.tensor([[1.0, 2.0, 0.5], [3.0, 3.0, 3.0]])
     chosen = torch.tensor([1, 2])
-    found = conservative_penalty(values, values.gather(-1, chosen[:, None])[:, 0])
-    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(values, chosen, reduction="none"))
+    taken = values.gather(-1, chosen[:, None])[:, 0]
+    for temperature in (1.0, 0.25):
+        expected = torch.nn.functional.cross_entropy(values / temperature, chosen, reduction="none")
+        torch.testing.assert_close(conservative_penalty(values, taken, temperature), temperature * expected)
+    # The colder, the nearer to how much more the best is worth: 2 - 1.
+    torch.testing.assert_close(conservative_penalty(values, values[:, 0], 0.01), torch.tensor([1.0, 0.01 * 1.0986]))
 
 
 def test_a_rows_priority_is_nearly_its_greatest_error():

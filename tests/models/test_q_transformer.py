@@ -140,10 +140,10 @@ def test_the_burn_in_costs_nothing_and_is_seen() -> None:
 @torch.no_grad()
 def test_the_penalty_is_how_much_more_is_said_of_what_was_not_done() -> None:
     rows = batch()
-    losses = build(penalty="cql", penalty_weight=0.25).losses(rows, torch.Generator())
+    losses = build(penalty="cql", penalty_weight=0.25, penalty_temperature=0.5).losses(rows, torch.Generator())
     values = build()(rows["observation"], rows["action"], rows.seq_lens)[:, :, 0]  # (B, T, K, V)
     chosen = rows["action"][..., None].expand(-1, -1, 3)
-    nll = torch.nn.functional.cross_entropy(values.flatten(0, 2), chosen.flatten(), reduction="none")
+    nll = 0.5 * torch.nn.functional.cross_entropy(values.flatten(0, 2) / 0.5, chosen.flatten(), reduction="none")
     mask = losses.terms["penalty"].mask
     torch.testing.assert_close(losses.terms["penalty"].mean, nll.view(ROWS, STEPS, 3)[mask].mean())
     assert losses.terms["penalty"].weight == 0.25

@@ -21,6 +21,7 @@ from understudy.nn.q_options import QOptions
         ("target_rate", 0.0, "expected above 0, at most 1, got 0.0"),
         ("target_rate", math.nan, "expected above 0, at most 1, got nan"),
         ("penalty_weight", -1.0, "expected at least 0, got -1.0"),
+        ("penalty_temperature", 0.0, "expected above 0, got 0.0"),
     ],
 )
 def test_numbers_out_of_their_range_are_refused(name, value, sentence):

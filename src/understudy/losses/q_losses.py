@@ -99,9 +99,13 @@ def discounted_returns(
     return paid @ weights.T + rest, ends | (discount == 1)
 
 
-def conservative_penalty(values: Tensor, taken: Tensor) -> Tensor:
-    """log sum exp of the values (..., V) of all choices, less that of the one taken (...): Kumar et al. (2020), eq. 4."""
-    return values.logsumexp(-1) - taken
+def conservative_penalty(values: Tensor, taken: Tensor, temperature: float) -> Tensor:
+    """A soft maximum of the values (..., V) of all choices, less that of the one taken (...): Kumar et al. (2020), eq. 4.
+
+    Their maximum has temperature 1 in units of raw reward. It says by how much a choice that was not made has to be worth less
+    before it is left alone; far above what choices differ by, all that was not done is pushed down, which is imitation.
+    """
+    return temperature * (values / temperature).logsumexp(-1) - taken
 
 
 def row_priorities(errors: Tensor, mask: Tensor) -> Tensor:

@@ -127,7 +127,7 @@ class QTransformer(nn.Module):
         mask, errors = batch.mask & known, taken - targets
         terms = {"value": LossTerm(masked_mean(errors.square().mean((-2, -1)), mask), mask)}
         if self.options.penalty == "cql":
-            penalty = conservative_penalty(values, taken).mean((-2, -1))
+            penalty = conservative_penalty(values, taken, self.options.penalty_temperature).mean((-2, -1))
             terms["penalty"] = LossTerm(masked_mean(penalty, mask), mask, self.options.penalty_weight)
         priorities = row_priorities(errors.detach().abs().mean((-2, -1)), mask)
         return Losses(terms, row_errors=priorities)

@@ -25,6 +25,7 @@ class QOptions(TrunkOptions):
         penalty: against values that are too high for what was never done: "cql" holds them down; "floor" holds those of what was
             done up, to the return that came of it, as far as it is known.
         penalty_weight: of the penalty "cql" beside the squared errors.
+        penalty_temperature: of the soft maximum in the penalty "cql", in units of the returns' standard deviation.
         num_bins: values of each entry of an action vector.
 
     Raises:
@@ -42,6 +43,7 @@ class QOptions(TrunkOptions):
     target_every: int = 1
     penalty: Literal["none", "cql", "floor"] = "none"
     penalty_weight: float = 0.05
+    penalty_temperature: float = 0.05
     num_bins: int = 21
 
     def __post_init__(self) -> None:
@@ -58,3 +60,5 @@ class QOptions(TrunkOptions):
                 raise ValueError(f"{name}: expected above 0, at most 1, got {getattr(self, name)}")
         if not self.penalty_weight >= 0:
             raise ValueError(f"penalty_weight: expected at least 0, got {self.penalty_weight}")
+        if not self.penalty_temperature > 0:
+            raise ValueError(f"penalty_temperature: expected above 0, got {self.penalty_temperature}")
