@@ -1,0 +1,107 @@
+"""Who demonstrates Wordle.
+
+consistent_player(task, rate) -- at a rate a word that all answers so far allow, else any word
+entropy_player(task)          -- the word whose answer is expected to tell most
+WordPlayer                    -- spells words, and keeps account of what may still be the answer
+
+N games, W words, L letters a word.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from understudy.tasks.draws import pick, uniform
+from understudy.tasks.task import NOTHING
+from understudy.tasks.wordle import FIRST_MARK, Wordle, code_of, feedback_codes
+
+RATE_STREAM, WORD_STREAM = 2, 3
+
+# Of the games' seeds (N,), the number of the turn, and which words may still be the answer (N, W) bool, makes a word each (N,) int64.
+Guesses = Callable[[np.ndarray, int, np.ndarray], np.ndarray]
+
+
+def consistent_player(task: Wordle, rate: float) -> "WordPlayer":
+    """Guesses at random: at a rate among the words that may still be the answer, else among all.
+
+    Args:
+        task: whose words it knows. rate: chance of a turn's guess to be consistent; at 0 any word is guessed.
+    """
+
+    def guesses(seeds: np.ndarray, turn: int, candidates: np.ndarray) -> np.ndarray:
+        any_word = uniform(seeds, RATE_STREAM, turn) >= rate
+        return pick(uniform(seeds, WORD_STREAM, turn), candidates | any_word[:, None])
+
+    return WordPlayer(task, feedback_codes(task.letters), guesses)
+
+
+def entropy_player(task: Wordle) -> "WordPlayer":
+    """Guesses the word whose answer has the greatest entropy over the words that may still be the answer, each as likely.
+
+    Of several such words it takes one that may be the answer, and of those the first.
+    """
+    codes = feedback_codes(task.letters)
+    return WordPlayer(task, codes, _MostInformative(codes))
+
+
+class WordPlayer:
+    """Chooses a word a turn and spells it.
+
+    Args:
+        task: the words. codes: (W, W) `feedback_codes` of them. guesses: chooses the words; of games that are over it may say any.
+    """
+
+    def __init__(self, task: Wordle, codes: np.ndarray, guesses: Guesses) -> None:
+        self.letters, self.codes, self.guesses = task.letters, codes, guesses
+
+    def start(self, seeds: np.ndarray) -> None:
+        """Anything may be the answer."""
+        self.seeds, self.written = seeds, 0
+        self.candidates = np.ones((len(seeds), len(self.letters)), np.bool_)
+        self.words = np.zeros(len(seeds), np.int64)
+
+    def act(self, reply: np.ndarray, legal: np.ndarray) -> np.ndarray:
+        """The next letter of the chosen word, which is chosen when its first one is due."""
+        turn, place = divmod(self.written, self.letters.shape[1])
+        if place == 0:
+            self._take_in(reply)
+            self.words = self.guesses(self.seeds, turn, self.candidates)
+        self.written += 1
+        return self.letters[self.words, place]
+
+    def _take_in(self, reply: np.ndarray) -> None:
+        """Only words stay of which the last guess would have been answered so."""
+        heard = np.flatnonzero(reply[:, 0] != NOTHING)
+        said = code_of(reply[heard] - FIRST_MARK)
+        self.candidates[heard] &= self.codes[self.words[heard]] == said[:, None]
+
+
+class _MostInformative:
+    """Games in which the same is known get the same guess, which is computed once."""
+
+    def __init__(self, codes: np.ndarray) -> None:
+        self.codes = codes
+        self.computed: dict[bytes, int] = {}
+
+    def __call__(self, seeds: np.ndarray, turn: int, candidates: np.ndarray) -> np.ndarray:
+        packed = np.packbits(candidates, axis=1)
+        different, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        guesses = [self._guess(key.tobytes(), candidates[game]) for key, game in zip(different, first, strict=True)]
+        return np.asarray(guesses, np.int64)[which.reshape(-1)]
+
+    def _guess(self, key: bytes, candidates: np.ndarray) -> int:
+        if key not in self.computed:
+            entropies = answer_entropies(self.codes[:, candidates])
+            best = np.flatnonzero(entropies >= entropies.max() - 1e-9)  # rounding must not decide between equals
+            possible = best[candidates[best]]
+            self.computed[key] = int(possible[0] if len(possible) else best[0])
+        return self.computed[key]
+
+
+def answer_entropies(codes: np.ndarray) -> np.ndarray:
+    """Entropy in bits (W,) of the answers' codes (W, C), one for each of C equally likely words."""
+    num_guesses, num_words = codes.shape
+    num_codes = int(codes.max()) + 1
+    flat = (codes + num_codes * np.arange(num_guesses)[:, None]).reshape(-1)
+    counts = np.bincount(flat, minlength=num_guesses * num_codes).reshape(num_guesses, num_codes)
+    return np.log2(num_words) - (counts * np.log2(np.maximum(counts, 1))).sum(axis=1) / num_words
