@@ -11,8 +11,8 @@ from pathlib import Path
 from understudy.code.changes import describe_changes, format_table
 from understudy.code.custom import add_custom
 from understudy.code.stages import describe_stages, read_stages, write_stages
-from understudy.params.log_project import load_project
-from understudy.params.whole import Params
+from understudy.params.log_project import LogProject
+from understudy.params.project import load_project
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 
@@ -24,7 +24,7 @@ def work() -> None:
     remove_bytecode()
     before = read_stages(TARGET)
     described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
-    after = add_custom(described, ROOT / "custom", params) if isinstance(params, Params) else described
+    after = described if isinstance(params, LogProject) else add_custom(described, ROOT / "custom", params)
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))

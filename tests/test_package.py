@@ -20,6 +20,7 @@ WITHOUT_TORCH = [
     "import_logs",
     "embed_texts",
     "record_logs",
+    "record_words",
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
     "compare_logs",

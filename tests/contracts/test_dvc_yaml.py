@@ -11,7 +11,7 @@ from understudy.params.whole import load_params
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
 OTHERS = [name for name in STAGES if name != "code"]
-WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewhere, or are logs
+WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewhere, are logs or texts
     "compare_logs",
     "embed_texts",
     "evaluate_log",
@@ -21,6 +21,7 @@ WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewher
     "import_logs",
     "pack_log_policy",
     "record_logs",
+    "record_words",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 

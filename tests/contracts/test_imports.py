@@ -24,7 +24,7 @@ ALLOWED = {
     "params": {"errors", "models.registry", "validation"},
     "utils": {"errors"},
     "stage": BOTTOM,
-    "code": {"errors", "models.registry", "params.whole", "utils"},
+    "code": {"errors", "models.registry", "params.whole", "params.word_project", "utils"},
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
     "sequences": BOTTOM | {"rollouts"},
@@ -39,6 +39,7 @@ ALLOWED = {
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
+    "tasks": BOTTOM,
     "embeddings": BOTTOM | {"sources.optional"},
     "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
     "log_evaluation": BOTTOM
@@ -91,6 +92,7 @@ ALONE = {
     "understudy.report.": {"compare", "compare_logs", "report"},
     "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
     "understudy.sequences.build": {"build_sequences"},
+    "understudy.tasks.": {"record_words"},
     "understudy.training.": {"train_policy"},
 }
 

@@ -35,6 +35,7 @@ NEEDED = {
     "evaluate_log_retrieval": {"pyarrow", "sklearn", "scipy", "pandas"},
     "compare_logs": {"pyarrow", "sklearn", "scipy", "pandas", "matplotlib"},
     "pack_log_policy": {"torch", "pyarrow", "sklearn", "scipy", "pandas"},
+    "record_words": {"pyarrow"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},

@@ -5,7 +5,8 @@ import pytest
 from tests.builders import PARAMETERS_FILE, refused
 from tests.logs.learned import PARAMS
 from understudy.errors import ParameterError
-from understudy.params.log_project import LogProject, load_project
+from understudy.params.log_project import LogProject
+from understudy.params.project import load_project
 from understudy.params.whole import Params
 
 

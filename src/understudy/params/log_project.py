@@ -1,15 +1,10 @@
-"""params.yaml of a project that learns from logs of agents: its sections, and what must hold between them.
+"""params.yaml of a project that learns from logs of agents: its sections, and what must hold between them."""
 
-load_project(path) -- LogProject where the file has a section `logs:`, else Params
-"""
-
-from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
 from understudy.params.compute import ComputeParams
-from understudy.params.load import read_yaml, validated
 from understudy.params.log_evaluation import LogEvaluationParams
 from understudy.params.logs import LogParams
 from understudy.params.options import OptionParams
@@ -19,7 +14,6 @@ from understudy.params.section import Section
 from understudy.params.sequences import SequenceParams
 from understudy.params.texts import TextParams
 from understudy.params.training import TrainingParams
-from understudy.params.whole import Params
 
 
 class LogProject(Section):
@@ -41,14 +35,3 @@ class LogProject(Section):
         if self.sequences.split_by is None:
             raise ValueError("sequences.split_by: expected task or group, by which runs of logs are held out, got none")
         return self
-
-
-def load_project(path: Path) -> Params | LogProject:
-    """Read and validate a params.yaml of either kind.
-
-    Raises:
-        ParameterError: as `load_params`.
-    """
-    content = read_yaml(path)
-    model: type[Params] | type[LogProject] = LogProject if "logs" in content else Params
-    return validated(path, content, model)

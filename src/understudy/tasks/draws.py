@@ -3,8 +3,8 @@
 uniform(seeds, *stream) -- one number a game, in [0, 1)
 pick(draws, allowed)    -- one of the allowed entries of each row
 
-A generator a game would be drawn from game by game. These come from SplitMix64's finaliser (Steele et al. 2014), a hash of 64 bits,
-so games give the same in any company.
+NumPy's generators would be drawn from game by game. These come from SplitMix64's finaliser (Steele et al. 2014), a hash of 64
+bits, for all games in one expression. N games, M entries.
 """
 
 import numpy as np

@@ -71,7 +71,9 @@ def play(task: TextTask, player: Player, seeds: np.ndarray) -> Games:
     step = task.reset(seeds)
     check_step(task, step, len(seeds))
     openings, lengths = step.reply, np.zeros(len(seeds), np.int64)
-    actions, replies, rewards = [], [], []
+    actions: list[np.ndarray] = []
+    replies: list[np.ndarray] = []
+    rewards: list[np.ndarray] = []
     while not step.terminated.all():
         if len(actions) == task.max_turns * task.turn_length:
             raise ValueError(

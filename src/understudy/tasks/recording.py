@@ -5,9 +5,9 @@ GameReader                 -- observations of games as they go
 spec_of(task, kwargs)      -- the environment of such recordings
 as_episodes(task, games)   -- the episodes
 
-An observation is what has been written since the observation before: the player's last token and the task's reply to it, as zeros and
-ones; then the place in the turn, likewise, and the share of the turns that are over. The observations of an episode so far are
-its text so far, and one token an action is what a language model learns.
+An observation is what has been written since the observation before: the player's last token and the task's reply to it, as zeros
+and ones; then the place in the turn, likewise, and the share of the turns that are over. So the observations up to a step are the
+text so far, and the action at it is the next token.
 
 N games, T tokens of the player's in the longest game, S components of an observation, A tokens of the player's, R tokens a reply.
 """

@@ -6,8 +6,8 @@ check_task(task)       -- whether what it says of itself holds together
 check_step(task, ...)  -- whether a step has the shapes of the contract
 check_legal(task, ...) -- whether actions are legal ones
 
-N games are played at once. The player writes tokens one by one; when its turn is over, after a word or a move, the task writes its
-reply, R tokens at most, and may pay. V tokens, of which the first A are the player's and the others the task's.
+N games are played at once. The player writes tokens one by one; when its turn is over, after a word or a move, the task writes
+its reply, R tokens at most, and may pay. V tokens, of which the first A are the player's and the others the task's.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class TextTask(Protocol):
         """Begin a game for each of the seeds (N,); the reply is how its text opens, and nothing is paid."""
 
     def step(self, state: State, actions: np.ndarray) -> TextStep:
-        """Write legal tokens (N,) int64. The state given stays as it is; a game that is over ignores its token and replies nothing."""
+        """Write legal tokens (N,) int64. The state given stays as it is; a game that is over replies and pays nothing."""
 
     def legal(self, state: State) -> np.ndarray:
         """Which tokens the player may write next, (N, A) bool: at least one, or none where the game is over."""

@@ -28,7 +28,7 @@ class TextMaze:
         distances: (P,) int64, fewest steps from each place to the goal.
 
     Raises:
-        ValueError: rows of different lengths, other characters, not exactly one goal, or an open place from which it is not reached.
+        ValueError: rows of different lengths, other characters, not one goal, or an open place from which it is not reached.
     """
 
     num_actions = len(MOVES)

@@ -1,8 +1,8 @@
 """Two thousand English words of five letters, the most frequent first; made by tools/make_words.py, not by hand.
 
-Frequencies are those of symspellpy 6.10.1 (MIT), which has them from Google Books Ngram (Creative Commons Attribution 3.0) and SCOWL
-(free to use with its copyright notice, Kevin Atkinson). What counts as a word says the list `legacy` of xkcdpass 1.30.0
-(BSD-3-Clause), which is Alan Beale's 12Dicts (public domain, with thanks). A list of single words with nothing of their texts.
+Sources and licences: the order is that of frequencies in symspellpy 6.10.1 (MIT), which has them from Google Books Ngram
+(Creative Commons Attribution 3.0) and SCOWL (Kevin Atkinson; free to use). What counts as a word says the list `legacy` of
+xkcdpass 1.30.0 (BSD-3-Clause), made of Alan Beale's 12Dicts, which he released to the public domain and asks to be named for.
 """
 
 WORDS = """

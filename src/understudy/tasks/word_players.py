@@ -17,7 +17,7 @@ from understudy.tasks.wordle import FIRST_MARK, Wordle, code_of, feedback_codes
 
 RATE_STREAM, WORD_STREAM = 2, 3
 
-# Of the games' seeds (N,), the number of the turn, and which words may still be the answer (N, W) bool, makes a word each (N,) int64.
+# Seeds of the games (N,), number of the turn, which words may still be the answer (N, W) bool -> a word's number each (N,) int64
 Guesses = Callable[[np.ndarray, int, np.ndarray], np.ndarray]
 
 
@@ -48,7 +48,8 @@ class WordPlayer:
     """Chooses a word a turn and spells it.
 
     Args:
-        task: the words. codes: (W, W) `feedback_codes` of them. guesses: chooses the words; of games that are over it may say any.
+        task: the words. codes: (W, W) `feedback_codes` of them.
+        guesses: chooses words; of games that are over what it says counts for nothing.
     """
 
     def __init__(self, task: Wordle, codes: np.ndarray, guesses: Guesses) -> None:

@@ -7,8 +7,8 @@ word_list(words)              -- the words of a setting: how many of the package
 
 N games, L letters a word, W words.
 
-The player writes letters; after the last one of a word the task writes a mark for each letter: `<g>` it is at its place, `<y>` it is
-at another, `<b>` it is not, or not so often. A letter is marked as often as the answer has it, places first.
+The player writes letters; after the last one of a word the task writes a mark for each letter: `<g>` it is at its place, `<y>` it
+is at another, `<b>` it is not, or not so often. A letter is marked as often as the answer has it, those at their place first.
 """
 
 import string
@@ -56,7 +56,9 @@ class Wordle:
         zeros = np.zeros(len(seeds), np.int64)
         state = {
             "answer": (uniform(seeds, ANSWER_STREAM) * len(self.words)).astype(np.int64),
-            "guess": np.zeros((len(seeds), self.turn_length), np.int64),  # its letters so far, and older ones behind them
+            "guess": np.zeros(
+                (len(seeds), self.turn_length), np.int64
+            ),  # its letters so far, and older ones behind them
             "place": zeros,  # of the next letter
             "turn": zeros,
             "node": np.full(len(seeds), ROOT),
@@ -133,7 +135,9 @@ def as_letters(words: Sequence[str]) -> np.ndarray:
     length = len(words[0])
     for word in words:
         if len(word) != length or length == 0:
-            raise ValueError(f"words: expected all of them to have {max(length, 1)} letters, as {words[0]!r}, got {word!r}")
+            raise ValueError(
+                f"words: expected all of them to have {max(length, 1)} letters, as {words[0]!r}, got {word!r}"
+            )
         if not set(word) <= set(LETTERS):
             raise ValueError(f"words: expected letters from a to z alone, got {word!r}")
     if len(set(words)) < len(words):

@@ -1,0 +1,102 @@
+"""`words:` in params.yaml, of projects that learn from games in text."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from understudy.params.section import Count, Probability, Section, Seed
+
+
+class WordleParams(Section):
+    """Wordle.
+
+    Attributes:
+        words: so many of the package's words, the most frequent ones, or a list of one's own.
+        max_turns: guesses.
+        words_only: whether only these words may be guessed; any letters otherwise.
+    """
+
+    words: Count | list[str]
+    max_turns: Count
+    words_only: bool
+
+
+class TextMazeParams(Section):
+    """A maze walked in text.
+
+    Attributes:
+        rows: its map, `#` wall, `.` open, one `G` goal. max_turns: steps.
+    """
+
+    rows: Annotated[list[str], Field(min_length=1)]
+    max_turns: Count
+
+
+class OwnTaskParams(Section):
+    """A task of one's own.
+
+    Attributes:
+        name: module:Class, looked for in custom/. kwargs: passed to it.
+    """
+
+    name: str
+    kwargs: dict[str, Any]
+
+
+class GamePlayerParams(Section):
+    """Somebody whose games are recorded.
+
+    Attributes:
+        player: random writes any legal token, of Wordle any of the words. The others play Wordle alone: consistent guesses, at
+            its `rate` of the turns, a word that all answers allow, else any; greedy_entropy the word whose answer tells most.
+        games: how many of it.
+        rate: of consistent alone.
+    """
+
+    player: Literal["random", "consistent", "greedy_entropy"]
+    games: Count
+    rate: Probability | None = None
+
+    @model_validator(mode="after")
+    def _rate_of_the_consistent_player(self) -> Self:
+        if (self.rate is None) == (self.player == "consistent"):
+            expected = "a share of the turns" if self.rate is None else "none"
+            raise ValueError(f"rate: expected {expected} where player is {self.player}, got {self.rate}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.player if self.rate is None else f"{self.player} {self.rate:g}"
+
+
+class WordParams(Section):
+    """Which task is played, and by whom.
+
+    Attributes:
+        task: wordle, text_maze, or own: of that name the section follows.
+        players: who plays, one after the other.
+        first_seed: games have the seeds first_seed, first_seed + 1, ...
+        wordle, text_maze, own: settings of these, used where `task` says so.
+    """
+
+    task: Literal["wordle", "text_maze", "own"]
+    players: Annotated[list[GamePlayerParams], Field(min_length=1)]
+    first_seed: Seed
+    wordle: WordleParams | None = None
+    text_maze: TextMazeParams | None = None
+    own: OwnTaskParams | None = None
+
+    @model_validator(mode="after")
+    def _settings_are_there(self) -> Self:
+        if getattr(self, self.task) is None:
+            raise ValueError(f"words.{self.task}: expected its settings, got none")
+        for number, player in enumerate(self.players):
+            if self.task != "wordle" and player.player != "random":
+                raise ValueError(
+                    f"words.players.{number}.player: expected random, as all but wordle, got {player.player}"
+                )
+        names = [player.name for player in self.players]
+        if len(set(names)) < len(names):
+            raise ValueError(f"words.players: expected different ones, got {', '.join(names)}")
+        return self
