@@ -1,11 +1,14 @@
 """What lies in custom/ counts for the stages that run it, and for no others."""
 
+import re
 from importlib.metadata import version
 
 import pytest
 
 from tests.builders import parameters_text
+from tests.tasks.project import PARAMS
 from understudy.code.custom import add_custom
+from understudy.params.project import load_project
 from understudy.params.whole import load_params
 
 PLAYING = {"understudy.environments.wrappers": "1", "understudy.models.function": "2"}
@@ -62,3 +65,23 @@ def test_another_content_is_another_hash(tmp_path):
     before = add_custom(DESCRIBED, folder, params)
     (folder / "mine.py").write_text("X = 2\n")
     assert add_custom(DESCRIBED, folder, params) != before
+
+
+def test_a_task_in_text_of_ones_own_counts_for_the_stage_that_plays_it(tmp_path):
+    folder = tmp_path / "custom"
+    folder.mkdir()
+    (folder / "mine.py").write_text("X = 1\n")
+    described = {
+        "record_words": {"modules": {"understudy.tasks.make": "1"}, "distributions": {}},
+        "build_sequences": {"modules": {"understudy.sequences.build": "2"}, "distributions": {}},
+    }
+    own = "task: own\n  own: {name: 'mine:Task', kwargs: {}}"
+    stages = {}
+    for name, text in {
+        "wordle": PARAMS,
+        "own": re.sub("task: wordle", own, re.sub("    - .player: [cg].*\n", "", PARAMS)),
+    }.items():
+        (tmp_path / "params.yaml").write_text(text)
+        after = add_custom(described, folder, load_project(tmp_path / "params.yaml"))
+        stages[name] = [stage for stage, each in after.items() if "custom/mine.py" in each["modules"]]
+    assert stages == {"wordle": [], "own": ["record_words"]}
