@@ -41,13 +41,14 @@ class Trie:
                     children[node][token] = len(children)
                     children.append([NOWHERE] * num_tokens)
                 node = children[node][token]
-        self.children = np.asarray(children, np.int64)  # (K, V)
+        children.append([NOWHERE] * num_tokens)  # the row at NOWHERE, from which no token leads back
+        self.children = np.asarray(children, np.int64)  # (K + 1, V)
         self._leads_on = self.children != NOWHERE
 
     def advance(self, nodes: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Nodes (N,) int64 after tokens (N,) were written at nodes (N,); from NOWHERE no token leads back."""
-        return np.where(nodes == NOWHERE, NOWHERE, self.children[nodes, tokens])
+        """Nodes (N,) int64 after tokens (N,) were written at nodes (N,)."""
+        return self.children[nodes, tokens]
 
     def legal(self, nodes: np.ndarray) -> np.ndarray:
         """Whether each token goes on towards a word, (N, V) bool; none does at a word's end and at NOWHERE."""
-        return self._leads_on[nodes] & (nodes != NOWHERE)[:, None]
+        return self._leads_on[nodes]
