@@ -28,7 +28,7 @@ ALLOWED = {
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
     "sequences": BOTTOM | {"rollouts"},
-    "nn": {"step", "utils.masking"},
+    "nn": {"interface", "step", "utils.masking"},
     "losses": set(),
     "planning": {"nn"},
     "models": {"errors", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},

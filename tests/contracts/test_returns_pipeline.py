@@ -132,11 +132,11 @@ def test_a_model_imagines_episodes_that_the_next_stages_read(project):
     ],
 )
 def test_ways_to_play_that_cannot_be_are_a_sentence(project, way, sentence):
-    set_params(
-        project, {"policies.tt.play.variants.planning": {"decoding": "return", "beam_width": 2, "horizon": 2, **way}}
-    )
+    good = {"decoding": "return", "horizon": 2, "beam_width": 2}
+    set_params(project, {"policies.tt.play.variants.planning": good | way})
     with pytest.raises(AssertionError, match=re.escape(sentence)):
         run(project, "python", "pipeline/run.py", "evaluate_policy", "--policy", "tt", "--seed", "0")
+    set_params(project, {"policies.tt.play.variants.planning": good})
 
 
 def test_another_target_retrains_nothing(project):

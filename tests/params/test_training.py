@@ -44,7 +44,7 @@ def test_a_policy_s_own_values_take_the_place_of_those_of_all(tmp_path):
 @pytest.mark.parametrize(
     ("own", "sentence"),
     [
-        ({"steps": 0}, "policies.p.training.steps: expected at least 1, got 0"),
+        ({"steps": 0}, "policies.p.training.steps: expected greater than or equal to 1, got 0"),
         ({"step": 3}, "policies.p.training.step: expected one of the keys"),
         ({"seeds": [1]}, "policies.p.training.seeds: expected none, since it is that of all policies, got [1]"),
         ({"threads": 1}, "policies.p.training.threads: expected none, since it is that of all policies, got 1"),

@@ -128,7 +128,8 @@ def test_orders_of_differences_are_a_number_or_auto():
         build_model("mlp", CONFIGS["mlp"] | {"state_differences": 4}, INTERFACE, "policies.p")
 
 
-@pytest.mark.parametrize("family", family_names())
+# A trajectory_transformer has components for tokens, and tells each the last whole state.
+@pytest.mark.parametrize("family", [name for name in family_names() if name != "trajectory_transformer"])
 def test_every_family_takes_orders_of_differences(family):
     for hidden, orders in ((("y",), 1), ((), 0)):
         interface = tiny_interface(CHOICES, hidden, num_options=3)
