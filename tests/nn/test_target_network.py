@@ -38,11 +38,11 @@ def test_it_moves_by_a_share_of_the_way():
     with torch.no_grad():
         for weights in holder.network.parameters():
             weights.add_(1.0)
-    follow(holder.target, holder.network, 0.25)
+    follow(holder.target, holder.network, torch.tensor(0.25))
     for name, tensor in holder.target.state_dict().items():
         torch.testing.assert_close(tensor, before[name] + 0.25)
         assert not tensor.requires_grad
-    follow(holder.target, holder.network, 1.0)
+    follow(holder.target, holder.network, torch.tensor(1.0))
     assert all(
         torch.equal(tensor, weights)
         for tensor, weights in zip(holder.target.buffers(), holder.network.parameters(), strict=True)

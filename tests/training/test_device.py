@@ -32,7 +32,7 @@ from understudy.training.run import TrainingRun
 
 META = torch.device("meta")
 LENGTHS = (60, 7, 90, 1, 40, 33)
-FAMILIES = ("mlp", "action_transformer", "hierarchical")
+FAMILIES = ("mlp", "action_transformer", "hierarchical", "q_transformer")
 CASES = [(family, spec) for family in FAMILIES for spec in (CHOICES, VECTORS)]
 CASES += [("multi_agent", SEVERAL_CHOICES), ("multi_agent", SEVERAL_VECTORS)]
 
@@ -55,7 +55,7 @@ def toy_dataset(spec: EnvironmentSpec, columns: frozenset[str]) -> SequenceDatas
 
 def with_dropout(model: nn.Module) -> nn.Module:
     """The model, which drops half of the past actions where it has a use for them."""
-    if hasattr(model, "options"):
+    if hasattr(getattr(model, "options", None), "action_dropout"):
         model.options = replace(model.options, action_dropout=0.5)
     return model
 

@@ -135,8 +135,8 @@ class QTransformer(nn.Module):
     def after_update(self) -> None:
         """The target networks follow, every so many updates."""
         self.updates += 1
-        if int(self.updates) % self.options.target_every == 0:
-            follow(self.target, self.network, self.options.target_rate)
+        due = self.updates % self.options.target_every == 0  # stays on the device, which nothing here waits for
+        follow(self.target, self.network, due * self.options.target_rate)
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """The trunk's matrices and its cache."""

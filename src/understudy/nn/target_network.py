@@ -8,7 +8,7 @@ import copy
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -24,8 +24,8 @@ def frozen_copy(network: Network) -> Network:
 
 
 @torch.no_grad()
-def follow(target: nn.Module, network: nn.Module, rate: float) -> None:
-    """Move a copy's weights by this share of the way to the network's: 1 copies them (Polyak averaging; DDPG, Lillicrap 2016)."""
+def follow(target: nn.Module, network: nn.Module, rate: Tensor) -> None:
+    """Move a copy by a share () of the way to the network's weights: 1 copies them (Polyak averaging; Lillicrap et al., 2016)."""
     followers = dict(target.named_buffers())
     for name, weights in network.named_parameters():
         followers[name].lerp_(weights, rate)
