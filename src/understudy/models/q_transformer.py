@@ -147,7 +147,7 @@ class QTransformer(nn.Module):
 
         Args:
             num_rows: B.
-            ucb: how many standard deviations of the heads an action is worth more than their mean (Chen et al., 2017, eq. 5): 0
+            ucb: how many standard deviations of the heads an action is worth more than their mean (Chen et al., 2017): 0
                 for what is known to be good, more for what might be, while collecting.
 
         Raises:
