@@ -38,8 +38,8 @@ class QOptions(TrunkOptions):
     num_heads_of_values: int = 5
     clipped_heads: int = 2
     num_steps: int = 3
-    discount: float = 0.99
-    target_rate: float = 0.005
+    discount: float = 0.997
+    target_rate: float = 0.01
     target_every: int = 1
     penalty: Literal["none", "cql", "floor"] = "none"
     penalty_weight: float = 0.05
