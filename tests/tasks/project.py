@@ -8,7 +8,7 @@ words:
     - {player: consistent, rate: 0.5, games: 100}
     - {player: greedy_entropy, games: 70}
   first_seed: 500
-  wordle: {words: [cat, dog, pig, cow, ant, bee], max_turns: 6, words_only: true}
+  wordle: {words: [cat, dog, pig, cow, ant, bee], max_turns: 6, words_only: true, marks_name_letters: true}
 sequences: {seed: 0, demonstrations: null, validation_fraction: 0.1, hide: []}
 options: {seed: 0, count: 2, iterations: 2, restarts: 1, dwell: 3, smoothing: 1, state_weight: 0.05}
 training: {seeds: [0], threads: 1, precision: float32, steps: 120, batch_size: 32, chunk_length: 18, learning_rate: 3.0e-3,

@@ -10,7 +10,7 @@ from understudy.params.words import WordParams
 from understudy.tasks.make import make_player, make_task
 
 PLAYERS = [{"player": "random", "games": 3}]
-WORDLE = {"words": 100, "max_turns": 6, "words_only": True}
+WORDLE = {"words": 100, "max_turns": 6, "words_only": True, "marks_name_letters": False}
 
 
 def params(task, settings, players=PLAYERS):

@@ -11,7 +11,7 @@ from understudy.tasks.text_maze import TextMaze
 from understudy.tasks.wordle import Wordle
 
 TASKS = {
-    "wordle": Wordle(("apple", "allee", "eerie", "paper"), max_turns=3, words_only=True),
+    "wordle": Wordle(("apple", "allee", "eerie", "paper"), max_turns=3, words_only=True, marks_name_letters=False),
     "text_maze": TextMaze(["...", ".#.", "..G"], max_turns=9),
 }
 

@@ -8,7 +8,7 @@ from tests.builders import examples, refused
 from understudy.tasks.text import decode, encode
 from understudy.tasks.wordle import Wordle
 
-TOKENS = Wordle.tokens
+TOKENS = Wordle(("apple",), 6, words_only=True, marks_name_letters=False).tokens
 
 
 @examples(50)

@@ -12,7 +12,7 @@ from understudy.tasks.text import decode
 from understudy.tasks.word_players import answer_entropies, consistent_player, entropy_player
 from understudy.tasks.wordle import Wordle, feedback_codes, word_list
 
-TASK = Wordle(word_list(60), max_turns=6, words_only=True)
+TASK = Wordle(word_list(60), max_turns=6, words_only=True, marks_name_letters=False)
 SEEDS = np.arange(400)
 PLAYERS = {
     "random": lambda: consistent_player(TASK, 0.0),

@@ -1,5 +1,6 @@
 """Wordle against literal marks, and against a plain one, a game at a time."""
 
+import re
 import string
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.builders import examples, refused
 from tests.tasks.plain import plain_feedback, plain_game
 from understudy.tasks.play import play
 from understudy.tasks.text import decode
+from understudy.tasks.word_players import consistent_player
 from understudy.tasks.wordle import Wordle, as_letters, code_of, feedback, feedback_codes, word_list
 
 FEW = ("apple", "allee", "geese", "eerie", "speed", "paper", "llama")
@@ -88,7 +90,7 @@ class Reciting:
     st.booleans(),
 )
 def test_games_are_those_of_the_plain_one(guesses, first_seed, words_only):
-    task = Wordle(FEW, max_turns=6, words_only=words_only)
+    task = Wordle(FEW, max_turns=6, words_only=words_only, marks_name_letters=False)
     seeds = np.arange(first_seed, first_seed + len(guesses))
     letters = np.stack([np.concatenate([task.letters[FEW.index(word)] for word in words]) for words in guesses])
     games = play(task, Reciting(letters), seeds)
@@ -101,7 +103,7 @@ def test_games_are_those_of_the_plain_one(guesses, first_seed, words_only):
 
 
 def test_only_letters_that_go_on_towards_a_word_are_legal():
-    task = Wordle(("apple", "ample", "eerie"), max_turns=6, words_only=True)
+    task = Wordle(("apple", "ample", "eerie"), max_turns=6, words_only=True, marks_name_letters=False)
     step = task.reset(np.arange(20))
     game = int(np.flatnonzero(step.state["answer"] != 1)[0])  # that of `ample` ends with it
     legal = [["a", "e"], ["m", "p"], ["p"], ["l"], ["e"], ["a", "e"]]
@@ -109,11 +111,24 @@ def test_only_letters_that_go_on_towards_a_word_are_legal():
         allowed = task.legal(step.state)[game]
         assert [task.tokens[token] for token in np.flatnonzero(allowed)] == expected
         step = task.step(step.state, np.full(20, task.tokens.index(letter)))
-    assert Wordle(("apple",), 6, words_only=False).legal(task.reset(np.arange(1)).state).all()
+    assert Wordle(("apple",), 6, words_only=False, marks_name_letters=False).legal(task.reset(np.arange(1)).state).all()
+
+
+def test_marks_may_name_their_letters():
+    plain, named = (Wordle(FEW, max_turns=6, words_only=True, marks_name_letters=which) for which in (False, True))
+    games = [play(task, consistent_player(task, 0.5), np.arange(100)) for task in (plain, named)]
+    assert (games[0].actions == games[1].actions).all() and (games[0].rewards == games[1].rewards).all()
+    for game in range(100):
+        text = decode(named.tokens, games[1].text(game))
+        words = re.findall(r"([a-z]{5})((?:<.:[byg]>){5})", text)
+        assert "".join(word + "".join(f"<{m}>" for m in re.findall(r":(.)", said)) for word, said in words) == decode(
+            plain.tokens, games[0].text(game)
+        )
+        assert all("".join(re.findall(r"<(.):", said)) == word for word, said in words)
 
 
 def test_a_step_leaves_the_state_before_it_as_it_is():
-    task = Wordle(FEW, max_turns=1, words_only=False)
+    task = Wordle(FEW, max_turns=1, words_only=False, marks_name_letters=False)
     before = task.reset(np.arange(4)).state
     copies = {name: values.copy() for name, values in before.items()}
     after = task.step(before, np.full(4, 3)).state
@@ -122,7 +137,7 @@ def test_a_step_leaves_the_state_before_it_as_it_is():
 
 
 def test_a_game_that_is_over_replies_and_pays_nothing():
-    task = Wordle(("apple",), max_turns=6, words_only=True)
+    task = Wordle(("apple",), max_turns=6, words_only=True, marks_name_letters=False)
     step = task.reset(np.arange(2))
     for letter in "apple":
         step = task.step(step.state, np.full(2, task.tokens.index(letter)))
@@ -132,7 +147,7 @@ def test_a_game_that_is_over_replies_and_pays_nothing():
 
 
 def test_answers_are_drawn_by_seed_and_each_as_often():
-    task = Wordle(word_list(100), max_turns=6, words_only=True)
+    task = Wordle(word_list(100), max_turns=6, words_only=True, marks_name_letters=False)
     answers = task.reset(np.arange(10_000)).state["answer"]
     assert (task.reset(np.arange(500, 700)).state["answer"] == answers[500:700]).all()
     counts = np.bincount(answers, minlength=100)
@@ -159,7 +174,7 @@ def test_the_packages_list():
 )
 def test_bad_words_are_refused(words, says):
     with refused(ValueError, "words: ", says):
-        Wordle(words, 6, True)
+        Wordle(words, 6, True, False)
 
 
 @pytest.mark.parametrize("count", [0, 2001])

@@ -14,11 +14,13 @@ class WordleParams(Section):
         words: so many of the package's words, the most frequent ones, or a list of one's own.
         max_turns: guesses.
         words_only: whether only these words may be guessed; any letters otherwise.
+        marks_name_letters: whether each mark is a token with its letter, which is learned from sooner, or the mark alone.
     """
 
     words: Count | list[str]
     max_turns: Count
     words_only: bool
+    marks_name_letters: bool
 
 
 class TextMazeParams(Section):

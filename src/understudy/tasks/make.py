@@ -50,7 +50,8 @@ def make_player(task: TextTask, params: GamePlayerParams) -> Player:
 
 def _make(params: WordParams) -> TextTask:
     if params.wordle is not None and params.task == "wordle":
-        return Wordle(word_list(params.wordle.words), params.wordle.max_turns, params.wordle.words_only)
+        how = params.wordle
+        return Wordle(word_list(how.words), how.max_turns, how.words_only, how.marks_name_letters)
     if params.text_maze is not None and params.task == "text_maze":
         return TextMaze(params.text_maze.rows, params.text_maze.max_turns)
     own = getattr(params, params.task)

@@ -13,7 +13,7 @@ import numpy as np
 
 from understudy.tasks.draws import pick, uniform
 from understudy.tasks.task import NOTHING
-from understudy.tasks.wordle import FIRST_MARK, Wordle, code_of, feedback_codes
+from understudy.tasks.wordle import FIRST_MARK, MARKS, Wordle, code_of, feedback_codes
 
 RATE_STREAM, WORD_STREAM = 2, 3
 
@@ -73,7 +73,7 @@ class WordPlayer:
     def _take_in(self, reply: np.ndarray) -> None:
         """Only words stay of which the last guess would have been answered so."""
         heard = np.flatnonzero(reply[:, 0] != NOTHING)
-        said = code_of(reply[heard] - FIRST_MARK)
+        said = code_of((reply[heard] - FIRST_MARK) % len(MARKS))
         self.candidates[heard] &= self.codes[self.words[heard]] == said[:, None]
 
 

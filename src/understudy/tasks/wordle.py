@@ -34,6 +34,7 @@ class Wordle:
     Args:
         words: those that may be the answer, of one length. max_turns: guesses.
         words_only: whether only these may be guessed; any letters otherwise.
+        marks_name_letters: whether a mark is a token of its letter too, as `<a:y>`, so that what it says stands in one token.
 
     Attributes:
         letters: (W, L) int64, the words as tokens.
@@ -42,11 +43,13 @@ class Wordle:
         ValueError: no words, one twice, of different lengths, or with something else than letters from a to z.
     """
 
-    tokens = (*LETTERS, *MARKS)
     num_actions = len(LETTERS)
 
-    def __init__(self, words: Sequence[str], max_turns: int, words_only: bool) -> None:
+    def __init__(self, words: Sequence[str], max_turns: int, words_only: bool, marks_name_letters: bool) -> None:
         self.words, self.max_turns, self.words_only = tuple(words), max_turns, words_only
+        self.marks_name_letters = marks_name_letters
+        named = tuple(f"<{letter}:{mark[1]}>" for letter in LETTERS for mark in MARKS)
+        self.tokens = (*LETTERS, *(named if marks_name_letters else MARKS))
         self.letters = as_letters(words)
         self.turn_length = self.reply_length = self.letters.shape[1]
         self.trie = Trie(self.letters.tolist(), self.num_actions)
@@ -94,7 +97,9 @@ class Wordle:
     def _result(self, state: State, ends: np.ndarray, rewards: np.ndarray | None = None) -> TextStep:
         reply = np.full((len(ends), self.reply_length), NOTHING)
         if ends.any():
-            reply[ends] = FIRST_MARK + feedback(state["guess"][ends], self.letters[state["answer"][ends]])
+            guess = state["guess"][ends]
+            of_letter = len(MARKS) * guess if self.marks_name_letters else 0
+            reply[ends] = FIRST_MARK + of_letter + feedback(guess, self.letters[state["answer"][ends]])
         paid = np.zeros(len(ends)) if rewards is None else rewards
         return TextStep(state, reply, paid.astype(np.float32), state["over"])
 
