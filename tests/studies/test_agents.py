@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 from tests.builders import imported
 from tests.imports import ROOT
 from understudy.code.stages import describe_stages
-from understudy.params.log_project import LogProject, load_project
+from understudy.params.log_project import LogProject
+from understudy.params.project import load_project
 
 STUDY = ROOT / "studies/agents"
 STAGES = YAML(typ="safe").load((STUDY / "dvc.yaml").read_text())["stages"]
