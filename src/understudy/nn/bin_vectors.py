@@ -41,6 +41,10 @@ class BinEmbedding(nn.Module):
         """The vectors, (P, V, D)."""
         return self.free + self.basis @ self.coefficients
 
+    def at(self, position: int) -> Tensor:
+        """Those of one position, (V, D)."""
+        return self.free[position] + self.basis @ self.coefficients[position]
+
 
 class BinLogits(nn.Module):
     """Logits of bins: a Gaussian over their numbers, whose mean and width the features say, and a product with each bin's vector.
@@ -68,7 +72,7 @@ class BinLogits(nn.Module):
     def at(self, features: Tensor, position: int) -> Tensor:
         """Logits (..., V) of features (..., D), all of this position."""
         place = features @ self.place[position].T + self.place_bias[position]
-        return features @ self.vectors()[position].T + self._gaussian(place)
+        return features @ self.vectors.at(position).T + self._gaussian(place)
 
     def _gaussian(self, place: Tensor) -> Tensor:
         """-(bin - mean)^2 / (2 std^2), (..., V); a place (..., 2) is zero in the middle and at a quarter of the range."""

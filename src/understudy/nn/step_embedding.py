@@ -52,7 +52,7 @@ class StepEmbedding(nn.Module):
 
     def at(self, tokens: Tensor, position: int, states: Tensor) -> Tensor:
         """Embedded tokens (..., D) of tokens (...) at one position, after the last whole states (..., S)."""
-        return functional.embedding(tokens, self.vectors()[position]) + states @ self.state_maps[position]
+        return functional.embedding(tokens, self.vectors.at(position)) + states @ self.state_maps[position]
 
     def _embed(self, tokens: Tensor, whole: Tensor) -> Tensor:
         """Tokens (..., M) with the last whole state of each (..., M, S)."""
