@@ -1,10 +1,11 @@
 """Training steps outside of any batch."""
 
 import numpy as np
+import pytest
 
 from tests.builders import CHOICES, by_hand
 from tests.toys import tiny_interface
-from understudy.training.steps import training_steps
+from understudy.training.steps import TrainingSteps
 
 STATES = np.arange(21, dtype=np.float32).reshape(7, 3)
 INTERFACE = tiny_interface(CHOICES)
@@ -20,13 +21,24 @@ SEQUENCES = by_hand(
 
 
 def test_all_steps_are_there_in_a_models_units_and_rewards_raw() -> None:
-    columns = training_steps(SEQUENCES)
+    columns = TrainingSteps(SEQUENCES)
     np.testing.assert_array_equal(columns["observation"], (STATES - 0.25) / 0.5)
     assert columns["action"].tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert columns["reward"].tolist() == list(range(7))
     np.testing.assert_allclose(columns["return_to_go"], (10 * np.arange(7.0) - 3.0) / 4.0)
 
 
+def test_nothing_is_read_before_it_is_asked_for(monkeypatch) -> None:
+    columns = TrainingSteps(SEQUENCES)
+    assert list(columns) == ["observation", "action", "reward", "return_to_go"] and len(columns) == 4
+    monkeypatch.setattr(type(SEQUENCES), "states", property(lambda sequences: 1 / 0))
+    assert len(columns["reward"]) == 7
+    with pytest.raises(ZeroDivisionError):
+        columns["observation"]
+    with pytest.raises(KeyError):
+        columns["label"]
+
+
 def test_of_very_many_evenly_spaced_ones_are_taken() -> None:
-    assert training_steps(SEQUENCES, 3)["reward"].tolist() == [0, 3, 6]
-    assert training_steps(SEQUENCES, 6)["reward"].tolist() == [0, 2, 4, 6]
+    assert TrainingSteps(SEQUENCES, 3)["reward"].tolist() == [0, 3, 6]
+    assert TrainingSteps(SEQUENCES, 6)["reward"].tolist() == [0, 2, 4, 6]

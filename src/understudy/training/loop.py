@@ -21,7 +21,7 @@ from understudy.training import distributed
 from understudy.training.agreement import agree
 from understudy.training.checkpoint import resume, save
 from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
-from understudy.training.steps import training_steps
+from understudy.training.steps import TrainingSteps
 from understudy.utils.progress import progress_bar
 
 
@@ -58,7 +58,7 @@ def train(
     """
     torch.set_num_threads(params.threads)
     _check_fits(model, training, params, f"policies.{name}")
-    model.fit(training_steps(training))
+    model.fit(TrainingSteps(training))
     validation = SequenceDataset(held_out, *_size(model, params), burn_in=max(model.burn_in, params.chunk_length // 2))
     run = TrainingRun(model, _learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:

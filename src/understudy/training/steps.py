@@ -1,7 +1,9 @@
 """Training steps outside of any batch, for what a family measures before it learns.
 
-training_steps(training) -- columns of them
+TrainingSteps -- columns of them, read as they are asked for
 """
+
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -12,22 +14,35 @@ from understudy.sequences.store import Sequences
 MOST_STEPS = 1_000_000  # enough to measure any table on, and a small part of the largest recordings
 
 
-def training_steps(training: Sequences, most: int = MOST_STEPS) -> dict[str, Tensor]:
-    """Columns of K steps, all or evenly spaced ones.
+class TrainingSteps(Mapping[str, Tensor]):
+    """Columns of K steps, all or evenly spaced ones; most families ask for none, and then nothing is read.
+
+    observation (K, S), action (K,) or (K, A) and return_to_go (K,) are normalised, reward (K,) is raw.
 
     Args:
         training: where they come from.
         most: K at most.
-
-    Returns:
-        observation (K, S), action (K,) or (K, A) and return_to_go (K,), normalised; reward (K,), raw.
     """
-    chosen = np.arange(0, training.num_steps, -(-training.num_steps // most))
-    task = training.task
-    columns = {
-        "observation": task.normalize_states(training.states[chosen]),
-        "action": task.normalize_actions(training.actions[chosen]),
-        "reward": training.rewards[chosen],
-        "return_to_go": task.normalize_returns(training.returns_to_go[chosen]),
-    }
-    return {name: torch.from_numpy(values) for name, values in columns.items()}
+
+    def __init__(self, training: Sequences, most: int = MOST_STEPS) -> None:
+        self.training, self.chosen = training, np.arange(0, training.num_steps, -(-training.num_steps // most))
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Read a column."""
+        training, task, chosen = self.training, self.training.task, self.chosen
+        match name:
+            case "observation":
+                return torch.from_numpy(task.normalize_states(training.states[chosen]))
+            case "action":
+                return torch.from_numpy(task.normalize_actions(training.actions[chosen]))
+            case "reward":
+                return torch.from_numpy(training.rewards[chosen])
+            case "return_to_go":
+                return torch.from_numpy(task.normalize_returns(training.returns_to_go[chosen]))
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("observation", "action", "reward", "return_to_go"))
+
+    def __len__(self) -> int:
+        return 4
