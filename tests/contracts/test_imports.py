@@ -30,7 +30,7 @@ ALLOWED = {
     "sequences": BOTTOM | {"rollouts"},
     "nn": {"interface", "step", "utils.masking"},
     "losses": set(),
-    "planning": {"nn"},
+    "planning": {"nn", "utils.draws"},
     "models": {"errors", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},
     "policies": BOTTOM | {"models.family", "models.registry", "models.trajectory_transformer"},
     "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},

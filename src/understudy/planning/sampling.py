@@ -15,6 +15,7 @@ from torch import Tensor
 from understudy.nn.beam_cache import BeamCache
 from understudy.nn.cache import KVCache
 from understudy.planning.model import TrajectoryModel
+from understudy.utils.draws import uniform
 
 
 def continue_present(
@@ -33,7 +34,7 @@ def continue_present(
         states: (B, S), the present states.
         past: the cache that the present state's tokens have joined; it is left as it is.
         count: how many tokens, at most to the end of the next state.
-        uniforms: numbers (B,) float64 from 0 to 1 for the draw of this number; None for the likeliest tokens.
+        uniforms: numbers (B,) float64 from 0, below 1, for the draw of this number; None for the likeliest tokens.
 
     Returns:
         Tokens (B, count) int64, and the logits (B,) that the environment ends the episode with this step; None where no token
@@ -61,7 +62,7 @@ def draw_tokens(logits: Tensor, uniforms: Tensor | None) -> Tensor:
 
     Args:
         logits: (B, V).
-        uniforms: (B,) float64 from 0 to 1, exclusive; None for the likeliest.
+        uniforms: (B,) float64 from 0, below 1; None for the likeliest.
     """
     if uniforms is None:
         return logits.argmax(-1)
@@ -72,27 +73,12 @@ def draw_tokens(logits: Tensor, uniforms: Tensor | None) -> Tensor:
 
 
 def row_uniforms(seeds: Tensor, steps: Tensor, draw: int) -> Tensor:
-    """A number (B,) float64 from 0 to 1, exclusive, of each row that derives from these numbers alone.
-
-    Rows may be dealt to any number of processes, and each draws what it would have drawn in one. The mixing is splitmix64's
-    (Steele et al., 2014).
+    """A number (B,) float64 from 0, below 1, of each row that derives from these numbers alone, on any device.
 
     Args:
         seeds: (B,) int64, of the rows' episodes.
         steps: (B,) int64, of the episode.
         draw: which of a step's draws.
     """
-    mixed = _mix(_mix(_mix(seeds) ^ steps) ^ torch.full_like(steps, draw))
-    return (_shifted(mixed, 11).double() + 0.5) * 2.0**-53
-
-
-def _mix(values: Tensor) -> Tensor:
-    values = values + -0x61C8864680B583EB  # 0x9E3779B97F4A7C15 as a signed number
-    values = (values ^ _shifted(values, 30)) * -0x40A7B892E31B1A47
-    values = (values ^ _shifted(values, 27)) * -0x6B2FB644ECCEEE15
-    return values ^ _shifted(values, 31)
-
-
-def _shifted(values: Tensor, bits: int) -> Tensor:
-    """Shifted to the right with zeros coming in, which >> does not do to negative numbers."""
-    return (values >> bits) & ((1 << (64 - bits)) - 1)
+    numbers = uniform(seeds.cpu().numpy(), steps.cpu().numpy(), draw)
+    return torch.from_numpy(numbers).to(seeds.device)

@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from understudy.tasks.draws import pick, uniform
+from understudy.tasks.draws import pick
 from understudy.tasks.task import NOTHING, TextTask, check_legal, check_step, check_task
+from understudy.utils.draws import uniform
 
 TOKEN_STREAM = 1
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from understudy.tasks.draws import uniform
 from understudy.tasks.task import NOTHING, State, TextStep
+from understudy.utils.draws import uniform
 
 WALL, OPEN, GOAL = "#", ".", "G"
 MOVES = {"n": (-1, 0), "e": (0, 1), "s": (1, 0), "w": (0, -1)}

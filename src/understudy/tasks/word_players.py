@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from understudy.tasks.draws import pick, uniform
+from understudy.tasks.draws import pick
 from understudy.tasks.task import NOTHING
 from understudy.tasks.wordle import FIRST_MARK, MARKS, Wordle, code_of, feedback_codes
+from understudy.utils.draws import uniform
 
 RATE_STREAM, WORD_STREAM = 2, 3
 

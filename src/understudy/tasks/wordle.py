@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from understudy.tasks.draws import uniform
 from understudy.tasks.task import NOTHING, State, TextStep
 from understudy.tasks.trie import ROOT, Trie
 from understudy.tasks.word_list import WORDS
+from understudy.utils.draws import uniform
 
 LETTERS = tuple(string.ascii_lowercase)
 MARKS = ("<b>", "<y>", "<g>")
