@@ -29,10 +29,13 @@ SEARCHES = {
 
 
 def build() -> TrajectoryTransformer:
-    """The study's model."""
+    """The study's model, in whose imagination no episode ends: the slow search would have nothing left to do."""
     torch.manual_seed(0)
     sizes = (STATE_DIM, CHOICES, 64, 3, 4, 256, 1024)
-    return TrajectoryTransformer(*sizes, True, (0.0, 100.0), num_kv_heads=1, context=5, num_bins=64).eval()
+    model = TrajectoryTransformer(*sizes, True, (0.0, 100.0), num_kv_heads=1, context=5, num_bins=64).eval()
+    torch.nn.init.zeros_(model.stop_head.weight)
+    torch.nn.init.constant_(model.stop_head.bias, -1.0)
+    return model
 
 
 def played(model: TrajectoryTransformer, rows: int) -> tuple[RowMemory, Tensor, Tensor, Tensor]:
