@@ -1,4 +1,4 @@
-"""The study's table and figure: players, students, what those who are asked for a return get, and what one of them imagines.
+"""The study's tables and figure: players, students, what those who are asked for a return get, and what one of them imagines.
 
 Writes results.md and results.png. Probability of improvement is rliable's (Agarwal et al., 2021): the chance that a training seed
 of one policy does better than one of another, ties counted half; its interval is a bootstrap over training seeds.
@@ -6,8 +6,10 @@ of one policy does better than one of another, ties counted half; its interval i
 
 import csv
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import matplotlib
 
@@ -27,7 +29,8 @@ from understudy.rollouts.parquet import Recording, read_recording
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
-RUN = Path("lander")
+RUNS = {"lander": "LunarLander-v3", "pendulum": "Pendulum-v1"}  # the second has actions that are numbers
+IMAGINED = "lander"
 BASELINES = ("bc", "bc_25")  # that the others have to beat: imitation of all, and of the better quarter
 RESAMPLES = 9999
 HEADER = ("who", "return", "IQM", "score [interval]", *(f"better than {name} [interval]" for name in BASELINES))
@@ -36,11 +39,32 @@ PATHS = 20
 COLOURS = {"dt": ACCENT, "rvs": SECOND}
 
 
-def seed_means(way: str, params: Params) -> np.ndarray:
+@dataclass(frozen=True)
+class Run:
+    """What one run of the pipeline left: its folder, params, recording, and the entries of summary.json in the table's order."""
+
+    folder: Path
+    params: Params
+    recorded: Recording
+    summary: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        params, summary = load_params(folder / "params.yaml"), read_json(folder / "metrics/summary.json")
+        ordered = {name: summary[name] for name in ("expert", "random", *params.policies.ways)}
+        return cls(folder, params, read_recording(folder / "data/raw"), ordered)
+
+    def by_player(self) -> dict[str, np.ndarray]:
+        """Returns of what each player recorded."""
+        returns, player = self.recorded.episodes["return"], self.recorded.episodes["player"]
+        return {name: returns[player == number] for number, name in enumerate(self.recorded.players)}
+
+
+def seed_means(way: str, run: Run) -> np.ndarray:
     """Mean return (R,) of each training seed's evaluation, of a policy or, as NAME/WAY, of a further way in which it plays."""
     name, *further = way.split("/")
-    folders = [Path(RUN / "data/evaluation" / name / f"seed_{seed}", *further) for seed in params.training.seeds]
-    return np.asarray([read_recording(folder).episodes["return"].mean() for folder in folders])
+    folders = [run.folder / "data/evaluation" / name / f"seed_{seed}" for seed in run.params.training.seeds]
+    return np.asarray([read_recording(Path(folder, *further)).episodes["return"].mean() for folder in folders])
 
 
 def probability_of_improvement(one: np.ndarray, other: np.ndarray) -> float:
@@ -59,19 +83,15 @@ def improvement_interval(one: np.ndarray, other: np.ndarray, seed: int) -> tuple
     return float(low), float(high)
 
 
-def format_table(params: Params, recorded: Recording, summary: dict[str, dict[str, Any]]) -> str:
+def format_table(run: Run) -> str:
     """Players and the recording they made, then references and students."""
-    returns, player = recorded.episodes["return"], recorded.episodes["player"]
-    rows = [
-        (f"player: {name}", *_of_returns(returns[player == number]), "", "", "")
-        for number, name in enumerate(recorded.players)
-    ]
+    returns = run.recorded.episodes["return"]
+    rows = [(f"player: {name}", *_of_returns(totals), "", "", "") for name, totals in run.by_player().items()]
     rows += [("all recorded episodes", *_of_returns(returns), "", "", "")]
     rows += [("the best recorded episode", f"{returns.max():.1f}", "", "", "", "")]
-    means = {name: seed_means(name, params) for name in params.policies.ways}
-    for name in ("expert", "random", *means):
-        entry = summary[name]
-        against = [_improvement(means, name, other, params.comparison.seed) for other in BASELINES]
+    means = {name: seed_means(name, run) for name in run.params.policies.ways}
+    for name, entry in run.summary.items():
+        against = [_improvement(means, name, other, run.params.comparison.seed) for other in BASELINES]
         rows.append(
             (name, f"{entry['return_mean']:.1f}", f"{entry['return_iqm']:.1f}", with_interval(entry, "score"), *against)
         )
@@ -90,16 +110,20 @@ def _improvement(means: dict[str, np.ndarray], name: str, other: str, seed: int)
     return f"{probability_of_improvement(means[name], means[other]):.2f} [{low:.2f}, {high:.2f}]"
 
 
-def read_calibration(path: Path) -> dict[str, dict[float, list[float]]]:
-    """Mean returns of the training seeds, by policy and target."""
-    found: dict[str, dict[float, list[float]]] = {}
+Calibration = dict[str, dict[float, list[float]]]  # mean returns of the training seeds, by policy and target
+
+
+def read_calibration(path: Path) -> dict[str, Calibration]:
+    """What policies got that were asked for a return, by run."""
+    found: dict[str, Calibration] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            found.setdefault(row["policy"], {}).setdefault(float(row["target"]), []).append(float(row["return_mean"]))
+            by_target = found.setdefault(row["run"], {}).setdefault(row["policy"], {})
+            by_target.setdefault(float(row["target"]), []).append(float(row["return_mean"]))
     return found
 
 
-def describe_calibration(calibration: dict[str, dict[float, list[float]]]) -> str:
+def describe_calibration(calibration: Calibration) -> str:
     """A sentence a policy: how far from their targets the means lie."""
     lines = []
     for name, by_target in calibration.items():
@@ -111,23 +135,20 @@ def describe_calibration(calibration: dict[str, dict[float, list[float]]]) -> st
     return "\n".join(lines) + "\n"
 
 
-def draw(
-    calibration: dict[str, dict[float, list[float]]],
-    recorded: Recording,
-    imagined: Recording,
-    summary: dict[str, Any],
-    path: Path,
-) -> None:
-    """What was recorded, what students make of it, what those who are asked for a return get, and what one imagines."""
+def draw(runs: Sequence[Run], calibration: dict[str, Calibration], imagined: Recording, path: Path) -> None:
+    """A row of panels a run, and one between them: the share that is imitated, and what is imagined beside what was recorded."""
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(2, 3, figsize=(11, 7), layout="constrained")
-        returns, player = recorded.episodes["return"], recorded.episodes["player"]
-        charts.returns(axes[0, 0], {name: returns[player == number] for number, name in enumerate(recorded.players)})
-        charts.scores(axes[0, 1], summary)
-        _calibration(axes[0, 2], calibration)
-        _best_share(axes[1, 0], summary)
-        charts.returns(axes[1, 1], {"recorded": returns, "imagined": imagined.episodes["return"]})
-        _paths(axes[1, 2], recorded, imagined)
+        figure, axes = pyplot.subplots(len(runs) + 1, 3, figsize=(11, 10.5), layout="constrained")
+        for row, run in zip(axes[[0, *range(2, len(runs) + 1)]], runs, strict=True):
+            charts.returns(row[0], run.by_player())
+            charts.scores(row[1], run.summary)
+            _calibration(row[2], calibration[run.folder.name])
+            row[0].set_title(RUNS[run.folder.name])
+        dreamt = next(run for run in runs if run.folder.name == IMAGINED)
+        _best_share(axes[1, 0], dreamt.summary)
+        returns = {"recorded": dreamt.recorded.episodes["return"], "imagined": imagined.episodes["return"]}
+        charts.returns(axes[1, 1], returns)
+        _paths(axes[1, 2], dreamt.recorded, imagined)
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)
 
@@ -152,7 +173,7 @@ def _paths(axis: Axes, recorded: Recording, imagined: Recording) -> None:
     axis.legend(frameon=False)
 
 
-def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -> None:
+def _calibration(axis: Axes, calibration: Calibration) -> None:
     for name, by_target in calibration.items():
         colour = COLOURS.get(name, INK)
         for target, values in by_target.items():
@@ -166,13 +187,14 @@ def _calibration(axis: Axes, calibration: dict[str, dict[float, list[float]]]) -
 
 def main() -> None:
     """Read, draw and write."""
-    params, recorded = load_params(RUN / "params.yaml"), read_recording(RUN / "data/raw")
-    imagined = read_recording(Path("imagined"))
-    summary, calibration = read_json(RUN / "metrics/summary.json"), read_calibration(Path("calibration.csv"))
-    ordered = {name: summary[name] for name in ("expert", "random", *params.policies.ways)}
-    text = f"{format_table(params, recorded, ordered)}\n{describe_calibration(calibration)}"
+    runs = [Run.read(Path(name)) for name in RUNS]
+    imagined, calibration = read_recording(Path("imagined")), read_calibration(Path("calibration.csv"))
+    text = "\n".join(
+        f"## {RUNS[run.folder.name]}\n\n{format_table(run)}\n{describe_calibration(calibration[run.folder.name])}"
+        for run in runs
+    )
     with replace_file(Path("results.png")) as unfinished:
-        draw(calibration, recorded, imagined, ordered, unfinished)
+        draw(runs, calibration, imagined, unfinished)
     with replace_file(Path("results.md")) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     print(text, end="")

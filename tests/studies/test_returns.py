@@ -1,6 +1,7 @@
 """The table of studies/returns: rliable's probability of improvement, and how far from their targets policies land."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,11 +65,15 @@ def test_the_figure_has_a_panel_a_question(draw, tmp_path, monkeypatch):
     entry = {"score": 0.5, "score_ci_low": 0.4, "score_ci_high": 0.7}
     summary = {name: entry for name in ("expert", "random", *draw.FILTERED.values(), "tt", "tt/planning")}
     recorded, imagined = a_recording([1.0, 2.0, 9.0], [0, 0, 1]), a_recording([1.5, 8.0])
-    draw.draw({"dt": {1.0: [1.5], 9.0: [7.0]}}, recorded, imagined, summary, tmp_path / "figure.png")
+    runs = [draw.Run(Path(name), None, recorded, summary) for name in draw.RUNS]
+    calibration = {name: {"dt": {1.0: [1.5], 9.0: [7.0]}} for name in draw.RUNS}
+    draw.draw(runs, calibration, imagined, tmp_path / "figure.png")
     [figure] = drawn
     labels = [axis.get_xlabel() for axis in figure.axes]
-    assert len(labels) == 6
+    assert len(labels) == 9
     assert labels[2:4] == ["return asked for", "share of the episodes that is imitated, the best"]
+    assert labels[8] == "return asked for"
+    assert [figure.axes[number].get_title() for number in (0, 6)] == ["LunarLander-v3", "Pendulum-v1"]
     [line, *_] = figure.axes[3].get_lines()
     assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([0.1, 0.25, 0.5, 1.0], [0.5] * 4)
     assert {line.get_label() for line in figure.axes[5].get_lines()} >= {"recorded", "imagined"}
@@ -76,10 +81,18 @@ def test_the_figure_has_a_panel_a_question(draw, tmp_path, monkeypatch):
 
 def test_calibration_is_read_and_said(draw, tmp_path):
     path = tmp_path / "calibration.csv"
-    rows = ["dt,0,100,90,50", "dt,1,100,120,50", "dt,0,200,150,50", "dt,1,200,170,50", "rvs,0,100,0,50"]
-    path.write_text("policy,seed,target,return_mean,episodes\n" + "\n".join(rows) + "\n")
+    rows = [
+        "a,dt,0,100,90,50",
+        "a,dt,1,100,120,50",
+        "a,dt,0,200,150,50",
+        "a,dt,1,200,170,50",
+        "a,rvs,0,100,0,50",
+        "b,rvs,0,-9,-7,50",
+    ]
+    path.write_text("run,policy,seed,target,return_mean,episodes\n" + "\n".join(rows) + "\n")
     calibration = draw.read_calibration(path)
-    assert calibration == {"dt": {100.0: [90.0, 120.0], 200.0: [150.0, 170.0]}, "rvs": {100.0: [0.0]}}
-    first, second = draw.describe_calibration(calibration).splitlines()
+    expected = {"dt": {100.0: [90.0, 120.0], 200.0: [150.0, 170.0]}, "rvs": {100.0: [0.0]}}
+    assert calibration == {"a": expected, "b": {"rvs": {-9.0: [-7.0]}}}
+    first, second = draw.describe_calibration(calibration["a"]).splitlines()
     assert first == "dt: asked for 100 to 200, its mean return lies 22 from the target on average, 40 at most."
     assert second.startswith("rvs: asked for 100 to 100, its mean return lies 100")
