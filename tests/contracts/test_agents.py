@@ -21,9 +21,10 @@ LENGTHS = torch.tensor([[4, 9, 7], [6, 0, 2]])  # of an absent agent it means no
 
 each_kind = pytest.mark.parametrize("discrete", [True, False], ids=["discrete", "continuous"])
 each_context = pytest.mark.parametrize("context", [1, 3, 20])
+REACHES = [{"context": 1}, {"context": 3}, {"context": 20}, {"attention": "performer"}, {"attention": "elu"}]
 
 
-def build(discrete: bool, context: int = 20, **options) -> MultiAgentTransformer:
+def build(discrete: bool, context: int | None = None, **options) -> MultiAgentTransformer:
     torch.manual_seed(0)
     sizes = (STATE_DIM, ACTION_DIM, 16, 2, 2, 32, 30, discrete, 4)
     options = {"num_agents": AGENTS, "context": context, "state_differences": 2} | options
@@ -82,12 +83,12 @@ def play(model: MultiAgentTransformer, memory, states: Tensor, there: Tensor, se
 
 @pytest.mark.parametrize("attends", [True, False], ids=["together", "apart"])
 @each_kind
-@each_context
+@pytest.mark.parametrize("reach", REACHES, ids=str)
 @torch.no_grad()
 def test_playing_agent_by_agent_predicts_what_the_full_pass_predicts(
-    discrete: bool, context: int, attends: bool
+    discrete: bool, reach: dict, attends: bool
 ) -> None:
-    model, (states, _) = build(discrete, context, attend_between_agents=attends), draw_rows(discrete)
+    model, (states, _) = build(discrete, **reach, attend_between_agents=attends), draw_rows(discrete)
     played, actions = play(model, model.begin(2 * AGENTS), states, exists())
     expected = full_pass(model, states, actions, LENGTHS, PRESENT)[0]
     torch.testing.assert_close(played[exists()], expected[exists()], atol=1e-5, rtol=0)

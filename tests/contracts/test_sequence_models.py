@@ -31,6 +31,7 @@ class Case:
     discrete: bool
     differences: int
     context: int
+    attention: str = "softmax"
 
     @property
     def hierarchical(self) -> bool:
@@ -46,14 +47,18 @@ class Case:
 
     def __str__(self) -> str:
         kind = "discrete" if self.discrete else "continuous"
-        return f"{self.family.__name__}-{kind}-{self.differences}-{self.context}"
+        reach = self.context if self.attention == "softmax" else self.attention
+        return f"{self.family.__name__}-{kind}-{self.differences}-{reach}"
 
 
 FAMILIES = (ActionTransformer, HierarchicalTransformer, MultiAgentTransformer)
-CASES = [Case(*values) for values in itertools.product(FAMILIES, (True, False), (0, 1, 3), (1, 3, 20))]
+WINDOWED = [Case(*values) for values in itertools.product(FAMILIES, (True, False), (0, 1, 3), (1, 3, 20))]
+# Under linear attention, which sees all of a row, as with a context that is longer than any here.
+LINEAR = [Case(*values) for values in itertools.product(FAMILIES, (True, False), (3,), (30,), ("performer", "elu"))]
+CASES = [*WINDOWED, *LINEAR]
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_kind = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.differences == 3 and case.context == 3], ids=str
+    "case", [case for case in CASES if case.differences == 3 and case.context in (3, 30)], ids=str
 )
 
 
@@ -61,7 +66,9 @@ def build(case: Case) -> nn.Module:
     torch.manual_seed(0)
     count = () if case.family is ActionTransformer else (NUM_OPTIONS if case.hierarchical else 1,)
     sizes = (STATE_DIM, ACTION_DIM, 16, NUM_LAYERS, 2, 32, MAX_SEQ_LEN, case.discrete, *count)
-    return case.family(*sizes, context=case.context, state_differences=case.differences).eval()
+    context = case.context if case.attention == "softmax" else None
+    options = {"attention": case.attention, "context": context, "state_differences": case.differences}
+    return case.family(*sizes, **options).eval()
 
 
 def draw_actions(case: Case, *shape: int) -> Tensor:

@@ -50,6 +50,7 @@ KINDS = [
     {"discrete": discrete, "state_differences": differences, "context": context}
     for discrete, differences, context in itertools.product((True, False), (0, 1, 3), (1, 4, 12))
 ]
+KINDS += [{"discrete": discrete, "attention": kind} for discrete in (True, False) for kind in ("performer", "elu")]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 

@@ -221,14 +221,15 @@ def test_an_entry_is_told_of_those_before_it_alone() -> None:
         assert [torch.equal(values[:, -1, each], changed[:, -1, each]) for each in range(2)] == same
 
 
-KINDS = list(itertools.product((True, False), (0, 2), (1, 4, 12)))
+REACHES = [{"context": 1}, {"context": 4}, {"context": 12}, {"attention": "performer"}, {"attention": "elu"}]
+KINDS = list(itertools.product((True, False), (0, 2), REACHES))
 
 
-@pytest.mark.parametrize(("discrete", "differences", "context"), KINDS)
+@pytest.mark.parametrize(("discrete", "differences", "reach"), KINDS)
 @torch.inference_mode()
-def test_played_step_by_step_it_does_what_the_full_pass_likes_best(discrete, differences, context) -> None:
+def test_played_step_by_step_it_does_what_the_full_pass_likes_best(discrete, differences, reach) -> None:
     """The reference chooses entry after entry, each by a full pass in which those before it stand."""
-    model, (states, actions) = build(discrete, state_differences=differences, context=context), draw(discrete)
+    model, (states, actions) = build(discrete, state_differences=differences, **reach), draw(discrete)
     played = roll_out(model, model.begin(ROWS), states, actions)
     lengths = torch.full((ROWS,), STEPS)
     if discrete:

@@ -52,20 +52,24 @@ each_kind = pytest.mark.parametrize("discrete", [True, False])
 # Playing
 
 
-@pytest.mark.parametrize("context", [1, 4, 12])
+LINEAR = [{"attention": kind, "context": None} for kind in ("performer", "elu")]
+
+
+@pytest.mark.parametrize("reach", [{"context": 1}, {"context": 4}, {"context": 12}, *LINEAR], ids=str)
 @torch.inference_mode()
-def test_played_step_by_step_it_predicts_what_the_full_pass_does(context: int) -> None:
-    model, rows = build(context=context), draw(True)
+def test_played_step_by_step_it_predicts_what_the_full_pass_does(reach: dict) -> None:
+    model, rows = build(**reach), draw(True)
     memory = model.begin(ROWS)
     played = torch.stack([model.act(memory, step).predictions for step in steps_of(*rows)], dim=1)
     expected = model(*rows, torch.full((ROWS,), STEPS))[:, :, 2, :4]
     torch.testing.assert_close(played, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("reach", [{}, *LINEAR], ids=str)
 @torch.inference_mode()
-def test_vectors_are_decided_entry_by_entry() -> None:
+def test_vectors_are_decided_entry_by_entry(reach: dict) -> None:
     """Each entry is the likeliest bin's mean, by full passes in which those before it are filled in."""
-    model, (states, actions, rewards) = build(False), draw(False)
+    model, (states, actions, rewards) = build(False, **reach), draw(False)
     memory = model.begin(ROWS)
     lengths = torch.full((ROWS,), STEPS)
     for time, step in enumerate(steps_of(states, actions, rewards)):

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
+from understudy.nn.attention import WindowedAttention
 from understudy.nn.transformer_options import LONGEST_ROW, TransformerOptions
 
 SIZES = {"embed_dim": 16, "num_layers": 2, "num_heads": 4, "hidden_dim": 32, "max_seq_len": 12}
@@ -48,6 +49,13 @@ def test_an_unknown_option_is_refused() -> None:
         ({"context": 13}, {}, "context: expected at most max_seq_len = 12 steps, got 13"),
         ({"context": 0}, {}, "context: expected at least 1 step, got 0"),
         ({"num_kv_heads": 3}, {}, "num_kv_heads: expected a divisor of num_heads = 4, got 3"),
+        ({"attention": "linear"}, {}, "attention: expected one of softmax, performer, elu, got 'linear'"),
+        ({"attention": "performer", "num_random_features": 0}, {}, "num_random_features: expected at least 1, got 0"),
+        (
+            {"attention": "elu", "context": 5},
+            {},
+            "context: expected null under attention 'elu', which has no window and sees all of a row, got 5",
+        ),
     ],
 )
 def test_a_trunk_that_makes_no_sense_is_refused(options: dict, sizes: dict, message: str) -> None:
@@ -64,6 +72,15 @@ def test_a_trunk_has_the_sizes_and_options_asked_for() -> None:
     assert trunk(torch.zeros(1, 12, 16), torch.arange(12), 1).shape == (1, 12, 16)
 
 
+@pytest.mark.parametrize(("attention", "features"), [("performer", 6), ("elu", 4)])
+def test_linear_attention_has_the_features_asked_for_and_no_context(attention: str, features: int) -> None:
+    trunk = TransformerOptions(attention=attention, num_random_features=6, num_kv_heads=2).build_trunk(**SIZES)
+    assert trunk.context is None
+    assert [block.attention.features.num_features for block in trunk.blocks] == [features] * 2
+    assert trunk.blocks[0].attention.num_kv_heads == 2
+    assert trunk(torch.zeros(1, 12, 16), torch.arange(12), 1).shape == (1, 12, 16)
+
+
 def test_a_token_may_see_the_whole_of_the_longest_row() -> None:
     assert TransformerOptions(context=12).build_trunk(**SIZES).context == 12
 
@@ -77,3 +94,4 @@ def test_without_a_say_a_token_sees_the_longest_row_and_every_head_has_its_own_k
     assert trunk.context == 12
     assert trunk.blocks[0].attention.num_kv_heads == 4
     assert not trunk.gradient_checkpointing
+    assert isinstance(trunk.blocks[0].attention, WindowedAttention)

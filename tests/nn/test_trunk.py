@@ -12,6 +12,8 @@ from understudy.nn.attention import rotary_angles, window_bands
 from understudy.nn.cache import KVCache
 from understudy.nn.trunk import Block, Trunk
 
+each_linear_kind = pytest.mark.parametrize("attention", ["performer", "elu"])
+
 
 def small_trunk(num_layers: int, context: int, num_kv_heads: int | None = None) -> Trunk:
     torch.manual_seed(0)
@@ -102,6 +104,45 @@ def test_features_do_not_depend_on_where_the_steps_begin() -> None:
     )
 
 
+def linear_trunk(attention: str, **options) -> Trunk:
+    torch.manual_seed(0)
+    return Trunk(16, 3, 2, 32, context=None, attention=attention, num_random_features=12, **options)
+
+
+@each_linear_kind
+def test_under_linear_attention_a_token_sees_all_of_its_row_up_to_itself(attention: str) -> None:
+    tokens = torch.randn(1, 100, 16, requires_grad=True)
+    linear_trunk(attention)(tokens, torch.arange(100), 1)[0, 90, 0].backward()
+    assert (tokens.grad[0] != 0).any(dim=-1).tolist() == [True] * 91 + [False] * 9
+
+
+@each_linear_kind
+def test_asking_linear_attention_for_one_token_a_step_gives_that_part_of_the_full_pass(attention: str) -> None:
+    trunk, tokens = linear_trunk(attention), torch.randn(2, 90, 16)
+    steps, real = torch.arange(30).repeat_interleave(3), torch.rand(2, 90) < 0.8
+    for token in range(3):
+        asked, features = trunk(tokens, steps, 3, real, token=token), trunk(tokens, steps, 3, real)[:, token::3]
+        torch.testing.assert_close(asked, features, atol=1e-5, rtol=0)
+
+
+@each_linear_kind
+def test_recomputed_activations_of_linear_attention_give_the_same_gradients(attention: str) -> None:
+    tokens, steps, gradients = torch.randn(2, 70, 16), torch.arange(70), []
+    for gradient_checkpointing in (False, True):
+        trunk = linear_trunk(attention, gradient_checkpointing=gradient_checkpointing)
+        trunk(tokens, steps, 1).square().sum().backward()
+        gradients.append([weights.grad for weights in trunk.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+
+
+@each_linear_kind
+def test_maps_of_linear_attention_reach_back_to_the_first_token(attention: str) -> None:
+    maps = linear_trunk(attention).attention_maps(torch.randn(2, 9, 16), torch.arange(9), 1)
+    for layer in maps:
+        torch.testing.assert_close(layer.sum(-1), torch.ones(2, 2, 9))
+        assert (layer.triu(1) == 0).all() and (layer.tril() > 0).sum() == 2 * 2 * 45
+
+
 def test_layers_look_back_over_one_context_each() -> None:
     trunk = small_trunk(num_layers=3, context=2)
     tokens = torch.randn(1, 8, 16, requires_grad=True)
@@ -117,6 +158,16 @@ def test_a_new_cache_has_the_trunks_sizes() -> None:
 def test_a_context_of_no_step_is_refused() -> None:
     with pytest.raises(ValueError, match="context: expected at least 1 step, got 0"):
         Trunk(embed_dim=16, num_layers=1, num_heads=2, hidden_dim=32, context=0)
+
+
+def test_softmax_attention_needs_a_context() -> None:
+    with pytest.raises(ValueError, match="context: expected at least 1 step, got None"):
+        Trunk(embed_dim=16, num_layers=1, num_heads=2, hidden_dim=32, context=None)
+
+
+def test_random_features_have_to_be_so_many() -> None:
+    with pytest.raises(ValueError, match="num_random_features: expected at least 1, got None"):
+        Trunk(16, 1, 2, 32, context=None, attention="performer")
 
 
 @torch.no_grad()

@@ -40,6 +40,18 @@ def test_the_beams_are_those_of_the_slow_search(kind: str, objective: str, steps
 
 
 @each_kind
+@pytest.mark.parametrize("attention", ["performer", "elu"])
+@torch.inference_mode()
+def test_the_beams_are_those_of_the_slow_search_under_linear_attention(kind: str, attention: str) -> None:
+    model = trajectory_model(kind, attention=attention, context=None)
+    memory, features, tokens, states = decoded(model, kind, 4)
+    settings = BeamSearch("return", horizon=4, beam_width=4, actions=3)
+    assert_same_beams(
+        search(model, features, states[:, -1], memory.kv_cache, settings), model, tokens, states, settings
+    )
+
+
+@each_kind
 @torch.inference_mode()
 def test_likelihood_may_count_beside_the_return(kind: str) -> None:
     model = trajectory_model(kind)

@@ -27,7 +27,6 @@ from understudy.losses.q_losses import (
 )
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.action_entries import ActionEntries
-from understudy.nn.beam_cache import BeamCache
 from understudy.nn.cache import RowMemory
 from understudy.nn.q_network import QNetwork
 from understudy.nn.q_options import QOptions
@@ -173,7 +172,7 @@ class QTransformer(nn.Module):
         offsets = (1,) * count + (0,)
         features = self.network.trunk.decode_step(torch.stack(embedded, dim=1), offsets, memory.kv_cache, in_order=True)
         heads = self._draw_heads(memory.num_rows, generator)
-        imagined, tokens = BeamCache(memory.kv_cache, count), []
+        imagined, tokens = self.network.trunk.new_beams(memory.kv_cache, count), []
         for entry in range(count):
             scores = self._scores(self.network.values(features, entry), memory.settings["ucb"], heads)  # (B, V)
             tokens.append(scores.argmax(-1))

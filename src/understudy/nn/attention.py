@@ -11,6 +11,7 @@ visible_mask(steps, window, real) -- the same where some tokens do not exist
 as_bias(allowed)                  -- a mask as what is added to attention scores
 window_bands(steps, window, ...)  -- a full pass cut into bands of queries and the keys within their reach
 one_token_a_step(bands, ...)      -- the same bands with fewer queries
+check_heads(embed_dim, ...)       -- how many heads of keys there are
 LayerCache                        -- what the layer needs of a cache
 WindowedAttention                 -- the layer
 
@@ -40,11 +41,11 @@ def rotary_frequencies(head_dim: int, num_rotated: int, num_unrotated: int) -> T
 
 
 def rotary_angles(steps: Tensor, frequencies: Tensor) -> Tensor:
-    """cos + i sin, (L, heads, K / 2) complex64, for steps (L,) and frequencies (heads, K / 2).
+    """cos + i sin, (..., L, heads, K / 2) complex64, for steps (..., L) and frequencies (heads, K / 2).
 
     In float64 on the way, since the angle of a late step has few digits left in float32.
     """
-    angles = steps[:, None, None] * frequencies  # (L, heads, K / 2)
+    angles = steps[..., None, None] * frequencies  # (..., L, heads, K / 2)
     return torch.complex(angles.cos(), angles.sin()).to(torch.complex64)
 
 
@@ -54,13 +55,13 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return torch.view_as_real(pairs * rotation).flatten(-2)  # (B, L, heads, K)
 
 
-def window_mask(steps: Tensor, window: int) -> Tensor:
-    """Boolean (L, L), true where token i may see token j: j is not after i and its step is one of i's last `window`."""
+def window_mask(steps: Tensor, window: int | None) -> Tensor:
+    """Boolean (L, L), true where token i may see token j: j is not after i and its step is one of i's last `window`, if any."""
     causal = create_causal_mask(len(steps)).to(steps.device)
-    return causal & (steps[:, None] - steps[None, :] < window)
+    return causal if window is None else causal & (steps[:, None] - steps[None, :] < window)
 
 
-def visible_mask(steps: Tensor, window: int, real: Tensor | None) -> Tensor:
+def visible_mask(steps: Tensor, window: int | None, real: Tensor | None) -> Tensor:
     """The window's mask (L, L), or (B, 1, L, L) where `real` (B, L) bool marks the tokens that exist.
 
     A token that does not exist is seen by no other. It sees itself, since a softmax over nothing is NaN.
@@ -102,10 +103,24 @@ def one_token_a_step(bands: list[Band], token: int, tokens_per_step: int) -> lis
         Band(
             slice(band.queries.start + token, band.queries.stop, tokens_per_step),
             band.keys,
-            band.bias[..., token::tokens_per_step, :],
+            band.bias[..., token::tokens_per_step, :] if band.bias.shape[-2] > 1 else band.bias,  # one for all
         )
         for band in bands
     ]
+
+
+def check_heads(embed_dim: int, num_heads: int, num_kv_heads: int | None) -> int:
+    """G, of a layer of these sizes, where None is H.
+
+    Raises:
+        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
+    """
+    if embed_dim % (2 * num_heads):
+        raise ValueError(f"embed_dim: expected a multiple of 2 * num_heads = {2 * num_heads}, got {embed_dim}")
+    of_keys = num_heads if num_kv_heads is None else num_kv_heads
+    if of_keys < 1 or num_heads % of_keys:
+        raise ValueError(f"num_kv_heads: expected a divisor of num_heads = {num_heads}, got {num_kv_heads}")
+    return of_keys
 
 
 class LayerCache(Protocol):
@@ -132,12 +147,8 @@ class WindowedAttention(nn.Module):
 
     def __init__(self, embed_dim: int, num_heads: int, num_kv_heads: int | None = None) -> None:
         super().__init__()
-        if embed_dim % (2 * num_heads):
-            raise ValueError(f"embed_dim: expected a multiple of 2 * num_heads = {2 * num_heads}, got {embed_dim}")
         self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
-        self.num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
-        if self.num_kv_heads < 1 or num_heads % self.num_kv_heads:
-            raise ValueError(f"num_kv_heads: expected a divisor of num_heads = {num_heads}, got {num_kv_heads}")
+        self.num_kv_heads = check_heads(embed_dim, num_heads, num_kv_heads)
         self.qkv_proj = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
         self.output_proj = nn.Linear(embed_dim, embed_dim, bias=False)
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from understudy.nn.dot_product import Band, attend_bands
+from understudy.nn.running_sums import SumsCache
 from understudy.utils.masking import create_causal_mask
 
 EMPTY = -(10**9)  # further back than any context
@@ -158,7 +159,7 @@ class RowMemory:
     Attributes:
         num_rows: B.
         tensors: (B, ...) by name, zero at an episode's start.
-        cache: keys and values, None in families without attention.
+        cache: keys and values, or sums over them under linear attention; None in families without attention.
         group: so many rows that follow one another are the agents of one environment and share a row of the cache; they begin
             and leave together.
         agent_ids: (B,) int64, which agent a row is; None in families without agents.
@@ -168,7 +169,7 @@ class RowMemory:
 
     num_rows: int
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    cache: KVCache | None = None
+    cache: KVCache | SumsCache | None = None
     group: int = 1
     agent_ids: Tensor | None = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class RowMemory:
         self.seeds = torch.zeros(self.num_rows, dtype=torch.int64)
 
     @property
-    def kv_cache(self) -> KVCache:
+    def kv_cache(self) -> KVCache | SumsCache:
         """The cache of a family that has one."""
         assert self.cache is not None
         return self.cache

@@ -22,7 +22,7 @@ class Band:
     Attributes:
         queries: of the L tokens.
         keys: of the L tokens, or of a cache's R slots.
-        bias: (Q, N) or (B, 1, Q, N) float32, added to the scores.
+        bias: (Q, N) or (B, 1, Q, N) float32, added to the scores; with one row for all queries where they see the same keys.
     """
 
     queries: slice

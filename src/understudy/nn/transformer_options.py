@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from understudy.nn.trunk import Trunk
+from understudy.nn.trunk import Attention, Trunk
 
 LONGEST_ROW = 1_000_000
 
@@ -17,11 +17,16 @@ class TrunkOptions:
         context: environment steps that a token sees, its own counted; None for all of max_seq_len.
         num_kv_heads: heads of keys and values, each shared by num_heads / num_kv_heads heads of queries; None for num_heads.
         gradient_checkpointing: whether training recomputes the blocks' activations rather than keep them.
+        attention: "softmax", within the context; or linear in the length of a row, over all of it, without a context: "performer"
+            by random features whose products are on average what a softmax weighs by, "elu" by those of elu.
+        num_random_features: of a head, under "performer".
     """
 
     context: int | None = None
     num_kv_heads: int | None = None
     gradient_checkpointing: bool = False
+    attention: Attention = "softmax"
+    num_random_features: int = 64
 
     def build_trunk(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, max_seq_len: int) -> Trunk:
         """The trunk of these sizes.
@@ -33,14 +38,17 @@ class TrunkOptions:
             raise ValueError(f"max_seq_len: expected from 1 to {LONGEST_ROW} steps, got {max_seq_len}")
         if self.context is not None and self.context > max_seq_len:
             raise ValueError(f"context: expected at most max_seq_len = {max_seq_len} steps, got {self.context}")
+        longest = max_seq_len if self.attention == "softmax" else None
         return Trunk(
             embed_dim,
             num_layers,
             num_heads,
             hidden_dim,
-            context=max_seq_len if self.context is None else self.context,
+            context=longest if self.context is None else self.context,
             num_kv_heads=self.num_kv_heads,
             gradient_checkpointing=self.gradient_checkpointing,
+            attention=self.attention,
+            num_random_features=self.num_random_features,
         )
 
 

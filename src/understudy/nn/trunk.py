@@ -4,6 +4,7 @@ B rows, T steps, L tokens, Q of them queries, D width, H heads.
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,10 @@ from understudy.nn.beam_cache import BeamCache
 from understudy.nn.cache import KVCache
 from understudy.nn.dot_product import Band
 from understudy.nn.heads import MOST_LAYERS
+from understudy.nn.linear_attention import LinearAttention, LinearCache, whole_row
+from understudy.nn.running_sums import BeamSums, SumsCache
+
+Attention = Literal["softmax", "performer", "elu"]
 
 
 class Block(nn.Module):
@@ -33,16 +38,33 @@ class Block(nn.Module):
         num_heads: of the attention's queries.
         hidden_dim: width of the feed-forward layer.
         num_kv_heads: heads of keys and values; None for num_heads.
+        attention: "softmax", within a window; or linear, over the whole row: "performer" by random features, "elu" by elu.
+        num_random_features: of a head under "performer"; no other kind reads them.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int, num_kv_heads: int | None = None) -> None:
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        hidden_dim: int,
+        num_kv_heads: int | None = None,
+        attention: Attention = "softmax",
+        num_random_features: int | None = None,
+    ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(embed_dim)
-        self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
+        self.attention: WindowedAttention | LinearAttention
+        if attention == "softmax":
+            self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
+        else:
+            features = num_random_features if attention == "performer" else None
+            self.attention = LinearAttention(embed_dim, num_heads, num_kv_heads, features)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.up_proj, self.down_proj = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
-    def forward(self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: Tensor, bands: list[Band], cache: LayerCache | LinearCache | None = None
+    ) -> Tensor:
         """The tokens (B, Q, D) that the bands name as queries.
 
         Args:
@@ -67,13 +89,16 @@ class Trunk(nn.Module):
         num_layers: how many blocks there are.
         num_heads: H, of the attention's queries.
         hidden_dim: width of the feed-forward layers.
-        context: steps that a token sees, its own counted.
+        context: steps that a token sees, its own counted; None for all, as it is under linear attention.
         num_kv_heads: heads of keys and values; None for H.
         gradient_checkpointing: whether a training pass keeps each block's input alone and computes the rest once more for the
             gradients.
+        attention: as of a Block.
+        num_random_features: as of a Block.
 
     Raises:
-        ValueError: a size is below 1, there are more than 1000 layers, or heads cannot share embed_dim or keys evenly.
+        ValueError: a size is below 1, there are more than 1000 layers, heads cannot share embed_dim or keys evenly, there is no
+            such attention, or it has no window for a context or needs one.
     """
 
     frequencies: Tensor
@@ -84,13 +109,14 @@ class Trunk(nn.Module):
         num_layers: int,
         num_heads: int,
         hidden_dim: int,
-        context: int,
+        context: int | None,
         num_kv_heads: int | None = None,
         gradient_checkpointing: bool = False,
+        attention: Attention = "softmax",
+        num_random_features: int | None = None,
     ) -> None:
         super().__init__()
-        if context < 1:
-            raise ValueError(f"context: expected at least 1 step, got {context}")
+        check_attention(attention, context, num_random_features)
         if num_layers < 1 or num_heads < 1:
             raise ValueError(f"num_layers, num_heads: expected at least 1 each, got {num_layers} and {num_heads}")
         if num_layers > MOST_LAYERS:
@@ -99,7 +125,10 @@ class Trunk(nn.Module):
             raise ValueError(f"embed_dim, hidden_dim: expected at least 1 each, got {embed_dim} and {hidden_dim}")
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
         self.gradient_checkpointing = gradient_checkpointing
-        blocks = [Block(embed_dim, num_heads, hidden_dim, num_kv_heads) for _ in range(num_layers)]
+        blocks = [
+            Block(embed_dim, num_heads, hidden_dim, num_kv_heads, attention, num_random_features)
+            for _ in range(num_layers)
+        ]
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(embed_dim)
         self.register_buffer("frequencies", blocks[0].attention.frequencies(), persistent=False)
@@ -128,7 +157,7 @@ class Trunk(nn.Module):
             token: which of a step's tokens is asked for; the last block then leaves out the others, and (B, T, D) comes back.
         """
         rotation = rotary_angles(steps, self.frequencies)
-        bands = window_bands(steps, self.context, tokens_per_step, real)
+        bands = self._bands(steps, tokens_per_step, real)
         last = bands if token is None else one_token_a_step(bands, token, tokens_per_step)
         x = tokens
         for block in self.blocks:
@@ -144,7 +173,7 @@ class Trunk(nn.Module):
     ) -> list[Tensor]:
         """Each layer's attention weights (B, H, L, L) in `forward`; for looking at, since they are quadratic in L."""
         rotation = rotary_angles(steps, self.frequencies)
-        bands = window_bands(steps, self.context, tokens_per_step, real)
+        bands = self._bands(steps, tokens_per_step, real)
         bias = as_bias(visible_mask(steps, self.context, real))
         x, maps = tokens, []
         for block in self.blocks:
@@ -157,7 +186,7 @@ class Trunk(nn.Module):
         self,
         tokens: Tensor,
         step_offsets: Sequence[int],
-        cache: KVCache,
+        cache: KVCache | SumsCache,
         exists: Tensor | None = None,
         in_order: bool = False,
     ) -> Tensor:
@@ -180,7 +209,7 @@ class Trunk(nn.Module):
             x = block(x, rotation, last_token if block is self.blocks[-1] else all_tokens, layer)
         return self.norm(x)[:, 0]  # the last block has one query
 
-    def decode_beams(self, tokens: Tensor, step_ahead: int, siblings: Tensor, cache: BeamCache) -> Tensor:
+    def decode_beams(self, tokens: Tensor, step_ahead: int, siblings: Tensor, cache: BeamCache | BeamSums) -> Tensor:
         """Features (B W, L, D) of tokens that are imagined, W beams of each row beside each other.
 
         Args:
@@ -196,22 +225,53 @@ class Trunk(nn.Module):
             x = block(x, rotation, [band], layer)
         return self.norm(x)
 
-    def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache:
-        """An empty cache for `num_rows` rows, in the format of the blocks' matrices."""
+    def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache | SumsCache:
+        """An empty cache for `num_rows` rows: keys and values in the format of the blocks' matrices, or sums in float32."""
         first = self.blocks[0]
         assert isinstance(first, Block)
+        sizes = {
+            "num_layers": len(self.blocks),
+            "num_kv_heads": first.attention.num_kv_heads,
+            "head_dim": self.head_dim,
+        }
+        if isinstance(first.attention, LinearAttention):
+            return SumsCache(num_rows, **sizes, num_features=first.attention.features.num_features)
+        assert self.context is not None
         return KVCache(
             num_rows,
-            num_layers=len(self.blocks),
-            num_kv_heads=first.attention.num_kv_heads,
-            head_dim=self.head_dim,
+            **sizes,
             context=self.context,
             tokens_per_step=tokens_per_step,
             dtype=first.attention.qkv_proj.weight.dtype,
         )
+
+    def new_beams(self, past: KVCache | SumsCache, capacity: int) -> BeamCache | BeamSums:
+        """A cache for what is imagined after `past`, of at most `capacity` tokens a beam."""
+        return BeamSums(past, capacity) if isinstance(past, SumsCache) else BeamCache(past, capacity)
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Keep the blocks' matrices, and caches made from now on, in `dtype`; norms, softmax and the residual stay float32."""
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):
                 module.to(dtype)
+
+    def _bands(self, steps: Tensor, tokens_per_step: int, real: Tensor | None) -> list[Band]:
+        """What a full pass has its layers told, all tokens being queries."""
+        if self.context is None:
+            return whole_row(steps, real)
+        return window_bands(steps, self.context, tokens_per_step, real)
+
+
+def check_attention(attention: str, context: int | None, num_random_features: int | None) -> None:
+    """Raise a ValueError where there is no such attention, or it cannot have this context or these random features."""
+    if attention not in get_args(Attention):
+        raise ValueError(f"attention: expected one of {', '.join(get_args(Attention))}, got {attention!r}")
+    if attention == "softmax":
+        if context is None or context < 1:
+            raise ValueError(f"context: expected at least 1 step, got {context}")
+    elif context is not None:
+        raise ValueError(
+            f"context: expected null under attention {attention!r}, which has no window and sees all of a row, got {context}"
+        )
+    if attention == "performer" and (num_random_features is None or num_random_features < 1):
+        raise ValueError(f"num_random_features: expected at least 1, got {num_random_features}")

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from understudy.nn.beam_cache import BeamCache
 from understudy.nn.cache import KVCache
+from understudy.nn.running_sums import BeamSums, SumsCache
 from understudy.planning.model import TrajectoryModel
 
 
@@ -100,7 +101,9 @@ class Beams:
         self.num_tokens = self.num_tokens + tokens.shape[-1] * (~self.ended).long()
 
 
-def search(model: TrajectoryModel, features: Tensor, states: Tensor, past: KVCache, settings: BeamSearch) -> Beams:
+def search(
+    model: TrajectoryModel, features: Tensor, states: Tensor, past: KVCache | SumsCache, settings: BeamSearch
+) -> Beams:
     """The best beams of each row, whose first tokens are the action to take.
 
     Args:
@@ -112,7 +115,7 @@ def search(model: TrajectoryModel, features: Tensor, states: Tensor, past: KVCac
     """
     tokens_per_step = model.tokens.per_step
     room = (settings.horizon - 1) * tokens_per_step + (model.tokens.num_actions + 1) * settings.actions
-    cache = BeamCache(past, room)
+    cache = model.trunk.new_beams(past, room)
     zeros = features.new_zeros(len(features), 1)
     counts = torch.zeros_like(zeros, dtype=torch.int64)
     beams = Beams(
@@ -125,7 +128,9 @@ def search(model: TrajectoryModel, features: Tensor, states: Tensor, past: KVCac
     return beams
 
 
-def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead: int, settings: BeamSearch) -> Beams:
+def _best_actions(
+    model: TrajectoryModel, cache: BeamCache | BeamSums, beams: Beams, ahead: int, settings: BeamSearch
+) -> Beams:
     """The best beams (B, W) among those that each of the present ones (B, W') becomes by its likeliest actions."""
     rows, count = beams.score.shape
     before = cache.length
@@ -172,7 +177,7 @@ def _best_actions(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead:
 
 
 def _likeliest_actions(
-    model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead: int, most: int
+    model: TrajectoryModel, cache: BeamCache | BeamSums, beams: Beams, ahead: int, most: int
 ) -> tuple[Tensor, Tensor]:
     """The likeliest actions (B W, E, A) of each beam and their log-probabilities (B W, E); all but their last token are passed.
 
@@ -201,7 +206,13 @@ def _likeliest_actions(
 
 
 def _pass_siblings(
-    model: TrajectoryModel, cache: BeamCache, tokens: Tensor, states: Tensor, position: int, ahead: int, before: int
+    model: TrajectoryModel,
+    cache: BeamCache | BeamSums,
+    tokens: Tensor,
+    states: Tensor,
+    position: int,
+    ahead: int,
+    before: int,
 ) -> Tensor:
     """Features (B W, E, D) of E tokens (B W, E) side by side, each of which goes on with its own tokens of this step.
 
@@ -216,7 +227,7 @@ def _pass_siblings(
     return model.trunk.decode_beams(model.embed(tokens, position, states[:, None]), ahead, sees, cache)
 
 
-def _go_on_with(cache: BeamCache, best: Tensor, count: int, width: int, before: int, tokens: int) -> None:
+def _go_on_with(cache: BeamCache | BeamSums, best: Tensor, count: int, width: int, before: int, tokens: int) -> None:
     """Put the cache in the order of the best candidates (B, W), each one of `width` siblings of one of `count` beams."""
     rows = torch.arange(len(best), device=best.device)[:, None] * count
     beams, siblings = (rows + best // width).flatten(), (best % width).reshape(-1, 1)
@@ -230,7 +241,7 @@ def _slots(siblings: Tensor, before: int, width: int, tokens: int) -> Tensor:
     return torch.cat([shared, *own], dim=1)
 
 
-def _imagine_state(model: TrajectoryModel, cache: BeamCache, beams: Beams, ahead: int) -> Beams:
+def _imagine_state(model: TrajectoryModel, cache: BeamCache | BeamSums, beams: Beams, ahead: int) -> Beams:
     """The beams with the likeliest state of the next step, token by token."""
     features, position = beams.features.flatten(0, 1), model.tokens.num_states + model.tokens.num_actions  # (B W, D)
     states, tokens, log_prob = beams.states.flatten(0, 1), [], []

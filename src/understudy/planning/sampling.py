@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from understudy.nn.beam_cache import BeamCache
 from understudy.nn.cache import KVCache
+from understudy.nn.running_sums import SumsCache
 from understudy.planning.model import TrajectoryModel
 from understudy.utils.draws import uniform
 
@@ -22,7 +22,7 @@ def continue_present(
     model: TrajectoryModel,
     features: Tensor,
     states: Tensor,
-    past: KVCache,
+    past: KVCache | SumsCache,
     count: int,
     uniforms: Callable[[int], Tensor] | None,
 ) -> tuple[Tensor, Tensor | None]:
@@ -41,7 +41,7 @@ def continue_present(
         follows the reward.
     """
     tokens_per_step = model.tokens.per_step
-    cache, position, tokens, stop_logits = BeamCache(past, count), model.tokens.num_states - 1, [], None
+    cache, position, tokens, stop_logits = model.trunk.new_beams(past, count), model.tokens.num_states - 1, [], None
     for number in range(count):
         logits = model.next_logits(features, position)
         tokens.append(draw_tokens(logits, None if uniforms is None else uniforms(number)))
