@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import attention, scale, startup
+from benchmarks import attention, linear_attention, scale, startup
 from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns, returns
 from tests.builders import CHOICES, in_random_states, printed_by, random_episodes, written_recording
 from tests.toys import ROOT, tiny_policy
@@ -44,6 +44,44 @@ def test_attention_in_bfloat16_is_left_out_where_the_processor_has_none():
     lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(False) + ATTENTION).splitlines()[2:]]
     assert float(lines[0][1]) > 0
     assert [line[1] for line in lines[1:]] == [NOT_MEASURED] * 2
+
+
+SMALL = linear_attention.Sizes((8, 16), batch_tokens=32, rows=2, steps=2, rounds=2)
+
+
+def test_every_kind_of_attention_is_measured_at_every_context_and_a_ring_alone_grows(tmp_path):
+    points = [point for context in SMALL.contexts for point in linear_attention.measure(context, SMALL)]
+    assert [(point.kind, point.context) for point in points] == [
+        (kind, context) for context in SMALL.contexts for kind in ("softmax", "performer", "elu")
+    ]
+    assert all(getattr(point, name) > 0 for point in points for name in linear_attention.MEASURES)
+    # In KiB of float32, of three layers: keys and values in the slots of four steps and eight, or sums for each feature.
+    numbers = [6 * 32 * 10, 3 * 64 * 33, 3 * 32 * 33, 6 * 32 * 18, 3 * 64 * 33, 3 * 32 * 33]
+    assert [point.memory for point in points] == [number / 256 for number in numbers]
+    linear_attention.write(points, tmp_path)
+    assert json.loads((tmp_path / "results/linear_attention.json").read_text())[1]["kind"] == "performer"
+    lines = (tmp_path / "results/linear_attention.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| 8", "| 16"]
+    assert (tmp_path / "figures/linear_attention.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("ratios", "expected"),
+    [
+        ([2.0, 1.5, 1.0], None),
+        ([0.5, 0.4, 0.3], 10),
+        ([4.0, 2.0, 0.5], 200),  # half-way between 100 and 400 in logarithms
+        ([0.5, 1.0, 0.5], 100),  # not from where it costs less for once
+    ],
+)
+def test_a_crossing_lies_where_a_kind_begins_to_cost_less_for_good(ratios, expected):
+    points = [
+        linear_attention.Point(kind, context, cost, cost, 1.0)
+        for context, ratio in zip((10, 100, 400), ratios, strict=True)
+        for kind, cost in (("softmax", 3.0), ("elu", 3.0 * ratio))
+    ]
+    found = linear_attention.crossing(points, "elu", "training")
+    assert found == (None if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
