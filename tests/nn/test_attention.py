@@ -238,6 +238,26 @@ def test_a_width_that_the_heads_cannot_share_in_pairs_is_refused() -> None:
         WindowedAttention(20, 4)
 
 
+@pytest.mark.parametrize("head_dim", [0, 3, -2])
+def test_a_width_of_a_head_that_is_no_pairs_is_refused(head_dim: int) -> None:
+    with pytest.raises(ValueError, match=f"head_dim: expected an even number from 2 on, got {head_dim}"):
+        WindowedAttention(16, 4, head_dim=head_dim)
+
+
+@torch.no_grad()
+def test_one_head_of_its_own_width_is_the_first_of_two_whose_other_puts_nothing_out() -> None:
+    torch.manual_seed(0)
+    both, one = WindowedAttention(16, 2), WindowedAttention(16, 1, head_dim=8)
+    both.output_proj.weight[:, 8:] = 0.0
+    one.qkv_proj.weight.copy_(both.qkv_proj.weight.unflatten(0, (6, 8))[::2].flatten(0, 1))
+    one.output_proj.weight.copy_(both.output_proj.weight[:, :8])
+    x, steps = torch.randn(2, 7, 16), torch.arange(7)
+    got, expected = (
+        each(x, rotary_angles(steps, each.frequencies()), window_bands(steps, 3, 1)) for each in (one, both)
+    )
+    torch.testing.assert_close(got, expected)
+
+
 def test_tokens_that_do_not_exist_are_seen_by_themselves_alone() -> None:
     real = torch.tensor([[T, T, T], [F, T, F]])
     assert visible_mask(torch.tensor([0, 0, 1]), 2, real)[:, 0].tolist() == [

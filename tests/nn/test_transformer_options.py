@@ -56,6 +56,7 @@ def test_an_unknown_option_is_refused() -> None:
             {},
             "context: expected null under attention 'elu', which has no window and sees all of a row, got 5",
         ),
+        ({"head_dim": 5}, {}, "head_dim: expected an even number from 2 on, got 5"),
     ],
 )
 def test_a_trunk_that_makes_no_sense_is_refused(options: dict, sizes: dict, message: str) -> None:
@@ -69,6 +70,7 @@ def test_a_trunk_has_the_sizes_and_options_asked_for() -> None:
     assert trunk.blocks[1].up_proj.weight.shape == (32, 16)
     assert trunk.blocks[0].attention.num_kv_heads == 2
     assert trunk.gradient_checkpointing
+    assert TransformerOptions(head_dim=2).build_trunk(**SIZES).head_dim == 2
     assert trunk(torch.zeros(1, 12, 16), torch.arange(12), 1).shape == (1, 12, 16)
 
 
@@ -93,5 +95,6 @@ def test_without_a_say_a_token_sees_the_longest_row_and_every_head_has_its_own_k
     trunk = TransformerOptions().build_trunk(**SIZES)
     assert trunk.context == 12
     assert trunk.blocks[0].attention.num_kv_heads == 4
+    assert trunk.head_dim == 4
     assert not trunk.gradient_checkpointing
     assert isinstance(trunk.blocks[0].attention, WindowedAttention)

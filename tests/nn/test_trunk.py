@@ -34,6 +34,20 @@ def test_a_trunk_without_layers_is_refused() -> None:
         small_trunk(num_layers=0, context=2)
 
 
+@torch.no_grad()
+def test_decoding_with_fewer_heads_than_the_width_has_room_for_gives_the_full_pass() -> None:
+    torch.manual_seed(0)
+    trunk, tokens = (
+        Trunk(16, 2, num_heads=3, hidden_dim=4, context=4, num_kv_heads=1, head_dim=8),
+        torch.randn(2, 11, 16),
+    )
+    cache = trunk.new_cache(2, tokens_per_step=1)
+    assert cache.layers[0].ring.shape == (2, 2, 1, 5, 8)
+    torch.testing.assert_close(
+        token_by_token(trunk, tokens, cache), trunk(tokens, torch.arange(11), 1), atol=1e-5, rtol=0
+    )
+
+
 def test_a_trunk_of_one_layer_and_one_head_is_allowed() -> None:
     trunk = Trunk(16, num_layers=1, num_heads=1, hidden_dim=32, context=2)
     assert (len(trunk.blocks), trunk.head_dim) == (1, 16)

@@ -1,7 +1,7 @@
 """Causal, step-aligned, sliding-window attention with rotary positions.
 
-B rows, L tokens, Q of them queries, N keys, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots
-of a cache.
+B rows, L tokens, Q of them queries, N keys, D width, H heads of queries, G of keys and values, K width of a head, R slots of a
+cache.
 
 rotary_frequencies(head_dim, ...) -- by which angles a step turns queries and keys
 rotary_angles(steps, frequencies) -- unit complex numbers, those angles at these steps
@@ -11,7 +11,7 @@ visible_mask(steps, window, real) -- the same where some tokens do not exist
 as_bias(allowed)                  -- a mask as what is added to attention scores
 window_bands(steps, window, ...)  -- a full pass cut into bands of queries and the keys within their reach
 one_token_a_step(bands, ...)      -- the same bands with fewer queries
-check_heads(embed_dim, ...)       -- how many heads of keys there are
+check_heads(embed_dim, ...)       -- how many heads of keys there are, and how wide
 LayerCache                        -- what the layer needs of a cache
 WindowedAttention                 -- the layer
 
@@ -109,25 +109,28 @@ def one_token_a_step(bands: list[Band], token: int, tokens_per_step: int) -> lis
     ]
 
 
-def check_heads(embed_dim: int, num_heads: int, num_kv_heads: int | None) -> int:
-    """G, of a layer of these sizes, where None is H.
+def check_heads(embed_dim: int, num_heads: int, num_kv_heads: int | None, head_dim: int | None) -> tuple[int, int]:
+    """G and K of a layer of these sizes, where None is H, and D / H.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
+        ValueError: K is odd, since rotary positions turn pairs, or embed_dim no multiple of 2 * num_heads where K is None, or
+            num_heads none of num_kv_heads.
     """
-    if embed_dim % (2 * num_heads):
+    if head_dim is None and embed_dim % (2 * num_heads):
         raise ValueError(f"embed_dim: expected a multiple of 2 * num_heads = {2 * num_heads}, got {embed_dim}")
+    if head_dim is not None and (head_dim < 2 or head_dim % 2):
+        raise ValueError(f"head_dim: expected an even number from 2 on, got {head_dim}")
     of_keys = num_heads if num_kv_heads is None else num_kv_heads
     if of_keys < 1 or num_heads % of_keys:
         raise ValueError(f"num_kv_heads: expected a divisor of num_heads = {num_heads}, got {num_kv_heads}")
-    return of_keys
+    return of_keys, embed_dim // num_heads if head_dim is None else head_dim
 
 
 class LayerCache(Protocol):
     """Keys and values of earlier tokens."""
 
     def attend(self, query: Tensor, new_kv: Tensor, bands: list[Band]) -> Tensor:
-        """Take in the pass's keys and values (B, L, 2G, K); what its queries (B, Q, H, K) see, mixed, (B, Q, D)."""
+        """Take in the pass's keys and values (B, L, 2G, K); what its queries (B, Q, H, K) see, mixed, (B, Q, H K)."""
 
 
 class WindowedAttention(nn.Module):
@@ -140,17 +143,21 @@ class WindowedAttention(nn.Module):
         embed_dim: D.
         num_heads: H.
         num_kv_heads: G; None for H.
+        head_dim: K, even; None for D / H, as wide as all heads are together.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
+        ValueError: K is odd, since rotary positions turn pairs, or embed_dim no multiple of 2 * num_heads where K is not given,
+            or num_heads none of num_kv_heads.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, num_kv_heads: int | None = None) -> None:
+    def __init__(
+        self, embed_dim: int, num_heads: int, num_kv_heads: int | None = None, head_dim: int | None = None
+    ) -> None:
         super().__init__()
-        self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
-        self.num_kv_heads = check_heads(embed_dim, num_heads, num_kv_heads)
+        self.num_heads = num_heads
+        self.num_kv_heads, self.head_dim = check_heads(embed_dim, num_heads, num_kv_heads, head_dim)
         self.qkv_proj = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
-        self.output_proj = nn.Linear(embed_dim, embed_dim, bias=False)
+        self.output_proj = nn.Linear(num_heads * self.head_dim, embed_dim, bias=False)
 
     def frequencies(self) -> Tensor:
         """By which angles a step turns this layer's heads, (H + 2G, K / 2) float64; those of values are zero."""

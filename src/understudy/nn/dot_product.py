@@ -5,8 +5,8 @@ scaled_scores(query, ..) -- query key^T / sqrt(K), and the mask
 attend(query, ...)       -- values weighted by their softmax
 attend_bands(query, ..)  -- the same, band by band
 
-B rows, L tokens, Q of them queries, N keys, D width, H heads of queries, G of keys and values, K = D / H width of a head, R slots
-of a cache.
+B rows, L tokens, Q of them queries, N keys, H heads of queries, G of keys and values, K width of a head, D = H K, R slots of a
+cache.
 """
 
 from dataclasses import dataclass

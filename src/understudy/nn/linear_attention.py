@@ -125,21 +125,28 @@ class LinearAttention(nn.Module):
         num_heads: H.
         num_kv_heads: G; None for H.
         num_random_features: F of random features; None for those of elu.
+        head_dim: K, even; None for D / H.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads (rotary positions turn pairs), or num_heads not of num_kv_heads.
+        ValueError: K is odd, since rotary positions turn pairs, or embed_dim no multiple of 2 * num_heads where K is None, or
+            num_heads none of num_kv_heads.
     """
 
     features: KernelFeatures
 
     def __init__(
-        self, embed_dim: int, num_heads: int, num_kv_heads: int | None = None, num_random_features: int | None = None
+        self,
+        embed_dim: int,
+        num_heads: int,
+        num_kv_heads: int | None = None,
+        num_random_features: int | None = None,
+        head_dim: int | None = None,
     ) -> None:
         super().__init__()
-        self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
-        self.num_kv_heads = check_heads(embed_dim, num_heads, num_kv_heads)
+        self.num_heads = num_heads
+        self.num_kv_heads, self.head_dim = check_heads(embed_dim, num_heads, num_kv_heads, head_dim)
         self.qkv_proj = nn.Linear(embed_dim, (num_heads + 2 * self.num_kv_heads) * self.head_dim, bias=False)
-        self.output_proj = nn.Linear(embed_dim, embed_dim, bias=False)
+        self.output_proj = nn.Linear(num_heads * self.head_dim, embed_dim, bias=False)
         if num_random_features is None:
             self.features = EluFeatures(self.head_dim)
         else:

@@ -20,6 +20,7 @@ class TrunkOptions:
         attention: "softmax", within the context; or linear in the length of a row, over all of it, without a context: "performer"
             by random features whose products are on average what a softmax weighs by, "elu" by those of elu.
         num_random_features: of a head, under "performer".
+        head_dim: width of an attention head, even; None for embed_dim / num_heads. A policy that has lost heads says it.
     """
 
     context: int | None = None
@@ -27,6 +28,7 @@ class TrunkOptions:
     gradient_checkpointing: bool = False
     attention: Attention = "softmax"
     num_random_features: int = 64
+    head_dim: int | None = None
 
     def build_trunk(self, embed_dim: int, num_layers: int, num_heads: int, hidden_dim: int, max_seq_len: int) -> Trunk:
         """The trunk of these sizes.
@@ -49,6 +51,7 @@ class TrunkOptions:
             gradient_checkpointing=self.gradient_checkpointing,
             attention=self.attention,
             num_random_features=self.num_random_features,
+            head_dim=self.head_dim,
         )
 
 

@@ -40,6 +40,7 @@ class Block(nn.Module):
         num_kv_heads: heads of keys and values; None for num_heads.
         attention: "softmax", within a window; or linear, over the whole row: "performer" by random features, "elu" by elu.
         num_random_features: of a head under "performer"; no other kind reads them.
+        head_dim: width of a head; None for embed_dim / num_heads.
     """
 
     def __init__(
@@ -50,15 +51,16 @@ class Block(nn.Module):
         num_kv_heads: int | None = None,
         attention: Attention = "softmax",
         num_random_features: int | None = None,
+        head_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(embed_dim)
         self.attention: WindowedAttention | LinearAttention
         if attention == "softmax":
-            self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads)
+            self.attention = WindowedAttention(embed_dim, num_heads, num_kv_heads, head_dim)
         else:
             features = num_random_features if attention == "performer" else None
-            self.attention = LinearAttention(embed_dim, num_heads, num_kv_heads, features)
+            self.attention = LinearAttention(embed_dim, num_heads, num_kv_heads, features, head_dim)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
         self.up_proj, self.down_proj = nn.Linear(embed_dim, hidden_dim), nn.Linear(hidden_dim, embed_dim)
 
@@ -95,10 +97,11 @@ class Trunk(nn.Module):
             gradients.
         attention: as of a Block.
         num_random_features: as of a Block.
+        head_dim: width of an attention head; None for embed_dim / H.
 
     Raises:
-        ValueError: a size is below 1, there are more than 1000 layers, heads cannot share embed_dim or keys evenly, there is no
-            such attention, or it has no window for a context or needs one.
+        ValueError: a size is below 1, there are more than 1000 layers, heads cannot share embed_dim or keys evenly, are
+            of odd width, there is no such attention, or it has no window for a context or needs one.
     """
 
     frequencies: Tensor
@@ -114,6 +117,7 @@ class Trunk(nn.Module):
         gradient_checkpointing: bool = False,
         attention: Attention = "softmax",
         num_random_features: int | None = None,
+        head_dim: int | None = None,
     ) -> None:
         super().__init__()
         check_attention(attention, context, num_random_features)
@@ -126,17 +130,13 @@ class Trunk(nn.Module):
         self.embed_dim, self.num_heads, self.context = embed_dim, num_heads, context
         self.gradient_checkpointing = gradient_checkpointing
         blocks = [
-            Block(embed_dim, num_heads, hidden_dim, num_kv_heads, attention, num_random_features)
+            Block(embed_dim, num_heads, hidden_dim, num_kv_heads, attention, num_random_features, head_dim)
             for _ in range(num_layers)
         ]
+        self.head_dim = blocks[0].attention.head_dim
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(embed_dim)
         self.register_buffer("frequencies", blocks[0].attention.frequencies(), persistent=False)
-
-    @property
-    def head_dim(self) -> int:
-        """Width of an attention head."""
-        return self.embed_dim // self.num_heads
 
     def forward(
         self,
