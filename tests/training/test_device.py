@@ -27,7 +27,7 @@ from understudy.options.labels import labelled
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
-from understudy.training import run as run_module
+from understudy.training import learner as learner_module
 from understudy.training.run import TrainingRun
 
 META = torch.device("meta")
@@ -63,7 +63,7 @@ def with_dropout(model: nn.Module) -> nn.Module:
 @pytest.fixture(autouse=True)
 def without_what_the_meta_device_lacks(monkeypatch):
     """Autocast and the optimizer's fused step."""
-    monkeypatch.setattr(run_module, "autocast", lambda precision, device: contextlib.nullcontext())
+    monkeypatch.setattr(learner_module, "autocast", lambda precision, device: contextlib.nullcontext())
     adamw = torch.optim.AdamW
     monkeypatch.setattr(torch.optim, "AdamW", lambda *given, fused: adamw(*given))
 

@@ -124,10 +124,10 @@ class QTransformer(nn.Module):
         chosen = tokens[..., None, None].expand(*values.shape[:-1], 1)
         taken = values.gather(-1, chosen)[..., 0]  # (B, T, N, K)
         mask, errors = batch.mask & known, taken - targets
-        terms = {"value": LossTerm(masked_mean(errors.square().mean((-2, -1)), mask), mask)}
+        terms = {"value": LossTerm(masked_mean(batch.weighted(errors.square().mean((-2, -1))), mask), mask)}
         if self.options.penalty == "cql":
             penalty = conservative_penalty(values, taken, self.options.penalty_temperature).mean((-2, -1))
-            terms["penalty"] = LossTerm(masked_mean(penalty, mask), mask, self.options.penalty_weight)
+            terms["penalty"] = LossTerm(masked_mean(batch.weighted(penalty), mask), mask, self.options.penalty_weight)
         priorities = row_priorities(errors.detach().abs().mean((-2, -1)), mask)
         return Losses(terms, row_errors=priorities)
 

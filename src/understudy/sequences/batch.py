@@ -21,6 +21,8 @@ class Batch:
             stops too early.
         num_agents: so many rows, neighbours in the order of the agents, are the same steps of one episode; a length of 0 says
             that an agent is not there.
+        row_weights: (B,) float32, how much each row's errors count in the losses of families that tell `row_errors`; None where
+            all count alike.
     """
 
     columns: dict[str, Tensor]
@@ -28,6 +30,7 @@ class Batch:
     mask: Tensor
     value_mask: Tensor
     num_agents: int = 1
+    row_weights: Tensor | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         """A column.
@@ -38,6 +41,10 @@ class Batch:
         if name not in self.columns:
             raise ValueError(f"batch: expected a column {name!r}, got {', '.join(self.columns)}")
         return self.columns[name]
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Errors (B, T), each times its row's weight."""
+        return values if self.row_weights is None else values * self.row_weights[:, None]
 
     def rows(self, which: slice) -> Self:
         """These rows, as views of the tensors; of several agents all rows of an episode."""
@@ -56,4 +63,5 @@ class Batch:
             seq_lens=change(self.seq_lens),
             mask=change(self.mask),
             value_mask=change(self.value_mask),
+            row_weights=None if self.row_weights is None else change(self.row_weights),
         )

@@ -3,24 +3,20 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import Tensor
-
+from understudy.training.learner import below
 from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
 from understudy.utils.checkpoint import load_state, save_state
+
+SELECTED = "selected."
 
 
 def save(run: TrainingRun, path: Path) -> None:
     """Write all of a run's state, just after a validation."""
-    slots = {
-        f"optimizer.{index}.{name}": tensor
-        for index, slot in run.optimizer.state_dict()["state"].items()
-        for name, tensor in slot.items()
-    }
-    weights = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
-    selected = {f"selected.{name}": tensor for name, tensor in run.selected_weights.items()}
-    position = {name: getattr(run, name) for name in ("step", "epoch", "batches_taken", "finished")}
-    tensors = slots | weights | selected | {"generator": run.generator.get_state()}
-    save_state(path, tensors, {"position": position, "outcome": asdict(run.outcome)})
+    selected = {f"{SELECTED}{name}": tensor for name, tensor in run.selected_weights.items()}
+    drawn, numbers = run.replay.state()
+    position = {"step": run.step, "finished": run.finished}
+    tensors = run.learner.state() | selected | drawn
+    save_state(path, tensors, {"position": position, "replay": numbers, "outcome": asdict(run.outcome)})
 
 
 def resume(run: TrainingRun, path: Path) -> None:
@@ -29,19 +25,9 @@ def resume(run: TrainingRun, path: Path) -> None:
     if found is None:
         return
     tensors, content = found
-    run.model.load_state_dict(_below("model.", tensors))
-    run.selected_weights = _below("selected.", tensors)
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimizer.", tensors).items():
-        index, key = name.split(".")
-        slots.setdefault(int(index), {})[key] = tensor
-    run.optimizer.load_state_dict({"state": slots, "param_groups": run.optimizer.state_dict()["param_groups"]})
-    run.generator.set_state(tensors["generator"])
+    run.learner.resume(tensors)
+    run.replay.resume(tensors, content["replay"])
+    run.selected_weights = below(SELECTED, tensors)
     outcome, position = content["outcome"], content["position"]
     run.outcome = Outcome(outcome["curve"], ValidationMetrics(**outcome["selected"]), outcome["selected_step"])
     run.step, run.finished = position["step"], position["finished"]
-    run.start_epoch(position["epoch"], position["batches_taken"])
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

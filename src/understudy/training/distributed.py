@@ -100,6 +100,15 @@ def all_reduce_sum(values: Tensor) -> Tensor:
     return values
 
 
+def of_all_rows(own: Tensor, rows: slice, number: int) -> Tensor:
+    """What the processes say of each of `number` rows, (number,), of what this one says `own` of its `rows`."""
+    if count() == 1:
+        return own
+    whole = own.new_zeros(number)
+    whole[rows] = own
+    return all_reduce_sum(whole)
+
+
 def parts_of_batch(losses: Losses) -> dict[str, Tensor]:
     """Each term's mean, weighed by the part of its steps in the whole batch that lies in this process's rows.
 

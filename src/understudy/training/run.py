@@ -7,20 +7,18 @@ TrainingRun       -- model, optimizer, position in the data
 
 import math
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from understudy.errors import DataError
 from understudy.models.family import Family
 from understudy.params.training import TrainingParams
-from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
 from understudy.training import distributed
+from understudy.training.learner import Learner
+from understudy.training.replay import replay_of
 from understudy.training.schedule import warmup_cosine
-from understudy.utils.precision import autocast, resolve_precision
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ class Outcome:
 class TrainingRun:
     """A training under way: everything that changes from one optimizer step to the next, on the device of the model.
 
-    Batches are a pure function of the seed, the epoch and the number of batches taken in it. Of several processes each takes
-    its rows of every batch, and all take the same optimizer steps.
+    Batches are a pure function of the seed, of their number and of what was learned of those before. Of several processes each
+    takes its rows of every batch, and all take the same optimizer steps.
 
     Args:
         model: a family's module; trained in place.
@@ -69,35 +67,21 @@ class TrainingRun:
     """
 
     def __init__(self, model: Family, dataset: SequenceDataset, params: TrainingParams, seed: int) -> None:
-        self.model, self.dataset, self.params, self.seed = model, dataset, params, seed
-        self.device = next(model.parameters()).device
-        self.precision = resolve_precision(params.precision, self.device)
-        self.optimizer = torch.optim.AdamW(_weight_groups(model, params.weight_decay), params.learning_rate, fused=True)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.losses = distributed.averaged_over_processes(model)
+        self.model, self.params = model, params
+        self.learner, self.replay = Learner(model, params, seed), replay_of(dataset, params, seed)
         self.outcome = Outcome()
         self.selected_weights: dict[str, Tensor] = {}
         self.running: list[dict[str, Tensor]] = []
         self.step = 0
         self.finished = False
-        self.start_epoch(0)
-
-    def start_epoch(self, epoch: int, batches_taken: int = 0) -> None:
-        """Go on with the batches of an epoch after the first few."""
-        self.epoch, self.batches_taken = epoch, batches_taken
-        self._batches = islice(self.dataset.shuffled(self.seed, epoch), batches_taken, None)
 
     def train_step(self) -> None:
         """Take one optimizer step."""
-        batch = next(self._batches, None)
-        if batch is None:
-            self.start_epoch(self.epoch + 1)
-            batch = next(self._batches)
-        self.batches_taken += 1
+        sample = self.replay.draw()
         factor = warmup_cosine(self.step, warmup_steps=self.params.warmup_steps, total_steps=self.params.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.params.learning_rate * factor
-        self.running.append(self._update(batch))
+        update = self.learner.update(sample.batch, self.params.learning_rate * factor)
+        self.replay.learn(sample, update)
+        self.running.append(update.parts)
         self.step += 1
 
     def record(self, metrics: ValidationMetrics) -> None:
@@ -115,24 +99,6 @@ class TrainingRun:
         without_better = self.step - outcome.selected_step
         early = patience is not None and without_better >= patience * self.params.evaluate_every
         self.finished = early or self.step >= self.params.steps
-
-    def _update(self, batch: Batch) -> dict[str, Tensor]:
-        """Take one optimizer step; returns this process's part of the objective ("loss") and of each term's mean."""
-        length = batch.mask.shape[1]
-        rows = distributed.shard(len(batch.mask), batch.num_agents)
-        _skip(self.generator, rows.start * length)
-        with autocast(self.precision, self.device):
-            losses = self.losses(batch.rows(rows).to(self.device), self.generator)
-        _skip(self.generator, (len(batch.mask) - rows.stop) * length)
-        parts = distributed.parts_of_batch(losses)
-        objective = torch.stack([losses.terms[name].weight * part for name, part in parts.items()]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        # The gradient of the whole batch's loss is the processes' sum, and what they are given is the mean.
-        (distributed.count() * objective).backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
-        self.optimizer.step()
-        self.model.after_update()
-        return {name: part.detach() for name, part in ({"loss": objective} | parts).items()}
 
     def _losses_since_last_validation(self) -> dict[str, float]:
         """Mean objective and terms over the steps since then, all of which must be finite.
@@ -158,20 +124,8 @@ def _curve_row(trained: dict[str, float], metrics: ValidationMetrics) -> dict[st
     return row if metrics.accuracy is None else row | {"validation_accuracy": metrics.accuracy}
 
 
-def _skip(generator: torch.Generator, numbers: int) -> None:
-    """Leave out what the rows of other processes draw, one number a step, so that each row's draws are those of one process."""
-    torch.rand(numbers, generator=generator)
-
-
 def _check_finite(loss: float, name: str, step: int) -> None:
     if not math.isfinite(loss):
         raise DataError(
             f"training: expected a finite {name}, got {loss} at step {step}; a smaller learning_rate may help"
         )
-
-
-def _weight_groups(model: Family, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay the matrices; leave biases and norms, which are vectors, alone."""
-    matrices = [weights for weights in model.parameters() if weights.ndim >= 2]
-    vectors = [weights for weights in model.parameters() if weights.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
