@@ -86,7 +86,7 @@ def imported(path: Path) -> ModuleType:
     return module
 
 
-def call_stage(name: str, **arguments: str | int) -> None:
+def call_stage(name: str, /, **arguments: str | int) -> None:
     """Run a stage's program in this process and in the present folder, on its params.yaml."""
     work = imported(PARAMETERS_FILE.parent / "pipeline" / f"{name}.py").work
     annotations = inspect.get_annotations(work)

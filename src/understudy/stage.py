@@ -18,6 +18,7 @@ from understudy.params.load import load_sections
 EXIT_DATA, EXIT_PARAMETERS, EXIT_INTERRUPTED = 1, 2, 130
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "without_expert": {"action": "store_true", "help": "demonstrations came from elsewhere: there is no expert to ask"},
+    "name": {"required": True, "type": str, "metavar": "NAME", "help": "a block under `improvement:` in params.yaml"},
     "policy": {"required": True, "type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
     "seed": {"required": True, "type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
 }
@@ -26,8 +27,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 def run_stage(work: Callable[..., None], description: str | None) -> None:
     """Call `work` with what its arguments name, then exit.
 
-    `policy`, `seed` and `without_expert` are taken from the command line; any other argument is the section of that name in the
-    params.yaml of the current folder, validated as its annotation says.
+    `name`, `policy`, `seed` and `without_expert` are taken from the command line; any other argument is the section of that name
+    in the params.yaml of the current folder, validated as its annotation says.
 
     Exit codes: 0 done, 1 bad data or a full disk, 2 bad parameters, 130 interrupted. The message goes to standard error.
     """

@@ -11,7 +11,7 @@ from understudy.params.whole import load_params
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
 OTHERS = [name for name in STAGES if name != "code"]
-WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewhere, are logs or texts
+NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or whose policies go on online
     "compare_logs",
     "embed_texts",
     "evaluate_log",
@@ -19,6 +19,7 @@ WITHOUT_EXPERT = (  # stages of projects whose demonstrations came from elsewher
     "evaluate_log_retrieval",
     "import_demonstrations",
     "import_logs",
+    "improve_policy",
     "pack_log_policy",
     "record_logs",
     "record_words",
@@ -31,7 +32,7 @@ def paths(entries):
 
 
 def test_every_program_is_a_stage_which_the_launcher_starts():
-    assert sorted([*OTHERS, *WITHOUT_EXPERT]) == stage_names(ROOT)
+    assert sorted([*OTHERS, *NOT_THE_ROOTS]) == stage_names(ROOT)
     for name, stage in STAGES.items():
         command, _, arguments = stage["cmd"].partition(f" {name}")
         assert command == "python ${root}/pipeline/run.py"

@@ -36,6 +36,7 @@ ALLOWED = {
     "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},
     "training": BOTTOM | {"models.family", "nn.heads", "sequences"},
+    "improvement": BOTTOM | {"environments", "models.family", "policies", "rollouts", "sequences", "training"},
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
@@ -70,7 +71,7 @@ LOG_STAGES = {
     "pack_log_policy",
     "record_logs",
 }
-OF_A_POLICY = ("train_policy", "evaluate_policy", "evaluate_log", "pack_log_policy")
+OF_A_POLICY = ("train_policy", "evaluate_policy", "improve_policy", "evaluate_log", "pack_log_policy")
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": set(),
@@ -81,10 +82,12 @@ ALONE = {
         "record_rollouts",
         "evaluate_references",
         "evaluate_policy",
+        "improve_policy",
         "report",
     },
     "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
     "understudy.evaluation.": {"compare", "compare_logs", "report"},
+    "understudy.improvement.": {"improve_policy"},
     "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines", "evaluate_log_retrieval"},
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
@@ -93,7 +96,7 @@ ALONE = {
     "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
     "understudy.sequences.build": {"build_sequences"},
     "understudy.tasks.": {"record_words"},
-    "understudy.training.": {"train_policy"},
+    "understudy.training.": {"improve_policy", "train_policy"},
 }
 
 

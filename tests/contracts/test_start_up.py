@@ -39,6 +39,7 @@ NEEDED = {
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},
+    "improve_policy": {"torch", "gymnasium", "pyarrow"},
     "evaluate_references": {"torch", "gymnasium", "pyarrow"},
     "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
     "compare": {"pyarrow", "scipy", "matplotlib"},

@@ -44,7 +44,8 @@ def toy_sequences(spec: EnvironmentSpec, seed: int) -> Sequences:
     cut = np.flatnonzero(np.repeat([True, False, False, True, False, True], spec.num_agents))
     states, actions = generator.normal(size=(steps, spec.state_dim)), random_actions(spec, generator, steps)
     returns, options = generator.normal(size=steps), generator.integers(3, size=steps).astype(np.int16)
-    made = by_hand(spec, states, actions, lengths, returns_to_go=returns, truncated=cut)
+    rewards = generator.normal(size=steps)  # drawn last, so that nothing before depends on it
+    made = by_hand(spec, states, actions, lengths, rewards=rewards, returns_to_go=returns, truncated=cut)
     return labelled(made, options, options == 1, 3)
 
 

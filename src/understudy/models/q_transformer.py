@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from understudy.errors import DataError
 from understudy.losses.masking import masked_mean
 from understudy.losses.q_losses import (
     clipped_double_q,
@@ -108,7 +109,13 @@ class QTransformer(nn.Module):
         return self.network(states, self.entries.encode(actions))
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured."""
+        """Nothing is measured.
+
+        Raises:
+            DataError: nothing is ever paid.
+        """
+        if not steps["reward"].any():
+            raise DataError("q_transformer: expected recordings with rewards, of which it learns, got zeros alone")
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Squared errors of what was done against its targets, and the penalty; nothing here is random.

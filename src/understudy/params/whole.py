@@ -15,6 +15,7 @@ from understudy.params.demonstrations import DemonstrationParams
 from understudy.params.environment import EnvironmentParams
 from understudy.params.evaluation import EvaluationParams
 from understudy.params.expert import ExpertParams
+from understudy.params.improvement import ImprovementsParams, overlap
 from understudy.params.load import read_yaml, validated
 from understudy.params.options import OptionParams
 from understudy.params.policies import PoliciesParams
@@ -38,6 +39,7 @@ class Params(Section):
     evaluation: EvaluationParams
     comparison: ComparisonParams
     compute: ComputeParams
+    improvement: ImprovementsParams | None = None
 
     @model_validator(mode="after")
     def _one_source_of_demonstrations(self) -> Self:
@@ -73,6 +75,20 @@ class Params(Section):
                 raise ValueError(
                     f"{second}: expected seeds that {first} does not use, got {count} shared, the first {shared.start}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _improvements_have_policies_and_seeds_of_their_own(self) -> Self:
+        for name, block in (self.improvement.root if self.improvement is not None else {}).items():
+            if block.policy not in self.policies.names:
+                raise ValueError(
+                    f"improvement.{name}.policy: expected one of {', '.join(self.policies.names)}, got {block.policy!r}"
+                )
+            for key, seeds in (("first_seed", block.seeds), ("evaluation_first_seed", block.evaluation_seeds)):
+                if overlap(seeds, self.evaluation.seeds):
+                    raise ValueError(
+                        f"improvement.{name}.{key}: expected seeds that evaluation.first_seed does not use, got some of them"
+                    )
         return self
 
     @model_validator(mode="after")

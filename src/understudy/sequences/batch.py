@@ -56,6 +56,14 @@ class Batch:
             return self._with_each(lambda tensor: tensor.to(device))
         return self._with_each(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
+    def followed_by(self, other: Self) -> Self:
+        """These rows, then the other's, which has the same columns and length of rows; both have weights."""
+        together = {name: torch.cat([column, other[name]]) for name, column in self.columns.items()}
+        parts = ("seq_lens", "mask", "value_mask", "row_weights")
+        return replace(
+            self, columns=together, **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in parts}
+        )
+
     def _with_each(self, change: Callable[[Tensor], Tensor]) -> Self:
         return replace(
             self,

@@ -4,7 +4,7 @@ B rows, T steps a chunk, N agents.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -36,6 +36,11 @@ class Chunks:
     def picked(self, which: np.ndarray) -> "Chunks":
         """Those at the places `which`."""
         return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which])
+
+    def followed_by(self, others: "Chunks") -> "Chunks":
+        """These, then the others, of the same sequences."""
+        names = [field.name for field in fields(self)]
+        return Chunks(**{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
 
     def of_all_agents(self, sequences: Sequences) -> "Chunks":
         """Chunks of first agents, each followed by the same steps of the other agents."""

@@ -9,7 +9,7 @@ later run is the priorities and n: sums are made of the priorities anew, and com
 C chunks, B of them drawn together.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -171,11 +171,19 @@ class PrioritizedChunks:
     """
 
     def __init__(self, dataset: SequenceDataset, seed: int, **priorities: Any) -> None:
-        self.dataset = dataset
-        stride = dataset.chunk_length - dataset.burn_in
-        episodes = dataset.sequences.num_episodes if dataset.episodes is None else len(dataset.episodes)
-        self.chunks = dataset.cut(np.random.default_rng(seed).integers(stride, size=episodes))
+        self.dataset, self.seed = dataset, seed
+        self.stride = dataset.chunk_length - dataset.burn_in
+        self.episodes = dataset.sequences.num_episodes if dataset.episodes is None else len(dataset.episodes)
+        self.chunks = dataset.cut(np.random.default_rng(seed).integers(self.stride, size=self.episodes))
         self.priorities = Priorities(len(self.chunks.first), seed, **priorities)
+
+    def extend(self) -> None:
+        """Cut the episodes that have been added to the dataset's sequences, and let them come as often as the worst so far."""
+        added = np.arange(self.episodes, self.dataset.sequences.num_episodes)
+        offsets = np.random.default_rng([self.seed, self.episodes]).integers(self.stride, size=len(added))
+        more = replace(self.dataset, episodes=added).cut(offsets)
+        self.chunks, self.episodes = self.chunks.followed_by(more), self.episodes + len(added)
+        self.priorities.extend(len(more.first))
 
     def draw(self) -> tuple[Batch, np.ndarray, Tensor]:
         """The next batch, places (B,) int64 of its chunks, and their weights (B,) float32 for its losses."""

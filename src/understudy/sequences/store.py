@@ -5,13 +5,14 @@ open_sequences(folder, split) -> Sequences
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from understudy.errors import DataError
 from understudy.interface import Interface, Task
 from understudy.sequences.columns import BATCH_COLUMNS, LABEL_COLUMNS
-from understudy.sequences.split_file import MappedSplit, map_split
+from understudy.sequences.split_file import map_split
 from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import read_versioned_json, sha256
 
@@ -19,9 +20,23 @@ FORMAT_VERSION = 5  # 4: with sizes of differences of the first order alone
 SPLITS = ("train", "validation")
 
 
+class Steps(Protocol):
+    """Where sequences lie: a mapped file (MappedSplit), or memory (GrowingSplit)."""
+
+    offsets: np.ndarray
+    episodes: dict[str, np.ndarray]
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """(N, numbers) by name, as views."""
+
+    def read(self, name: str, first: np.ndarray, length: np.ndarray, chunk_length: int) -> np.ndarray:
+        """B chunks of a column (B, T, numbers), each from its first step on, padded by its last."""
+
+
 @dataclass(frozen=True)
 class Sequences:
-    """One split: E sequences of N steps in all, in a mapped file.
+    """One split: E sequences of N steps in all, in a mapped file or in memory.
 
     A sequence is what one agent did in an episode; those of an episode's agents are neighbours, in their order.
     Batches come from `steps`, which reads chunks of the file and leaves the rest on disk, while what a view has shown stays in
@@ -29,13 +44,13 @@ class Sequences:
 
     Attributes:
         interface: what a model is told of it.
-        steps: the file.
+        steps: the file, or what is in its place.
         sha256: of store.json, which holds the hashes of everything that the sequences are made of.
         labels_of_steps: (N,) by name, columns that were found in the sequences: option int16 and termination bool.
     """
 
     interface: Interface
-    steps: MappedSplit
+    steps: Steps
     sha256: str
     labels_of_steps: dict[str, np.ndarray] = field(default_factory=dict)
 

@@ -2,6 +2,7 @@
 
 train(model, training, held_out, params, ...) -> Outcome
 validate(model, dataset)                      -> losses and accuracy on held-out episodes
+check_fits(model, training, params, where)    -- whether the model can learn from such chunks
 """
 
 from pathlib import Path
@@ -57,7 +58,7 @@ def train(
         ParameterError: the model needs shorter or longer chunks, or sequences with other columns, than there are.
     """
     torch.set_num_threads(params.threads)
-    _check_fits(model, training, params, f"policies.{name}")
+    check_fits(model, training, params, f"policies.{name}")
     model.fit(TrainingSteps(training))
     validation = SequenceDataset(held_out, *_size(model, params), burn_in=max(model.burn_in, params.chunk_length // 2))
     run = TrainingRun(model, _learned_from(model, training, params, best_returns), params, seed)
@@ -99,7 +100,7 @@ def _described(metrics: ValidationMetrics) -> str:
     return f"validation loss {metrics.loss:.4f}{accuracy}"
 
 
-def _check_fits(model: Family, training: Sequences, params: TrainingParams, where: str) -> None:
+def check_fits(model: Family, training: Sequences, params: TrainingParams, where: str) -> None:
     """Raise a ParameterError where the model needs shorter or longer chunks, or other columns, than there are."""
     if model.max_seq_len is not None and params.chunk_length > model.max_seq_len:
         raise ParameterError(
