@@ -108,9 +108,13 @@ def write(run: ImprovementRun, policy: TrainedPolicy, name: str, seed: int) -> N
         save_policy(policy, folder)
         write_csv(folder / "curve.csv", list(counts.curve[0]), (list(row.values()) for row in counts.curve))
         write_recording(folder, policy.task.environment, name, episodes)
-        facts = {"environment steps": counts.steps, "episodes": counts.episodes, "optimizer steps": counts.updates}
-        last = {"return at the end": f"{counts.curve[-1]['return_mean']:.1f}"}
-        write_card(folder, f"{name}/seed_{seed}", policy, facts | last)
+        facts: dict[str, object] = {
+            "environment steps": counts.steps,
+            "episodes": counts.episodes,
+            "optimizer steps": counts.updates,
+            "return at the end": f"{counts.curve[-1]['return_mean']:.1f}",
+        }
+        write_card(folder, f"{name}/seed_{seed}", policy, facts)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.builders import refused
 from tests.models.rows import batch_of, roll_out, steps_of, with_columns
 from understudy.models.q_transformer import QTransformer
 from understudy.sequences.batch import Batch
@@ -313,3 +314,37 @@ def test_it_learns_which_way_pays() -> None:
     with torch.no_grad():
         first = model(torch.tensor([[[0.0, 0.0]]]), torch.zeros(1, 1, dtype=torch.int64), torch.tensor([1]))[0, 0, 0]
     torch.testing.assert_close(first.mean(0), torch.tensor([0.0, 0.81]), atol=0.1, rtol=0)
+
+
+# The narrow place between state and token
+
+
+@torch.no_grad()
+def test_the_reconstruction_is_a_term_of_its_own_over_the_steps_that_count() -> None:
+    model, rows = build(bottleneck_dim=2, autoencoder_weight=0.5), batch()
+    losses = model.losses(rows, torch.Generator())
+    term = losses.terms["reconstruction"]
+    states = rows["observation"][rows.mask]
+    told = model.network.embed_state.reconstruct(model.network.embed_state.encode(states))
+    torch.testing.assert_close(term.mean, (told - states).square().mean())
+    assert (term.weight, losses.terms.keys()) == (0.5, {"value", "reconstruction"})
+    assert torch.equal(term.mask, rows.mask)
+    assert build(bottleneck_dim=2).losses(rows, torch.Generator()).terms.keys() == {"value"}
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+@torch.inference_mode()
+def test_with_a_narrow_place_it_plays_what_the_full_pass_likes_best(discrete) -> None:
+    model, (states, actions) = build(discrete, bottleneck_dim=2, state_differences=1), draw(discrete)
+    played = roll_out(model, model.begin(ROWS), states, actions).actions
+    values = model(states, actions, torch.full((ROWS,), STEPS))[:, :, 0].mean(2).argmax(-1)
+    assert torch.equal(played if discrete else played[..., 0], values if discrete else values / 2 - 1)
+
+
+def test_a_narrow_place_that_makes_no_sense_is_refused() -> None:
+    with refused(ValueError, "bottleneck_dim: expected at least 1, got 0"):
+        build(bottleneck_dim=0)
+    with refused(ValueError, "bottleneck_dim: expected a number, since autoencoder_weight is 0.5, got None"):
+        build(autoencoder_weight=0.5)
+    with refused(ValueError, "autoencoder_weight: expected at least 0, got -1.0"):
+        build(autoencoder_weight=-1.0)

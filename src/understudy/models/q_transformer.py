@@ -9,6 +9,8 @@ demonstrator. What a demonstrator would have done (the column label) is not read
 
 An action vector is chosen entry by entry (Chebotar et al., 2023). The value of an entry that another one follows is that of the
 best that may follow it; that of the last is what the environment pays.
+
+Where there is a narrow place between state and token (nn/state_autoencoder.py), what passes it may be asked to tell the state.
 """
 
 from collections.abc import Mapping
@@ -32,6 +34,7 @@ from understudy.nn.cache import RowMemory
 from understudy.nn.q_network import QNetwork
 from understudy.nn.q_options import QOptions
 from understudy.nn.rows import check_entries, check_rows, check_sizes
+from understudy.nn.state_autoencoder import StateAutoencoder
 from understudy.nn.target_network import follow, frozen_copy
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
@@ -135,6 +138,12 @@ class QTransformer(nn.Module):
         if self.options.penalty == "cql":
             penalty = conservative_penalty(values, taken, self.options.penalty_temperature).mean((-2, -1))
             terms["penalty"] = LossTerm(masked_mean(batch.weighted(penalty), mask), mask, self.options.penalty_weight)
+        embedding = self.network.embed_state
+        if self.options.autoencoder_weight > 0 and isinstance(embedding, StateAutoencoder):
+            lost = embedding.errors(batch["observation"])
+            terms["reconstruction"] = LossTerm(
+                masked_mean(lost, batch.mask), batch.mask, self.options.autoencoder_weight
+            )
         priorities = row_priorities(errors.detach().abs().mean((-2, -1)), mask)
         return Losses(terms, row_errors=priorities)
 

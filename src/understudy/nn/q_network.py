@@ -14,6 +14,7 @@ from understudy.nn.action_entries import ActionEntries
 from understudy.nn.embeddings import StateEmbedding
 from understudy.nn.interleave import interleave
 from understudy.nn.q_options import QOptions
+from understudy.nn.state_autoencoder import StateAutoencoder
 from understudy.nn.trunk import Trunk
 
 
@@ -24,14 +25,17 @@ class QNetwork(nn.Module):
         state_dim: S.
         entries: of an action.
         trunk: over the tokens.
-        options: of which state_differences, difference_scale and num_heads_of_values are read.
+        options: of which state_differences, difference_scale, bottleneck_dim and num_heads_of_values are read.
     """
 
     def __init__(self, state_dim: int, entries: ActionEntries, trunk: Trunk, options: QOptions) -> None:
         super().__init__()
         self.entries, self.num_heads = entries, options.num_heads_of_values
-        self.embed_state = StateEmbedding(
-            state_dim, trunk.embed_dim, options.state_differences, options.difference_scale
+        differences = (options.state_differences, options.difference_scale)
+        self.embed_state: StateEmbedding | StateAutoencoder = (
+            StateEmbedding(state_dim, trunk.embed_dim, *differences)
+            if options.bottleneck_dim is None
+            else StateAutoencoder(state_dim, trunk.embed_dim, options.bottleneck_dim, *differences)
         )
         self.embed_entries = nn.Embedding(entries.count * entries.num_values, trunk.embed_dim)
         self.trunk = trunk

@@ -27,6 +27,8 @@ class QOptions(TrunkOptions):
         penalty_weight: of the penalty "cql" beside the squared errors.
         penalty_temperature: of the soft maximum in the penalty "cql", in units of the returns' standard deviation.
         num_bins: values of each entry of an action vector.
+        bottleneck_dim: numbers through which all that a token knows of its state passes; None for no such narrow place.
+        autoencoder_weight: of the squared error with which they tell the normalised state again, beside those of the values.
 
     Raises:
         ValueError: a number is out of its range.
@@ -45,6 +47,8 @@ class QOptions(TrunkOptions):
     penalty_weight: float = 0.05
     penalty_temperature: float = 0.05
     num_bins: int = 21
+    bottleneck_dim: int | None = None
+    autoencoder_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("burn_in", "num_heads_of_values", "clipped_heads", "num_steps", "target_every"):
@@ -58,7 +62,14 @@ class QOptions(TrunkOptions):
         for name in ("discount", "target_rate"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected above 0, at most 1, got {getattr(self, name)}")
-        if not self.penalty_weight >= 0:
-            raise ValueError(f"penalty_weight: expected at least 0, got {self.penalty_weight}")
+        for name in ("penalty_weight", "autoencoder_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        if self.bottleneck_dim is not None and self.bottleneck_dim < 1:
+            raise ValueError(f"bottleneck_dim: expected at least 1, got {self.bottleneck_dim}")
+        if self.autoencoder_weight > 0 and self.bottleneck_dim is None:
+            raise ValueError(
+                f"bottleneck_dim: expected a number, since autoencoder_weight is {self.autoencoder_weight}, got None"
+            )
         if not self.penalty_temperature > 0:
             raise ValueError(f"penalty_temperature: expected above 0, got {self.penalty_temperature}")

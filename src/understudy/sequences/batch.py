@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -59,10 +59,9 @@ class Batch:
     def followed_by(self, other: Self) -> Self:
         """These rows, then the other's, which has the same columns and length of rows; both have weights."""
         together = {name: torch.cat([column, other[name]]) for name, column in self.columns.items()}
-        parts = ("seq_lens", "mask", "value_mask", "row_weights")
-        return replace(
-            self, columns=together, **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in parts}
-        )
+        names = ("seq_lens", "mask", "value_mask", "row_weights")
+        parts: dict[str, Any] = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in names}
+        return replace(self, columns=together, **parts)
 
     def _with_each(self, change: Callable[[Tensor], Tensor]) -> Self:
         return replace(

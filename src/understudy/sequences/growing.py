@@ -33,10 +33,13 @@ class GrowingSplit:
     def __init__(self, task: Task) -> None:
         self.task, self.kinds = task, step_columns(task)
         self.offsets = np.zeros(1, np.int64)
-        finals = np.zeros((0, task.state_dim), np.float32)
-        flags = {name: np.zeros(0, bool) for name in ("terminated", "truncated")}
-        numbers = {"episode": np.zeros(0, np.int32), "seed": np.zeros(0, np.int64)}
-        self.episodes: dict[str, np.ndarray] = {**numbers, **flags, "final_observation": finals}
+        self.episodes: dict[str, np.ndarray] = {
+            "episode": np.zeros(0, np.int32),
+            "seed": np.zeros(0, np.int64),
+            "terminated": np.zeros(0, bool),
+            "truncated": np.zeros(0, bool),
+            "final_observation": np.zeros((0, task.state_dim), np.float32),
+        }
         self._room = {name: _empty(column, FIRST_ROOM) for name, column in self.kinds.items()}
 
     @property
