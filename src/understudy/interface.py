@@ -5,6 +5,9 @@ Task      -- one environment, what of it is visible, and its scales: the one pla
 Interface -- the tasks of a model, one or several
 
 S visible state components, A entries of an action vector, K orders of differences.
+
+Where a model has several tasks, rows of all of them have one width: states (..., S) are padded with zeros to the most components
+that a task has, and actions are float32 vectors (..., E) of the most entries that a task's have, of which a choice is one.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -121,6 +124,11 @@ class Task:
         return self.environment.discrete_actions
 
     @property
+    def num_entries(self) -> int:
+        """Numbers that say an action: 1 of a choice, A of a vector."""
+        return 1 if self.discrete_actions else self.action_dim
+
+    @property
     def num_agents(self) -> int:
         """How many agents act side by side."""
         return self.environment.num_agents
@@ -194,10 +202,48 @@ class Interface:
             raise ValueError(f"interface: expected one task, got {len(self.tasks)}: {names}")
         return self.tasks[0]
 
+    def number_of(self, environment: EnvironmentSpec) -> int:
+        """Which of the tasks, from 0, is acting in this environment.
+
+        Raises:
+            ValueError: none is.
+        """
+        for number, task in enumerate(self.tasks):
+            if task.environment == environment:
+                return number
+        known = ", ".join(task.environment.described for task in self.tasks)
+        raise ValueError(
+            f"environment: expected one of the {len(self.tasks)} tasks {known}, got {environment.described}"
+        )
+
+    def pad_states(self, states: np.ndarray) -> np.ndarray:
+        """States (..., S) of one of the tasks as wide as those of all."""
+        return _widened(states, max(task.state_dim for task in self.tasks))
+
+    def pad_actions(self, number: int, actions: np.ndarray) -> np.ndarray:
+        """Normalised actions of a task as those of all are: as they are where it is the only one, else (..., E) float32."""
+        if len(self.tasks) == 1:
+            return actions
+        entries = actions[..., None] if self.tasks[number].discrete_actions else actions
+        return _widened(entries.astype(np.float32), max(task.num_entries for task in self.tasks))
+
+    def unpad_actions(self, number: int, actions: np.ndarray) -> np.ndarray:
+        """What `pad_actions` was given."""
+        task = self.tasks[number]
+        if len(self.tasks) == 1:
+            return actions
+        return actions[..., 0].astype(np.int64) if task.discrete_actions else actions[..., : task.num_entries]
+
     def model_arguments(self) -> dict[str, Any]:
-        """What data and environment determine of a constructor, by the names under which a family may ask for it."""
+        """What data and environment determine of a constructor, by the names under which a family may ask for it.
+
+        Of several tasks `tasks` alone.
+        """
+        if len(self.tasks) > 1:
+            return {"tasks": self.tasks}
         task = self.task
         return {
+            "tasks": self.tasks,
             "state_dim": task.state_dim,
             "component_names": task.visible_components,
             "action_dim": task.action_dim,
@@ -274,6 +320,12 @@ def _task_from_json(content: dict[str, Any]) -> Task:
     environment = EnvironmentSpec.from_json(content["environment"])
     quantiles = tuple(content["return_quantiles"])
     return Task(environment, tuple(content["hidden_components"]), Scales(**scales), options, quantiles)
+
+
+def _widened(values: np.ndarray, width: int) -> np.ndarray:
+    """Values (..., n) with zeros after them, (..., width)."""
+    missing = width - values.shape[-1]
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)]) if missing else values
 
 
 def _as_tuples(value: Any) -> Any:

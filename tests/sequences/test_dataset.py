@@ -138,6 +138,7 @@ def test_shapes_and_types_of_a_batch(spec):
         "truncated": ((4, 7), torch.bool),
         "final_observation": ((4, 3), torch.float32),
         "agent": ((4,), torch.int64),
+        "task": ((4,), torch.int64),
         "option": ((4, 7), torch.int64),
         "termination": ((4, 7), torch.bool),
     }

@@ -165,6 +165,7 @@ class RowMemory:
         agent_ids: (B,) int64, which agent a row is; None in families without agents.
         settings: how the family was asked to play, by the names of its `begin`.
         seeds: (B,) int64, of each row's episode, for what is to be drawn anew in each; 0 where it is not known.
+        task_ids: (B,) int64, which of the model's tasks each row acts in; who begins a memory sets those that are not the first.
     """
 
     num_rows: int
@@ -174,9 +175,11 @@ class RowMemory:
     agent_ids: Tensor | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     seeds: Tensor = field(init=False)
+    task_ids: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.seeds = torch.zeros(self.num_rows, dtype=torch.int64)
+        self.task_ids = torch.zeros(self.num_rows, dtype=torch.int64)
 
     @property
     def kv_cache(self) -> KVCache | SumsCache:
@@ -199,7 +202,7 @@ class RowMemory:
         """Go on with `rows` alone, in that order."""
         self.num_rows = len(rows)
         self.tensors = {name: values[rows] for name, values in self.tensors.items()}
-        self.seeds = self.seeds[rows]
+        self.seeds, self.task_ids = self.seeds[rows], self.task_ids[rows]
         if self.agent_ids is not None:
             self.agent_ids = self.agent_ids[rows]
         if self.cache is not None:

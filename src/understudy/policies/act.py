@@ -33,10 +33,11 @@ class Acting:
     """
 
     def __init__(self, policy: TrainedPolicy, num_rows: int, play: dict[str, Any]) -> None:
-        self.policy, self.task = policy, policy.task
+        self.policy, self.task, self.number = policy, policy.task, policy.task_number or 0
         self.device = next(itertools.chain(policy.model.parameters(), policy.model.buffers())).device
         with self.device:
             self.memory = policy.model.begin(num_rows, **play)
+            self.memory.task_ids = torch.full((num_rows,), self.number)
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray | None = None) -> None:
         """Forget the past of `rows` (R,) int64, whose episodes begin now, with `seeds` (R,) int64 where they are known."""
@@ -69,9 +70,14 @@ class Acting:
         previous_action = self.task.normalize_actions(step.previous_action)
         if not self.task.discrete_actions:
             previous_action[step.is_first] = 0  # no action is zero in a model's units, as it is in the environment's
+        interface = self.policy.interface
+        if len(interface.tasks) > 1:
+            observation = interface.pad_states(observation)
+            previous_action = interface.pad_actions(self.number, previous_action)
         arrays = (observation, previous_action, step.previous_reward, step.is_first)
         normalised = Step(*(torch.from_numpy(array).to(self.device) for array in arrays))
         decision = self.policy.model.act(self.memory, normalised, generator)
         options = None if decision.options is None else decision.options.cpu().numpy()
         # A copy: tensors made in inference mode must not leak into the caller's autograd.
-        return Decision(self.task.unnormalize_actions(decision.actions.cpu().numpy()).copy(), options)
+        actions = interface.unpad_actions(self.number, decision.actions.cpu().numpy())
+        return Decision(self.task.unnormalize_actions(actions).copy(), options)

@@ -14,6 +14,7 @@ import torch
 
 from understudy.policies.act import Acting, is_small
 from understudy.policies.files import TrainedPolicy, load_trained
+from understudy.spec import EnvironmentSpec
 from understudy.step import Decision, Step
 from understudy.utils.device import resolve_device
 from understudy.utils.precision import resolve_precision
@@ -44,7 +45,11 @@ class PolicyActor:
 
 
 def load_actor(
-    folder: Path, play: Mapping[str, Any] | None = None, precision: str = "float32", device: str = "cpu"
+    folder: Path,
+    play: Mapping[str, Any] | None = None,
+    precision: str = "float32",
+    device: str = "cpu",
+    environment: EnvironmentSpec | None = None,
 ) -> PolicyActor:
     """Load a policy to play in a worker process: on one thread, since its tensors are tiny.
 
@@ -53,9 +58,11 @@ def load_actor(
         play: settings of its family's `begin`.
         precision: float32, bfloat16 or auto, the number format of a transformer's matrices and of its cache.
         device: cpu or cuda. The process that asks for a player on CUDA must not have used it before it began this one.
+        environment: which of several tasks it plays; None where it has one.
     """
     torch.set_num_threads(1)
     policy = load_trained(folder)
+    policy = policy if environment is None else policy.acting_in(environment)
     policy.model.to(torch.device(device))
     policy.model.set_compute_dtype(getattr(torch, resolve_precision(precision, torch.device(device))))
     return PolicyActor(policy, play)

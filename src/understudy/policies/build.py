@@ -36,6 +36,10 @@ def build_model(family: str, config: dict[str, Any], interface: Interface, where
     constructor = _load(family, where)
     config = resolved(config, interface)
     accepted, offered = _constructor_arguments(constructor), interface.model_arguments()
+    if len(interface.tasks) > 1 and "tasks" not in accepted:
+        raise ParameterError(
+            f"{where}.family: expected one that learns several tasks, of which there are {len(interface.tasks)}, got {family}"
+        )
     asked = {name: default for name, (_, default) in accepted.items() if name in offered}
     given = {name: offered[name] for name, default in asked.items() if offered[name] is not None or default is ...}
     missing = [name for name, value in given.items() if value is None]
@@ -53,7 +57,8 @@ def resolved(config: dict[str, Any], interface: Interface) -> dict[str, Any]:
     """The config with `auto` replaced by what it stands for."""
     if config.get("state_differences") != "auto":
         return dict(config)
-    return config | {"state_differences": 1 if interface.task.hidden_components else 0}
+    hidden = any(task.hidden_components for task in interface.tasks)
+    return config | {"state_differences": 1 if hidden else 0}
 
 
 def check_play(family: str, play: dict[str, Any], where: str) -> None:

@@ -3,9 +3,10 @@
 write_card(folder, name, policy, facts)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from understudy.interface import Task
 from understudy.policies.files import TrainedPolicy
 
 
@@ -18,24 +19,20 @@ def write_card(folder: Path, name: str, policy: TrainedPolicy, facts: Mapping[st
         policy: it.
         facts: lines of the table beyond those that the policy itself tells, by what they say.
     """
-    task, spec = policy.task, policy.task.environment
+    tasks = policy.interface.tasks
     weights = sum(weight.numel() for weight in policy.model.state_dict().values())
     rows: dict[str, object] = {
         "family": f"`{policy.family}` (src/understudy/models/{policy.family}.py)",
-        "environment": f"`{spec.environment_id}`, {spec.num_agents} agent{'s' * (spec.num_agents > 1)}",
-        "made with": f"`{spec.kwargs}`, wrappers `{list(spec.wrappers)}`"
-        if spec.kwargs or spec.wrappers
-        else "defaults",
-        "sees": ", ".join(task.visible_components),
-        "does not see": ", ".join(task.hidden_components) or "nothing is hidden",
-        "does": ("one of " if spec.discrete_actions else "a vector of ") + ", ".join(spec.action_labels),
+        **(_task_rows(tasks[0]) if len(tasks) == 1 else _rows_of_tasks(tasks)),
         "numbers": f"{weights:,}, float32",
         **facts,
     }
+    which = "" if len(tasks) == 1 else f', environment="{tasks[0].environment.environment_id}"'
     lines = [
         f"# {name}",
         "",
-        "A policy of understudy for one environment; `policy.json` has every parameter.",
+        f"A policy of understudy for {'one environment' if len(tasks) == 1 else f'{len(tasks)} environments'};"
+        " `policy.json` has every parameter.",
         "",
         "| | |",
         "|---|---|",
@@ -46,7 +43,7 @@ def write_card(folder: Path, name: str, policy: TrainedPolicy, facts: Mapping[st
         "```python",
         "import understudy",
         "",
-        f'policy = understudy.load_policy("models/{name}")  # unpickles nothing',
+        f'policy = understudy.load_policy("models/{name}"{which})  # unpickles nothing',
         "actions, state = policy.predict(observation, state, episode_start)",
         "```",
         "",
@@ -55,3 +52,24 @@ def write_card(folder: Path, name: str, policy: TrainedPolicy, facts: Mapping[st
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _task_rows(task: Task) -> dict[str, object]:
+    spec = task.environment
+    made = f"`{spec.kwargs}`, wrappers `{list(spec.wrappers)}`" if spec.kwargs or spec.wrappers else "defaults"
+    return {
+        "environment": f"`{spec.environment_id}`, {spec.num_agents} agent{'s' * (spec.num_agents > 1)}",
+        "made with": made,
+        "sees": ", ".join(task.visible_components),
+        "does not see": ", ".join(task.hidden_components) or "nothing is hidden",
+        "does": ("one of " if spec.discrete_actions else "a vector of ") + ", ".join(spec.action_labels),
+    }
+
+
+def _rows_of_tasks(tasks: Sequence[Task]) -> dict[str, object]:
+    """A line a task."""
+    return {
+        f"task {number}": f"`{task.environment.described}`: sees {task.state_dim} numbers,"
+        f" does {'one' if task.discrete_actions else 'a vector'} of {task.action_dim}"
+        for number, task in enumerate(tasks)
+    }

@@ -6,7 +6,7 @@ policy_hashes(folder)         -- the SHA-256 of each file
 snapshot_folder(folder, share) -- where an earlier state of an expert lies
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from understudy.errors import DataError
 from understudy.interface import Interface, Task
 from understudy.models.family import Player
 from understudy.policies.build import build_model, resolved
+from understudy.spec import EnvironmentSpec
 from understudy.utils.jsonfile import content_hash, read_versioned_json, sha256, write_json
 
 FORMAT_VERSION = 6  # 5: with sizes of differences of the first order alone
@@ -31,8 +32,9 @@ class TrainedPolicy:
         model: a module of the family, in evaluation mode.
         family: its name.
         config: arguments of its constructor, but for those that the interface determines.
-        interface: what it was told of its task.
+        interface: what it was told of its task, or of its tasks.
         provenance: SHA-256 hashes of what it was trained on.
+        task_number: in which of several tasks it is to act; None where there is one, or where it is not to act yet.
     """
 
     model: Player
@@ -40,11 +42,31 @@ class TrainedPolicy:
     config: dict[str, Any]
     interface: Interface
     provenance: dict[str, str] = field(default_factory=dict)
+    task_number: int | None = None
 
     @property
     def task(self) -> Task:
-        """The task that it acts in."""
-        return self.interface.task
+        """The task that it acts in.
+
+        Raises:
+            DataError: there are several, and none has been chosen.
+        """
+        tasks = self.interface.tasks
+        if self.task_number is None and len(tasks) > 1:
+            names = ", ".join(task.environment.environment_id for task in tasks)
+            raise DataError(f"policy: expected which of its {len(tasks)} tasks it is to act in, {names}, got none")
+        return tasks[self.task_number or 0]
+
+    def acting_in(self, environment: EnvironmentSpec) -> "TrainedPolicy":
+        """The same policy, that of its tasks chosen which this environment is.
+
+        Raises:
+            DataError: none of its tasks is.
+        """
+        try:
+            return replace(self, task_number=self.interface.number_of(environment))
+        except ValueError as error:
+            raise DataError(f"policy: {error}") from None
 
 
 def policy_hashes(folder: Path) -> dict[str, str]:

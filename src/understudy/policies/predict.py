@@ -19,6 +19,7 @@ from understudy.errors import DataError
 from understudy.policies.act import Acting, is_small
 from understudy.policies.build import check_play
 from understudy.policies.files import TrainedPolicy, load_trained
+from understudy.spec import EnvironmentSpec
 from understudy.step import Step
 
 SEED_FOLDER = "seed_"
@@ -144,16 +145,21 @@ class Policy:
         return rewards
 
 
-def load_policy(folder: str | Path, play: Mapping[str, Any] | None = None) -> Policy:
+def load_policy(
+    folder: str | Path, play: Mapping[str, Any] | None = None, environment: str | EnvironmentSpec | None = None
+) -> Policy:
     """Load a trained policy, ready to act.
 
     Args:
         folder: of one policy, or of one a training seed, of which the first is taken.
         play: settings of its family's `begin`; None for its defaults.
+        environment: in which of several tasks it is to act, by the environment's id, or by all of it where ids are shared; None
+            where it has one.
 
     Raises:
         DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
         ParameterError: the family knows no such setting.
+        ValueError: the policy has no such task, or several, and none or no single one of them is named.
     """
     folder = Path(folder)
     seeds = [] if (folder / "policy.json").exists() else sorted(folder.glob(f"{SEED_FOLDER}*"), key=_seed)
@@ -162,7 +168,21 @@ def load_policy(folder: str | Path, play: Mapping[str, Any] | None = None) -> Po
         raise DataError(
             f"{folder}: expected a policy with weights, got a function of one's own, {trained.config.get('name')}"
         )
+    if environment is not None:
+        trained = trained.acting_in(_named(trained, environment))
     return Policy(trained, play)
+
+
+def _named(trained: TrainedPolicy, environment: str | EnvironmentSpec) -> EnvironmentSpec:
+    """The environment of that of the policy's tasks which is named."""
+    if isinstance(environment, EnvironmentSpec):
+        return environment
+    known = [task.environment for task in trained.interface.tasks]
+    named = [each for each in known if each.environment_id == environment]
+    if len(named) != 1:
+        names = ", ".join(each.described for each in known)
+        raise ValueError(f"environment: expected one of {names}, got {environment!r}, which {len(named)} of them are")
+    return named[0]
 
 
 def _seed(folder: Path) -> int:

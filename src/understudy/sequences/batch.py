@@ -1,6 +1,10 @@
-"""A batch of chunks of episodes, as the models take it."""
+"""A batch of chunks of episodes, as the models take it.
 
-from collections.abc import Callable
+Batch                -- rows
+concatenate(batches) -- the rows of several
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -72,3 +76,15 @@ class Batch:
             value_mask=change(self.value_mask),
             row_weights=None if self.row_weights is None else change(self.row_weights),
         )
+
+
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """The rows of batches, one after the other; all have the same columns, T and number of agents."""
+    first = batches[0]
+    return replace(
+        first,
+        columns={name: torch.cat([batch[name] for batch in batches]) for name in first.columns},
+        seq_lens=torch.cat([batch.seq_lens for batch in batches]),
+        mask=torch.cat([batch.mask for batch in batches]),
+        value_mask=torch.cat([batch.value_mask for batch in batches]),
+    )

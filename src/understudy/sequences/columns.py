@@ -15,8 +15,11 @@ S visible state components, A entries of an action vector. A batch has one row a
     truncated          (B, T) bool, at the last step of an episode that a limit cut off
     final_observation  (B, S) float32, normalised: what came after the episode's last step
     agent              (B,) int64, which of an episode's agents the row is
+    task               (B,) int64, which of the model's tasks the row is of; 0 where there is one
     option             (B, T) int64, where options have been found
     termination        (B, T) bool, where the option before has ended and another begins, and at an episode's first step
+
+Where rows of several tasks stand side by side, states and actions are padded as interface.py says.
 """
 
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ BATCH_COLUMNS = (
     "truncated",
     "final_observation",
     "agent",
+    "task",
     *LABEL_COLUMNS,
 )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+from understudy.interface import Interface
 from understudy.sequences.batch import Batch
 from understudy.sequences.store import Sequences, per_step
 
@@ -84,17 +85,24 @@ class SequenceDataset:
                 f"columns: expected some of {', '.join(sorted(self.sequences.columns))}, got {missing[0]!r}"
             )
 
+    @property
+    def interface(self) -> Interface:
+        """Of the sequences."""
+        return self.sequences.interface
+
     def in_order(self) -> Iterator[Batch]:
         """All chunks once, in the episodes' order, cut from each episode's start."""
-        chunks = self.cut(np.zeros(len(self._members), dtype=np.int64))
-        return self._batches(chunks, np.arange(len(chunks.first)))
+        return self._batches(self.cut(np.zeros(len(self._members), dtype=np.int64)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All chunks once, in random order, cut anew at random places in each epoch."""
-        generator = np.random.default_rng([seed, epoch])
+        return self._batches(self.shuffled_chunks(np.random.default_rng([seed, epoch])))
+
+    def shuffled_chunks(self, generator: np.random.Generator) -> Chunks:
+        """All chunks once, cut at places and put into an order that the generator draws."""
         stride = self.chunk_length - self.burn_in
         chunks = self.cut(generator.integers(stride, size=len(self._members)))
-        return self._batches(chunks, generator.permutation(len(chunks.first)))
+        return chunks.picked(generator.permutation(len(chunks.first)))
 
     def cut(self, offsets: np.ndarray) -> Chunks:
         """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is a stride and its burn-in."""
@@ -115,11 +123,11 @@ class SequenceDataset:
     def _members(self) -> np.ndarray:
         return np.arange(self.sequences.num_episodes) if self.episodes is None else self.episodes
 
-    def _batches(self, chunks: Chunks, order: np.ndarray) -> Iterator[Batch]:
+    def _batches(self, chunks: Chunks) -> Iterator[Batch]:
         batch_rows = self.batch_size * self.sequences.spec.num_agents
         at_once = self.batch_size * max(1, STEPS_READ_AT_ONCE // (batch_rows * self.chunk_length))
-        for begin in range(0, len(order), at_once):
-            chosen = order[begin : begin + at_once]
+        for begin in range(0, len(chunks.first), at_once):
+            chosen = np.arange(begin, min(begin + at_once, len(chunks.first)))
             picked = chunks.picked(chosen).of_all_agents(self.sequences)
             read = gather(self.sequences, picked, self.chunk_length, self.columns)
             for start in range(0, len(read.mask), batch_rows):
@@ -148,6 +156,8 @@ def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) ->
             return task.normalize_states(file.episodes["final_observation"][chunks.sequence])
         case "agent":
             return chunks.sequence % task.num_agents
+        case "task":
+            return np.zeros(len(chunks.first), np.int64)
         case "terminated" | "truncated":
             last = sequences.offsets[chunks.sequence + 1] - 1 - chunks.first  # (B,) the episode's last step in the row
             return (time == last[:, None]) & file.episodes[name][chunks.sequence][:, None]

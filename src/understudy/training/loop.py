@@ -11,25 +11,29 @@ import torch
 from torch import Tensor
 
 from understudy.errors import ParameterError
+from understudy.interface import Interface
 from understudy.models.family import Family
 from understudy.nn.heads import greedy_actions
 from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.mixture import MixedDataset, SequenceMixture
 from understudy.sequences.returns import best_episodes
 from understudy.sequences.store import Sequences
 from understudy.training import distributed
 from understudy.training.agreement import agree
 from understudy.training.checkpoint import resume, save
 from understudy.training.run import Outcome, TrainingRun, ValidationMetrics
-from understudy.training.steps import TrainingSteps
+from understudy.training.steps import training_steps
 from understudy.utils.progress import progress_bar
+
+Dataset = SequenceDataset | MixedDataset
 
 
 def train(
     model: Family,
-    training: Sequences,
-    held_out: Sequences,
+    training: Sequences | SequenceMixture,
+    held_out: Sequences | SequenceMixture,
     params: TrainingParams,
     *,
     seed: int,
@@ -43,15 +47,15 @@ def train(
 
     Args:
         model: on the device that it is to be trained on.
-        training: what it learns from.
+        training: what it learns from, of one task or of several.
         held_out: what it is validated on.
         params: how it learns.
         seed: of the order of the data and of action dropout, one of params.seeds.
         name: of the policy, for messages and the progress bar.
         checkpoint: a file to resume from where it exists, and to write at every validation. Interrupted and resumed, training
             gives the same weights to the bit. Of several processes the first one writes it.
-        best_returns: share of the training episodes, those with the highest returns, that it learns from; None for all. It is
-            validated on all held-out episodes.
+        best_returns: share of the training episodes, of each task those with the highest returns, that it learns from; None for
+            all. It is validated on all held-out episodes.
 
     Raises:
         DataError: a loss is not finite.
@@ -59,9 +63,10 @@ def train(
     """
     torch.set_num_threads(params.threads)
     check_fits(model, training, params, f"policies.{name}")
-    model.fit(TrainingSteps(training))
-    validation = SequenceDataset(held_out, *_size(model, params), burn_in=max(model.burn_in, params.chunk_length // 2))
-    run = TrainingRun(model, _learned_from(model, training, params, best_returns), params, seed)
+    model.fit(training_steps(training))
+    size = (params.chunk_length, params.batch_size, model.reads)
+    validation = _dataset(held_out, *size, max(model.burn_in, params.chunk_length // 2), None)
+    run = TrainingRun(model, _dataset(training, *size, model.burn_in, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0
@@ -80,19 +85,23 @@ def train(
     return run.outcome
 
 
-def _size(model: Family, params: TrainingParams) -> tuple[int, int, frozenset[str]]:
-    """Steps of a chunk, chunks of a batch, and its columns."""
-    return params.chunk_length, params.batch_size, model.reads
-
-
-def _learned_from(
-    model: Family, training: Sequences, params: TrainingParams, best_returns: float | None
-) -> SequenceDataset:
+def _dataset(
+    sequences: Sequences | SequenceMixture,
+    chunk_length: int,
+    batch_size: int,
+    columns: frozenset[str],
+    burn_in: int,
+    best_returns: float | None,
+) -> Dataset:
+    size = (chunk_length, batch_size, columns, burn_in)
+    if isinstance(sequences, SequenceMixture):
+        of_tasks = (_dataset(part, *size, best_returns) for part in sequences.parts)
+        return MixedDataset(sequences, tuple(part for part in of_tasks if isinstance(part, SequenceDataset)))
     if best_returns is None:
-        return SequenceDataset(training, *_size(model, params), model.burn_in)
-    returns = training.returns_to_go[training.offsets[:-1]]
-    best = best_episodes(returns, training.spec.num_agents, best_returns)
-    return SequenceDataset(training, *_size(model, params), model.burn_in, best)
+        return SequenceDataset(sequences, *size)
+    returns = sequences.returns_to_go[sequences.offsets[:-1]]
+    best = best_episodes(returns, sequences.spec.num_agents, best_returns)
+    return SequenceDataset(sequences, *size, best)
 
 
 def _described(metrics: ValidationMetrics) -> str:
@@ -100,7 +109,7 @@ def _described(metrics: ValidationMetrics) -> str:
     return f"validation loss {metrics.loss:.4f}{accuracy}"
 
 
-def check_fits(model: Family, training: Sequences, params: TrainingParams, where: str) -> None:
+def check_fits(model: Family, training: Sequences | SequenceMixture, params: TrainingParams, where: str) -> None:
     """Raise a ParameterError where the model needs shorter or longer chunks, or other columns, than there are."""
     if model.max_seq_len is not None and params.chunk_length > model.max_seq_len:
         raise ParameterError(
@@ -119,7 +128,7 @@ def check_fits(model: Family, training: Sequences, params: TrainingParams, where
 
 
 @torch.inference_mode()
-def validate(model: Family, dataset: SequenceDataset) -> ValidationMetrics:
+def validate(model: Family, dataset: Dataset) -> ValidationMetrics:
     """Losses and accuracy over all steps of a dataset, each counted once; of several processes each takes its rows of a batch."""
     device = next(model.parameters()).device
     model.eval()
@@ -136,7 +145,7 @@ def validate(model: Family, dataset: SequenceDataset) -> ValidationMetrics:
             sums[name] = sums.get(name, torch.zeros(2, dtype=torch.float64)) + part
         if losses.predictions is not None:
             right += torch.tensor(
-                [_right_actions(dataset.sequences, losses.predictions.cpu(), own), int(own.mask.sum())]
+                [_right_actions(dataset.interface, losses.predictions.cpu(), own), int(own.mask.sum())]
             )
     model.train()
     everything = distributed.all_reduce_sum(torch.stack([*sums.values(), right]).to(device)).tolist()
@@ -145,6 +154,11 @@ def validate(model: Family, dataset: SequenceDataset) -> ValidationMetrics:
     return ValidationMetrics(loss, means, everything[-1][0] / everything[-1][1] if everything[-1][1] else None)
 
 
-def _right_actions(sequences: Sequences, preds: Tensor, batch: Batch) -> int:
-    actions = greedy_actions(preds, sequences.task.discrete_actions)
-    return int((agree(sequences.task, actions, batch["label"]) & batch.mask).sum())
+def _right_actions(interface: Interface, preds: Tensor, batch: Batch) -> int:
+    tasks, right = batch.columns.get("task"), 0
+    for number, task in enumerate(interface.tasks):
+        own = slice(None) if tasks is None else tasks == number
+        actions = greedy_actions(preds[own, :, : task.action_dim], task.discrete_actions)
+        labels = torch.from_numpy(interface.unpad_actions(number, batch["label"][own].numpy()))
+        right += int((agree(task, actions, labels) & batch.mask[own]).sum())
+    return right

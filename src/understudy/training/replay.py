@@ -19,6 +19,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.params.training import TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.mixture import MixedDataset
 from understudy.sequences.prioritized import PrioritizedChunks
 from understudy.training import distributed
 from understudy.training.learner import Update
@@ -58,7 +59,7 @@ class Replay(Protocol):
 class UniformReplay:
     """Every chunk once an epoch, in an order that seed and epoch decide."""
 
-    def __init__(self, dataset: SequenceDataset, seed: int) -> None:
+    def __init__(self, dataset: SequenceDataset | MixedDataset, seed: int) -> None:
         self.dataset, self.seed = dataset, seed
         self._start_epoch(0)
 
@@ -133,9 +134,15 @@ class PrioritizedReplay:
         self.chunks.priorities.resume(tensors[PRIORITIES].numpy(), numbers)
 
 
-def replay_of(dataset: SequenceDataset, params: TrainingParams, seed: int) -> Replay:
-    """The replay that the parameters name; importance weights are whole at the last of their steps."""
+def replay_of(dataset: SequenceDataset | MixedDataset, params: TrainingParams, seed: int) -> Replay:
+    """The replay that the parameters name; importance weights are whole at the last of their steps.
+
+    Raises:
+        ParameterError: priorities are asked for of several tasks' chunks, which are drawn by the tasks' weights.
+    """
     if params.replay == "uniform" or params.prioritized is None:
         return UniformReplay(dataset, seed)
+    if isinstance(dataset, MixedDataset):
+        raise ParameterError("training.replay: expected uniform with the sequences of several tasks, got prioritized")
     numbers = params.prioritized.model_dump()
     return PrioritizedReplay(PrioritizedChunks(dataset, seed, anneal_batches=params.steps, **numbers))

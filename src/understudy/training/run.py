@@ -15,6 +15,7 @@ from understudy.errors import DataError
 from understudy.models.family import Family
 from understudy.params.training import TrainingParams
 from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.mixture import MixedDataset
 from understudy.training import distributed
 from understudy.training.learner import Learner
 from understudy.training.replay import replay_of
@@ -66,7 +67,9 @@ class TrainingRun:
         seed: one of params.seeds.
     """
 
-    def __init__(self, model: Family, dataset: SequenceDataset, params: TrainingParams, seed: int) -> None:
+    def __init__(
+        self, model: Family, dataset: SequenceDataset | MixedDataset, params: TrainingParams, seed: int
+    ) -> None:
         self.model, self.params = model, params
         self.learner, self.replay = Learner(model, params, seed), replay_of(dataset, params, seed)
         self.outcome = Outcome()

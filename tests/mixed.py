@@ -1,0 +1,48 @@
+"""Three tasks with different states and actions, for the tests of what takes several.
+
+TASKS, MIXED               -- choices of 3 and of 4, and vectors of 2, of 3, 5 and 2 components
+draw_mixed(ids, steps)     -- random states and actions of rows of these tasks
+mixed_batch(ids, lengths)  -- the same as a batch
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from tests.builders import CHOICES, VECTORS
+from tests.models.rows import batch_of
+from tests.toys import tiny_interface
+from understudy.interface import Interface
+from understudy.sequences.batch import Batch
+from understudy.spec import EnvironmentSpec
+
+WIDE = EnvironmentSpec("Wide-v0", {}, ("a", "b", "c", "d", "e"), 4, None, None, None)
+NARROW = replace(VECTORS, components=("x", "y"))
+SPECS = (CHOICES, WIDE, NARROW)
+TASKS = tuple(tiny_interface(spec).task for spec in SPECS)
+MIXED = Interface(TASKS)
+STATE_WIDTH, ENTRY_WIDTH, ACTION_WIDTH = 5, 2, 4
+
+
+def draw_mixed(task_ids: Tensor, steps: int, seed: int = 1, padding: float = 0.0) -> tuple[Tensor, Tensor]:
+    """States (B, T, 5) and actions (B, T, 2), with this number where a task has none."""
+    torch.manual_seed(seed)
+    states, entries = torch.randn(len(task_ids), steps, STATE_WIDTH), torch.zeros(len(task_ids), steps, ENTRY_WIDTH)
+    for row, number in enumerate(task_ids.tolist()):
+        task = TASKS[number]
+        states[row, :, task.state_dim :] = padding
+        if task.discrete_actions:
+            entries[row, :, 0] = torch.randint(task.action_dim, (steps,)).float()
+        else:
+            entries[row] = 2 * torch.rand(steps, task.action_dim) - 1
+        entries[row, :, task.num_entries :] = padding
+    return states, entries
+
+
+def mixed_batch(task_ids: Tensor, lengths: list[int], padding: float = 0.0) -> Batch:
+    """Rows of these tasks, whose labels are others than the executed actions."""
+    steps = max(lengths)
+    states, executed = draw_mixed(task_ids, steps, 1, padding)
+    _, labels = draw_mixed(task_ids, steps, 2, padding)
+    return batch_of(torch.tensor(lengths), observation=states, action=executed, label=labels, task=task_ids)
