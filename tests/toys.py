@@ -211,6 +211,7 @@ CONFIGS = {
     "q_transformer": TRANSFORMER | {"num_bins": 5},
     "rvs": {"hidden_dim": 8, "num_layers": 2, "state_differences": 1},
     "multi_agent": TRANSFORMER | {"max_num_agents": 4},
+    "generalist": {name: value for name, value in TRANSFORMER.items() if name != "state_differences"},
     "expert": {"hidden_sizes": [16, 16], "activation": "tanh", "squash": False},
 }
 

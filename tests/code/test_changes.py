@@ -50,10 +50,18 @@ def test_the_table_marks_what_makes_a_stage_stale(tmp_path):
     assert lines.splitlines() == TABLE.strip().splitlines()
 
 
-OTHERS = ("action_transformer", "decision_transformer", "multi_agent", "q_transformer", "rvs", "trajectory_transformer")
+OTHERS = (
+    "action_transformer",
+    "decision_transformer",
+    "generalist",
+    "multi_agent",
+    "q_transformer",
+    "rvs",
+    "trajectory_transformer",
+)
 TABLE = """
-families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5 multi_agent, 6 q_transformer, \
-7 rvs, 8 trajectory_transformer
+families: 1 action_transformer, 2 decision_transformer, 3 generalist, 4 hierarchical, 5 mlp, 6 multi_agent, \
+7 q_transformer, 8 rvs, 9 trajectory_transformer
 
 | module                                   | first | second | train |
 | ---------------------------------------- | ----- | ------ | ----- |
@@ -65,13 +73,14 @@ families: 1 action_transformer, 2 decision_transformer, 3 hierarchical, 4 mlp, 5
 | understudy.deep.thought                  | x     |        |       |
 | understudy.models.action_transformer     |       |        | 1     |
 | understudy.models.decision_transformer   |       |        | 2     |
-| understudy.models.hierarchical           |       |        | 3     |
-| understudy.models.mlp                    |       |        | 3 4   |
-| understudy.models.multi_agent            |       |        | 5     |
-| understudy.models.q_transformer          |       |        | 6     |
+| understudy.models.generalist             |       |        | 3     |
+| understudy.models.hierarchical           |       |        | 4     |
+| understudy.models.mlp                    |       |        | 4 5   |
+| understudy.models.multi_agent            |       |        | 6     |
+| understudy.models.q_transformer          |       |        | 7     |
 | understudy.models.registry               |       |        | x     |
-| understudy.models.rvs                    |       |        | 7     |
-| understudy.models.trajectory_transformer |       |        | 8     |
+| understudy.models.rvs                    |       |        | 8     |
+| understudy.models.trajectory_transformer |       |        | 9     |
 | understudy.policy                        |       |        | x     |
 | understudy.words                         | x     |        |       |
 """

@@ -31,7 +31,7 @@ ALLOWED = {
     "nn": {"interface", "step", "utils.masking"},
     "losses": set(),
     "planning": {"nn", "utils.draws"},
-    "models": {"errors", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},
+    "models": {"errors", "interface", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},
     "policies": BOTTOM | {"models.family", "models.registry", "models.trajectory_transformer"},
     "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},

@@ -35,15 +35,19 @@ ENVIRONMENTS, STEPS, NUM_OPTIONS = 3, 7, 3
 
 @dataclass(frozen=True)
 class Case:
-    """A family or demonstrator, what it acts in, and by which attention where it has a choice."""
+    """A family or demonstrator, what it acts in, and what more its config says."""
 
     name: str
     spec: EnvironmentSpec
-    attention: str = "softmax"
+    further: tuple[tuple[str, object], ...] = ()  # of its config, where a family is tried in several forms
 
     @property
     def agents(self) -> int:
         return self.spec.num_agents
+
+    @property
+    def attention(self) -> object:
+        return dict(self.further).get("attention", "softmax")
 
     @property
     def rows(self) -> int:
@@ -56,7 +60,8 @@ class Case:
 
     def __str__(self) -> str:
         kind = "choices" if self.spec.discrete_actions else "vectors"
-        return f"{self.name}-{kind}-of-{self.agents}" + ("" if self.attention == "softmax" else f"-{self.attention}")
+        settings = (str(value) for _, value in self.further if value is not None)
+        return "-".join([self.name, *settings, kind, "of", str(self.agents)])
 
 
 OF_DEMONSTRATORS = {"scripted": SCRIPT, "function": {"name": "math:sqrt"}}
@@ -69,14 +74,19 @@ def takes_attention(name: str) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds and "attention" in {each.name for each in fields(family.Options)}
 
 
+FORMS = [*((name, ()) for name in family_names()), ("generalist", (("tokens", "fine"), ("num_bins", 12)))]
 LINEAR = [kind for kind in get_args(Attention) if kind != "softmax"]
 ATTENDING = [
-    Case(name, spec, kind)
+    Case(name, spec, (("attention", kind), ("context", None)))
     for name in filter(takes_attention, family_names())
     for kind, spec in zip(LINEAR * 2, (CHOICES, VECTORS, SEVERAL_VECTORS, SEVERAL_CHOICES), strict=True)
 ]
 LEARNING = [
-    *(Case(name, spec) for name in family_names() for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)),
+    *(
+        Case(name, spec, further)
+        for name, further in FORMS
+        for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)
+    ),
     *ATTENDING,
 ]
 PLAYING = [
@@ -91,9 +101,7 @@ each_playing = pytest.mark.parametrize("case", PLAYING, ids=str)
 def build(case: Case, seed: int = 0, **config) -> nn.Module:
     """A model with weights large enough that its actions depend on all that it is told."""
     torch.manual_seed(seed)
-    config = OF_DEMONSTRATORS.get(case.name, CONFIGS.get(case.name, {})) | config
-    if case.attention != "softmax":
-        config = config | {"attention": case.attention, "context": None}
+    config = OF_DEMONSTRATORS.get(case.name, CONFIGS.get(case.name, {})) | dict(case.further) | config
     model = build_model(case.name, config, tiny_interface(case.spec, num_options=NUM_OPTIONS), case.name)
     with torch.no_grad():
         for weights in model.parameters():
@@ -128,6 +136,7 @@ def draw_batch(case: Case, names: frozenset[str] | None = None) -> Batch:
         "truncated": (torch.arange(STEPS) == seq_lens[:, None] - 1) & (environment == 1),
         "final_observation": torch.randn(rows, state_dim),
         "agent": torch.arange(case.agents).repeat(ENVIRONMENTS),
+        "task": torch.zeros(rows, dtype=torch.int64),
         "option": torch.randint(NUM_OPTIONS, (rows, STEPS)),
         "termination": torch.rand(rows, STEPS) < 0.4,
     }
