@@ -16,6 +16,7 @@ PARAMS = LogEvaluationParams(
     regularisation=[1e-6, 1.0],
     neighbours=[1, 400],
     baseline="bigram",
+    success_baseline="run_length",
 )
 
 

@@ -16,8 +16,10 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 from understudy.log_evaluation.calibration import calibration_error, fit_temperature, probabilities, threshold_for
 from understudy.log_evaluation.predictions import SPLITS, Predictions
 from understudy.log_evaluation.runs import JudgedRuns
+from understudy.log_evaluation.surprise import surprises
 
 TOP = 3
+SHARES = {"half": 0.5, "whole": 1.0}  # of a run, after which its success is foretold
 
 
 def right_choices(logits: np.ndarray, runs: JudgedRuns) -> np.ndarray:
@@ -53,7 +55,7 @@ def describe(of_split: Mapping[str, Predictions], runs: Mapping[str, JudgedRuns]
         "coverage": float(acts.mean()),
         "coverage_precision": float(right[acts].mean()) if acts.any() else None,
         "calibration_error": calibration_error(confidence, right),
-        "surprise": float(_surprise(chances, test_runs).mean()),
+        "surprise": float(surprises(chances, test_runs.labels).mean()),
         **_successes(test.values, test_runs),
     }
 
@@ -73,14 +75,9 @@ def _accuracies(right: np.ndarray, runs: JudgedRuns) -> dict[str, Any]:
     }
 
 
-def _surprise(chances: np.ndarray, runs: JudgedRuns) -> np.ndarray:
-    """Nats (N,) by which each logged choice surprises: odd steps stand out."""
-    return np.asarray(-np.log(np.maximum(chances[np.arange(len(chances)), runs.labels], 1e-9)))
-
-
 def _successes(values: np.ndarray | None, runs: JudgedRuns) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, share in (("half", 0.5), ("whole", 1.0)):
+    for name, share in SHARES.items():
         auroc, brier = (None, None) if values is None else success(values[runs.places(share)], runs)
         found |= {f"success_auroc_{name}": auroc, f"success_brier_{name}": brier}
     return found

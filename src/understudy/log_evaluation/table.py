@@ -1,7 +1,8 @@
 """Policies beside baselines: means over training seeds, intervals over tasks.
 
 summarise(found, runs, params) -- {"decoder": {...}, ...}, JSON-ready
-format_table(summary)          -- Markdown
+format_table(summary, ...)     -- Markdown: choices
+format_success(summary, ...)   -- Markdown: will the run succeed
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ import numpy as np
 
 from understudy.errors import ParameterError
 from understudy.log_evaluation.intervals import TaskBootstrap
-from understudy.log_evaluation.metrics import right_choices
+from understudy.log_evaluation.metrics import SHARES, right_choices
 from understudy.log_evaluation.runs import JudgedRuns
+from understudy.log_evaluation.success import SuccessJudge
 from understudy.params.log_evaluation import LogEvaluationParams
 
 COUNTED = ("accuracy", "tool_accuracy")
@@ -26,8 +28,12 @@ COLUMNS = {
     "coverage_precision": "and is right",
     "calibration_error": "ECE",
     "surprise": "nats",
-    "success_auroc_half": "success, half",
+}
+SUCCESS = {
+    "success_auroc_half": "AUROC, half",
+    "success_auroc_half_difference": "less that of {}",
     "success_auroc_whole": "whole",
+    "success_auroc_whole_difference": "less that of {}",
     "success_brier_half": "Brier, half",
     "success_brier_whole": "whole",
 }
@@ -35,20 +41,22 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Judged:
-    """One policy or baseline: metrics of each training seed, and logits (N, C) of the test by each."""
+    """One policy or baseline, by training seed: metrics, logits (N, C) of the test, and values (N,), where it has any."""
 
     metrics: Sequence[Mapping[str, Any]]
     logits: Sequence[np.ndarray]
+    values: Sequence[np.ndarray] = ()
 
 
 def summarise(found: Mapping[str, Judged], runs: JudgedRuns, params: LogEvaluationParams) -> dict[str, dict[str, Any]]:
     """Means of each number over the seeds; intervals of accuracies and of their differences from the baseline's.
 
     Raises:
-        ParameterError: log_evaluation.baseline is none of `found`.
+        ParameterError: log_evaluation.baseline is none of `found`, or success_baseline is none.
     """
-    if params.baseline not in found:
-        raise ParameterError(f"log_evaluation.baseline: expected one of {', '.join(found)}, got {params.baseline!r}")
+    for key in ("baseline", "success_baseline"):
+        if (name := getattr(params, key)) not in found:
+            raise ParameterError(f"log_evaluation.{key}: expected one of {', '.join(found)}, got {name!r}")
     bootstrap = TaskBootstrap(runs.step_tasks, params.resamples, params.confidence, params.seed)
     counted = {"accuracy": np.ones(len(runs.labels), bool), "tool_accuracy": runs.is_tool}
     right = {name: np.stack([right_choices(logits, runs) for logits in each.logits]) for name, each in found.items()}
@@ -63,18 +71,53 @@ def summarise(found: Mapping[str, Judged], runs: JudgedRuns, params: LogEvaluati
                 means = [right[one][:, counted[number]].mean() for one in (name, params.baseline)]
                 entry[f"{number}_difference"] = float(means[0] - means[1])
                 entry |= {f"{number}_difference_ci_low": apart.low, f"{number}_difference_ci_high": apart.high}
-        summary[name] = entry
+        summary[name] = entry | _success(each.values, found[params.success_baseline].values, runs, bootstrap)
     return summary
+
+
+def _success(
+    values: Sequence[np.ndarray], others: Sequence[np.ndarray], runs: JudgedRuns, bootstrap: TaskBootstrap
+) -> dict[str, Any]:
+    """Numbers of success, their intervals, and differences from the baseline's; {} where either tells no outcome."""
+    if not (len(values) and len(others)):
+        return {}
+    judge, entry = SuccessJudge(runs.outcomes, runs.tasks, bootstrap), {}
+    for name, share in SHARES.items():
+        places = runs.places(share)
+        told = judge.describe(*(np.stack([each[places] for each in of]) for of in (values, others)))
+        for key, value in told.items():
+            score, _, rest = key.partition("_")
+            entry[f"success_{score}_{name}" + (f"_{rest}" if rest else "")] = value
+    return entry
 
 
 def format_table(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> str:
     """A row a policy or baseline, intervals in brackets, and last the difference of tool turns from the baseline's."""
-    header = ["who", *COLUMNS.values(), f"tool turns less those of {baseline}"]
-    rows = [header, ["---", *["---:"] * (len(header) - 1)]]
+    rows = [["who", *COLUMNS.values(), f"tool turns less those of {baseline}"]]
     for name, entry in summary.items():
-        cells = [_cell(entry, number) for number in COLUMNS]
-        rows.append([name, *cells, "" if name == baseline else _cell(entry, "tool_accuracy_difference", "+.3f")])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+        cells = [format_number(entry, number) for number in COLUMNS]
+        rows.append(
+            [name, *cells, "" if name == baseline else format_number(entry, "tool_accuracy_difference", "+.3f")]
+        )
+    return markdown(rows)
+
+
+def format_success(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> str:
+    """A row each of those that say whether a run will succeed; intervals in brackets."""
+    rows = [["who", *(label.format(baseline) for label in SUCCESS.values())]]
+    for name, entry in summary.items():
+        if entry.get("success_auroc_half") is not None:
+            forms = {number: "+.3f" if number.endswith("difference") else ".3f" for number in SUCCESS}
+            own = [number for number in SUCCESS if not (name == baseline and number.endswith("difference"))]
+            rows.append([name, *(format_number(entry, each, forms[each]) if each in own else "" for each in SUCCESS)])
+    return markdown(rows)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells, the first row its header; the first column is text, the others are numbers."""
+    header, *others = rows
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *others]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _means(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -85,7 +128,8 @@ def _means(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cell(entry: Mapping[str, Any], number: str, form: str = ".3f") -> str:
+def format_number(entry: Mapping[str, Any], number: str, form: str = ".3f") -> str:
+    """A number with its interval where it has one; empty where it is unknown."""
     value = entry.get(number)
     if value is None:
         return ""

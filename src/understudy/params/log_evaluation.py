@@ -16,6 +16,7 @@ class LogEvaluationParams(Section):
         regularisation: strengths C of logistic regression, of which the held-out runs choose one.
         neighbours: numbers of nearest neighbours, likewise.
         baseline: whose accuracies are taken from those of the policies.
+        success_baseline: whose AUROC and Brier score of success are taken from theirs.
     """
 
     seed: Seed
@@ -25,3 +26,4 @@ class LogEvaluationParams(Section):
     regularisation: Annotated[list[Positive], Field(min_length=1)]
     neighbours: Annotated[list[Count], Field(min_length=1)]
     baseline: str
+    success_baseline: str
