@@ -34,6 +34,7 @@ WITH_TORCH = [
     "evaluate_log",
     "pack_log_policy",
     "report",
+    "report_logs",
 ]
 
 IMPORT = """

@@ -216,6 +216,7 @@ NOT_TIMED = {
     "pack_log_policy",
     "record_logs",
     "record_words",
+    "report_logs",
 }
 
 

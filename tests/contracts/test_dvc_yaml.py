@@ -23,6 +23,7 @@ NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's
     "pack_log_policy",
     "record_logs",
     "record_words",
+    "report_logs",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 

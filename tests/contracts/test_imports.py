@@ -44,7 +44,16 @@ ALLOWED = {
     "embeddings": BOTTOM | {"sources.optional"},
     "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
     "log_evaluation": BOTTOM
-    | {"evaluation.statistics", "logs", "policies", "report.charts", "rollouts", "sequences.splits"},
+    | {
+        "evaluation.statistics",
+        "logs",
+        "policies",
+        "report.charts",
+        "report.page",
+        "report.svg",
+        "rollouts",
+        "sequences.splits",
+    },
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "cli": BOTTOM
     | {"environments", "logs", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
@@ -70,6 +79,7 @@ LOG_STAGES = {
     "evaluate_log_retrieval",
     "pack_log_policy",
     "record_logs",
+    "report_logs",
 }
 OF_A_POLICY = ("train_policy", "evaluate_policy", "improve_policy", "evaluate_log", "pack_log_policy")
 # Modules that one kind of stage alone needs, and the stages that may have them.
@@ -86,13 +96,19 @@ ALONE = {
         "report",
     },
     "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
-    "understudy.evaluation.": {"compare", "compare_logs", "report"},
+    "understudy.evaluation.": {"compare", "compare_logs", "report", "report_logs"},
     "understudy.improvement.": {"improve_policy"},
-    "understudy.log_evaluation.": {"compare_logs", "evaluate_log", "evaluate_log_baselines", "evaluate_log_retrieval"},
+    "understudy.log_evaluation.": {
+        "compare_logs",
+        "evaluate_log",
+        "evaluate_log_baselines",
+        "evaluate_log_retrieval",
+        "report_logs",
+    },
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
-    "understudy.replay.": {"report"},
-    "understudy.report.": {"compare", "compare_logs", "report"},
+    "understudy.replay.": {"report", "report_logs"},
+    "understudy.report.": {"compare", "compare_logs", "report", "report_logs"},
     "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
     "understudy.sequences.build": {"build_sequences"},
     "understudy.tasks.": {"record_words"},
@@ -180,7 +196,9 @@ def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
 def test_a_family_is_in_the_closure_of_its_own_policies_alone(family):
     holders = {name for name, each in DESCRIBED.items() if f"understudy.models.{family}" in each["modules"]}
     assert {name for name in holders if "/" in name} == {f"{stage}/{family}" for stage in OF_A_POLICY}
-    assert holders - {"report"} == {name for name in holders if "/" in name}  # which plays and asks every policy
+    assert holders - {"report", "report_logs"} == {
+        name for name in holders if "/" in name
+    }  # which plays and asks every policy
 
 
 def any_begins(names, prefix):

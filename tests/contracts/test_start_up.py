@@ -43,6 +43,7 @@ NEEDED = {
     "evaluate_references": {"torch", "gymnasium", "pyarrow"},
     "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
     "compare": {"pyarrow", "scipy", "matplotlib"},
+    "report_logs": {"torch", "pyarrow", "sklearn", "scipy", "pandas", "matplotlib"},
     "report": {"torch", "gymnasium", "pyarrow", "scipy", "matplotlib"},
 }
 

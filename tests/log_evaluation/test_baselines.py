@@ -17,6 +17,10 @@ PARAMS = LogEvaluationParams(
     neighbours=[1, 400],
     baseline="bigram",
     success_baseline="run_length",
+    forest_trees=20,
+    forest_leaf=5,
+    longest_loop=3,
+    odd_steps=5,
 )
 
 
@@ -50,7 +54,7 @@ def accuracy(found, name):
 
 
 def test_all_are_there(found):
-    assert list(found[0]) == ["majority", "bigram", "four_gram", "neighbours", "logistic", "run_length"]
+    assert list(found[0]) == ["majority", "bigram", "four_gram", "neighbours", "logistic", "run_length", "history"]
     assert all(set(told) == {"validation", "test"} for told in found[0].values())
 
 
@@ -84,6 +88,15 @@ def test_the_length_of_a_run_tells_of_its_success(found):
     last = judged.offsets[1:] - 1
     assert values[last][judged.outcomes == 0].max() < values[last][judged.outcomes == 1].min()
     assert told["majority"]["test"].values is None
+
+
+def test_the_run_so_far_tells_of_its_success(found):
+    told, judged = found
+    values = told["history"]["test"].values[judged.offsets[:-1]]
+    assert (
+        values[judged.outcomes == 0].max() < values[judged.outcomes == 1].min()
+    )  # by what is seen, when all are as long
+    assert told["history"]["validation"].values.dtype == np.float32
 
 
 def test_an_unseen_history_falls_back_to_a_shorter_one():

@@ -18,6 +18,10 @@ PARAMS = LogEvaluationParams(
     neighbours=[1],
     baseline="none",
     success_baseline="none",
+    forest_trees=2,
+    forest_leaf=1,
+    longest_loop=3,
+    odd_steps=5,
 )
 NONE, ALL = logits(np.full(11, 1)), logits(LABELS)
 

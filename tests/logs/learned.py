@@ -46,7 +46,8 @@ policies:
     best_returns: null
     training: {}
 log_evaluation: {seed: 0, resamples: 200, confidence: 0.95, precision: 0.9, regularisation: [0.01, 0.1], neighbours: [1, 5],
-  baseline: logistic, success_baseline: run_length}
+  baseline: logistic, success_baseline: run_length, forest_trees: 20, forest_leaf: 5,
+  longest_loop: 3, odd_steps: 5}
 compute: {device: cpu, workers: 1}
 """
 READS = ["action", "label", "observation", "return_to_go"]

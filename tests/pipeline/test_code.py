@@ -36,7 +36,7 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
     assert run(project) == "no stage's code has changed\n"
     with (project / "src/understudy/models/mlp.py").open("a") as module:
         module.write("EDITED = True\n")
-    stale = "evaluate_log/mlp, evaluate_policy/mlp, pack_log_policy/mlp, report, train_policy/mlp"
+    stale = "evaluate_log/mlp, evaluate_policy/mlp, pack_log_policy/mlp, report, report_logs, train_policy/mlp"
     assert run(project) == f"understudy.models.mlp has changed: {stale}\n"
 
 

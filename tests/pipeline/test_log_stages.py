@@ -29,6 +29,7 @@ def project(tmp_path_factory):
         call_stage("evaluate_log_baselines")
         call_stage("compare_logs")
         call_stage("evaluate_log_retrieval")
+        call_stage("report_logs")
         yield folder
     finally:
         os.chdir(before)
@@ -62,7 +63,16 @@ def test_the_judges_splits_are_the_sequences(project):
 
 def test_the_rule_is_learned_and_beats_counting(project):
     summary = read_json(project / "metrics/summary.json")
-    assert set(summary) == {"majority", "bigram", "four_gram", "neighbours", "logistic", "run_length", *POLICIES}
+    assert set(summary) == {
+        "majority",
+        "bigram",
+        "four_gram",
+        "neighbours",
+        "logistic",
+        "run_length",
+        "history",
+        *POLICIES,
+    }
     for name in POLICIES:
         assert summary[name]["accuracy"] > 0.85 > summary["bigram"]["accuracy"]
         assert summary[name]["tool_accuracy_ci_low"] > summary["bigram"]["tool_accuracy_ci_high"]
@@ -70,6 +80,26 @@ def test_the_rule_is_learned_and_beats_counting(project):
     assert summary["decoder"]["decisions"] == len(read_recording(project / "data/test").steps["action"])
     assert (project / "metrics/results.md").read_text().count("\n") == 2 + len(summary)
     assert (project / "metrics/figures/results.png").is_file()
+
+
+def test_success_is_told_of_by_whom_it_is_told(project):
+    lines = (project / "metrics/success.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        f"| {name}" for name in ("history", "logistic", "run_length", *POLICIES)
+    ]
+
+
+def test_the_report_shows_what_was_looked_at_and_no_html_of_a_log(project):
+    text = (project / "metrics/report.html").read_text()
+    assert "attention of decoder: run other-" in text and "find_customer" in text
+    assert "attention of mlp" not in text
+    counts = read_json(project / "metrics/behaviour.json")
+    assert counts["learned from"]["runs"] + counts["test"]["runs"] < 160 and counts["test"]["loops"] == 0
+    assert counts["learned from"]["run_pairs"] > 0 and 0.5 < counts["learned from"]["run_agreement"] < 1
+    assert sorted(path.name for path in (project / "metrics/attention").iterdir()) == [
+        "decoder.png",
+        "hierarchical.png",
+    ]
 
 
 def test_replies_are_found_more_often_than_by_chance(project):
@@ -83,9 +113,11 @@ def test_the_same_again_is_the_same_to_the_byte(project):
         project / "data/embeddings/embedder.safetensors",
         project / "data/raw/steps.parquet",
         project / "metrics/summary.json",
+        project / "metrics/report.html",
+        project / "metrics/attention/decoder.png",
     ]
     before = [file.read_bytes() for file in files]
-    for stage in ("embed_texts", "record_logs", "evaluate_log_baselines", "compare_logs"):
+    for stage in ("embed_texts", "record_logs", "evaluate_log_baselines", "compare_logs", "report_logs"):
         call_stage(stage)
     assert [file.read_bytes() for file in files] == before
 

@@ -3,7 +3,7 @@
 predict_baselines(training, others, params) -- {"majority": {"validation": Predictions, "test": Predictions}, ...}
 
 Counts of choices with back-off (majority, bigram, 4-gram), nearest neighbours, and logistic regression on what a policy observes
-and on the choice before; for success how long a run is, and logistic regression on the same.
+and on the choice before; for success how long a run is, the same logistic regression, and a forest on the whole run so far.
 
 N steps, S observation components, C choices.
 """
@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from understudy.log_evaluation.history import history_chances
 from understudy.log_evaluation.metrics import right_choices
 from understudy.log_evaluation.predictions import Predictions
 from understudy.log_evaluation.runs import JudgedRuns
@@ -48,7 +49,12 @@ def predict_baselines(
     found = {name: _by_counts(training.runs, others, length) for name, length in GRAMS.items()}
     found["neighbours"] = _neighbours(training, others, scaler, params)
     found["logistic"] = _logistic(training, others, scaler, params)
-    found["run_length"] = _with_values(found["majority"], _success(training, others, params, _lengths))
+    by_length = _success(training, others, params, _lengths)
+    found["run_length"] = _with_values(found["majority"], by_length)
+    if by_length is not None:
+        every = {name: (each.observations, each.runs) for name, each in others.items()}
+        chances = history_chances((training.observations, training.runs), every, params, by_length)
+        found["history"] = _with_values(found["majority"], chances)
     return found
 
 

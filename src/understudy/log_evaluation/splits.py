@@ -1,6 +1,7 @@
 """The held-out runs and the test, as recordings.
 
 read_splits(raw, test, params) -- {"train": ..., "validation": ..., "test": (Recording, JudgedRuns)}
+read_learned(raw)              -- JudgedRuns of all that is learned from
 """
 
 from dataclasses import replace
@@ -27,12 +28,24 @@ def read_splits(raw: Path, test: Path, params: SequenceParams) -> dict[str, tupl
     learned_runs = read_runs(raw, learned)
     groups = read_groups(raw, params.split_by or "group", len(learned.episodes["length"]))
     training, held_out = split_groups(groups, params.validation_fraction, params.demonstrations, params.seed)
-    copies = np.asarray(read_json(raw / "runs.json").get("copy", np.zeros(len(groups))))
+    copies = _copies(raw, len(groups))
     return {
         "train": _part(learned, learned_runs, training[copies[training] == 0]),
         "validation": _part(learned, learned_runs, held_out),
         "test": (tested, read_runs(test, tested)),
     }
+
+
+def read_learned(raw: Path) -> JudgedRuns:
+    """Training and held-out runs in the order of the recording `raw`, without noisy copies; errors as `read_splits`."""
+    recording = read_recording(raw)
+    runs = read_runs(raw, recording)
+    return _part(recording, runs, np.flatnonzero(_copies(raw, len(runs.tasks)) == 0))[1]
+
+
+def _copies(raw: Path, count: int) -> np.ndarray:
+    """(E,) which copy each episode is, 0 for none."""
+    return np.asarray(read_json(raw / "runs.json").get("copy", np.zeros(count)))
 
 
 def _part(recording: Recording, runs: JudgedRuns, members: np.ndarray) -> tuple[Recording, JudgedRuns]:

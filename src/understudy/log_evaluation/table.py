@@ -92,25 +92,38 @@ def _success(
 
 
 def format_table(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> str:
-    """A row a policy or baseline, intervals in brackets, and last the difference of tool turns from the baseline's."""
+    """`choice_rows` as Markdown."""
+    return markdown(choice_rows(summary, baseline))
+
+
+def choice_rows(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> list[list[str]]:
+    """A header, then a row a policy or baseline, intervals in brackets, last the difference of tool turns from the baseline's."""
     rows = [["who", *COLUMNS.values(), f"tool turns less those of {baseline}"]]
     for name, entry in summary.items():
         cells = [format_number(entry, number) for number in COLUMNS]
-        rows.append(
-            [name, *cells, "" if name == baseline else format_number(entry, "tool_accuracy_difference", "+.3f")]
-        )
-    return markdown(rows)
+        apart = "" if name == baseline else format_number(entry, "tool_accuracy_difference", "+.3f")
+        rows.append([name, *cells, apart])
+    return rows
 
 
 def format_success(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> str:
-    """A row each of those that say whether a run will succeed; intervals in brackets."""
+    """`success_rows` as Markdown."""
+    return markdown(success_rows(summary, baseline))
+
+
+def success_rows(summary: Mapping[str, Mapping[str, Any]], baseline: str) -> list[list[str]]:
+    """A header, then a row each of those that say whether a run will succeed, with intervals."""
     rows = [["who", *(label.format(baseline) for label in SUCCESS.values())]]
     for name, entry in summary.items():
-        if entry.get("success_auroc_half") is not None:
-            forms = {number: "+.3f" if number.endswith("difference") else ".3f" for number in SUCCESS}
-            own = [number for number in SUCCESS if not (name == baseline and number.endswith("difference"))]
-            rows.append([name, *(format_number(entry, each, forms[each]) if each in own else "" for each in SUCCESS)])
-    return markdown(rows)
+        if entry.get("success_auroc_half") is None:
+            continue
+        cells = []
+        for number in SUCCESS:
+            apart = number.endswith("difference")
+            own = apart and name == baseline
+            cells.append("" if own else format_number(entry, number, "+.3f" if apart else ".3f"))
+        rows.append([name, *cells])
+    return rows
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

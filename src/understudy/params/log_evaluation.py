@@ -17,6 +17,8 @@ class LogEvaluationParams(Section):
         neighbours: numbers of nearest neighbours, likewise.
         baseline: whose accuracies are taken from those of the policies.
         success_baseline: whose AUROC and Brier score of success are taken from theirs.
+        forest_trees, forest_leaf: trees of the random forest on the run so far, and steps of a leaf at least.
+        longest_loop: steps of a cycle at most, in the report. odd_steps: that are listed there, those that surprise most.
     """
 
     seed: Seed
@@ -27,3 +29,7 @@ class LogEvaluationParams(Section):
     neighbours: Annotated[list[Count], Field(min_length=1)]
     baseline: str
     success_baseline: str
+    forest_trees: Count
+    forest_leaf: Count
+    longest_loop: Count
+    odd_steps: Count

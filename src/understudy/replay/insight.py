@@ -2,6 +2,7 @@
 
 Insight            -- probabilities of actions, values, and how far back it looked
 look(trained, episode) -> Insight
+attention_to_steps(trained, episode) -- which steps each prediction looked at
 
 T steps, A actions.
 """
@@ -53,10 +54,7 @@ def look(trained: TrainedPolicy, episode: Episode, attention: bool = True) -> In
     task = trained.task
     if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS or task.num_agents > 1:
         return Insight()
-    states = torch.from_numpy(task.normalize_states(task.select_visible(episode.observations)))[None]
-    actions = torch.from_numpy(task.normalize_actions(episode.actions))[None]
-    options = torch.from_numpy(episode.options.astype(np.int64))[None]
-    rows = (states, actions, options, torch.tensor([episode.length]))
+    rows = _rows(task, episode)
     preds, values = _predict(trained.model, *rows)
     maps = _attend(trained.model, *rows) if attention else None
     return Insight(
@@ -64,6 +62,26 @@ def look(trained: TrainedPolicy, episode: Episode, attention: bool = True) -> In
         None if values is None else _raw_returns(task, values[0].numpy()),
         None if maps is None else _looked_back(maps),
     )
+
+
+@torch.inference_mode()
+def attention_to_steps(trained: TrainedPolicy, episode: Episode) -> np.ndarray | None:
+    """How much of the last layer's attention goes from each step, a row, to each, (T, T); rows sum to one.
+
+    None of what does not attend, of several agents, and of an episode of more than MOST_STEPS.
+    """
+    if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS or trained.task.num_agents > 1:
+        return None
+    maps = _attend(trained.model, *_rows(trained.task, episode))
+    return None if maps is None else _between_steps(maps).numpy()
+
+
+def _rows(task: Task, episode: Episode) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The episode as a batch of one: states, actions, options and its length."""
+    states = torch.from_numpy(task.normalize_states(task.select_visible(episode.observations)))[None]
+    actions = torch.from_numpy(task.normalize_actions(episode.actions))[None]
+    options = torch.from_numpy(episode.options.astype(np.int64))[None]
+    return states, actions, options, torch.tensor([episode.length])
 
 
 @singledispatch
@@ -111,11 +129,16 @@ def _raw_returns(task: Task, values: np.ndarray) -> np.ndarray:
     return task.scales.return_mean + task.scales.return_std * values
 
 
-def _looked_back(maps: AttentionMaps) -> np.ndarray:
+def _between_steps(maps: AttentionMaps) -> Tensor:
     weights, steps = maps.layers[-1][0].mean(0), maps.steps  # (L, L)
     length = int(steps.max()) + 1
     of_step = torch.zeros(len(steps), length).index_add_(1, steps, weights)  # what each token gives to each step
-    states = of_step[torch.tensor([name == "state" for name in maps.modalities])]  # (T, T)
+    return of_step[torch.tensor([name == "state" for name in maps.modalities])]  # (T, T)
+
+
+def _looked_back(maps: AttentionMaps) -> np.ndarray:
+    states = _between_steps(maps)
+    length = len(states)
     back = torch.zeros(length, LOOKED_BACK)
     for distance in range(min(LOOKED_BACK, length)):
         back[distance:, distance] = states.diagonal(-distance)
