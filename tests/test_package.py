@@ -33,6 +33,10 @@ WITH_TORCH = [
     "evaluate_policy",
     "evaluate_log",
     "pack_log_policy",
+    "prune_policy",
+    "evaluate_pruned",
+    "time_pruned",
+    "compare_pruned",
     "report",
     "report_logs",
 ]

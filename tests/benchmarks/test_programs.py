@@ -209,14 +209,18 @@ NOT_TIMED = {
     "import_logs",
     "report",
     "compare_logs",
+    "compare_pruned",
     "embed_texts",
     "evaluate_log",
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
+    "evaluate_pruned",
     "pack_log_policy",
+    "prune_policy",
     "record_logs",
     "record_words",
     "report_logs",
+    "time_pruned",
 }
 
 

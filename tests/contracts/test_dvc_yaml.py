@@ -11,19 +11,23 @@ from understudy.params.whole import load_params
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
 OTHERS = [name for name in STAGES if name != "code"]
-NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or whose policies go on online
+NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or whose policies go on online or are pruned
     "compare_logs",
+    "compare_pruned",
     "embed_texts",
     "evaluate_log",
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
+    "evaluate_pruned",
     "import_demonstrations",
     "import_logs",
     "improve_policy",
     "pack_log_policy",
+    "prune_policy",
     "record_logs",
     "record_words",
     "report_logs",
+    "time_pruned",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 

@@ -40,6 +40,8 @@ ALLOWED = {
     "evaluation": BOTTOM | {"options.usage", "rollouts"},
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
+    "pruning": BOTTOM
+    | {"evaluation", "nn.attention", "nn.trunk", "policies", "report", "rollouts", "sequences", "training"},
     "tasks": BOTTOM,
     "embeddings": BOTTOM | {"sources.optional"},
     "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
@@ -81,7 +83,16 @@ LOG_STAGES = {
     "record_logs",
     "report_logs",
 }
-OF_A_POLICY = ("train_policy", "evaluate_policy", "improve_policy", "evaluate_log", "pack_log_policy")
+OF_A_POLICY = (
+    "train_policy",
+    "evaluate_policy",
+    "improve_policy",
+    "prune_policy",
+    "evaluate_pruned",
+    "evaluate_log",
+    "pack_log_policy",
+)
+OF_ALL_POLICIES = {"report", "report_logs", "time_pruned"}
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": set(),
@@ -92,11 +103,12 @@ ALONE = {
         "record_rollouts",
         "evaluate_references",
         "evaluate_policy",
+        "evaluate_pruned",
         "improve_policy",
         "report",
     },
     "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
-    "understudy.evaluation.": {"compare", "compare_logs", "report", "report_logs"},
+    "understudy.evaluation.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs"},
     "understudy.improvement.": {"improve_policy"},
     "understudy.log_evaluation.": {
         "compare_logs",
@@ -107,12 +119,13 @@ ALONE = {
     },
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
+    "understudy.pruning.": {"compare_pruned", "evaluate_pruned", "prune_policy", "time_pruned"},
     "understudy.replay.": {"report", "report_logs"},
-    "understudy.report.": {"compare", "compare_logs", "report", "report_logs"},
-    "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy"},
+    "understudy.report.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs"},
+    "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy", "evaluate_pruned"},
     "understudy.sequences.build": {"build_sequences"},
     "understudy.tasks.": {"record_words"},
-    "understudy.training.": {"improve_policy", "train_policy"},
+    "understudy.training.": {"improve_policy", "prune_policy", "train_policy"},
 }
 
 
@@ -196,9 +209,7 @@ def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
 def test_a_family_is_in_the_closure_of_its_own_policies_alone(family):
     holders = {name for name, each in DESCRIBED.items() if f"understudy.models.{family}" in each["modules"]}
     assert {name for name in holders if "/" in name} == {f"{stage}/{family}" for stage in OF_A_POLICY}
-    assert holders - {"report", "report_logs"} == {
-        name for name in holders if "/" in name
-    }  # which plays and asks every policy
+    assert holders - OF_ALL_POLICIES == {name for name in holders if "/" in name}  # these play and ask every policy
 
 
 def any_begins(names, prefix):

@@ -12,9 +12,9 @@ from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-AGENTS = STUDIES / "agents"  # of logs: with stages of its own
+OWN_STAGES = (STUDIES / "agents", STUDIES / "pruning")  # of logs; of policies that the root has trained
 RUNS = sorted(
-    path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent != AGENTS
+    path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent not in OWN_STAGES
 )
 PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
 HIDDEN = STUDIES / "hidden_velocity"

@@ -1,6 +1,7 @@
 """The training loop: any family, any sequences that have the columns which it reads.
 
 train(model, training, held_out, params, ...) -> Outcome
+learned_from(model, training, params, ...)    -- the batches that it learns from
 validate(model, dataset)                      -> losses and accuracy on held-out episodes
 check_fits(model, training, params, where)    -- whether the model can learn from such chunks
 """
@@ -64,9 +65,8 @@ def train(
     torch.set_num_threads(params.threads)
     check_fits(model, training, params, f"policies.{name}")
     model.fit(training_steps(training))
-    size = (params.chunk_length, params.batch_size, model.reads)
-    validation = _dataset(held_out, *size, max(model.burn_in, params.chunk_length // 2), None)
-    run = TrainingRun(model, _dataset(training, *size, model.burn_in, best_returns), params, seed)
+    validation = _dataset(model, held_out, params, max(model.burn_in, params.chunk_length // 2), None)
+    run = TrainingRun(model, learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
     first = distributed.rank() == 0
@@ -85,18 +85,24 @@ def train(
     return run.outcome
 
 
+def learned_from(
+    model: Family, training: Sequences | SequenceMixture, params: TrainingParams, best_returns: float | None
+) -> Dataset:
+    """Chunks of the training episodes, all or the share of them with the highest returns."""
+    return _dataset(model, training, params, model.burn_in, best_returns)
+
+
 def _dataset(
+    model: Family,
     sequences: Sequences | SequenceMixture,
-    chunk_length: int,
-    batch_size: int,
-    columns: frozenset[str],
+    params: TrainingParams,
     burn_in: int,
     best_returns: float | None,
 ) -> Dataset:
-    size = (chunk_length, batch_size, columns, burn_in)
     if isinstance(sequences, SequenceMixture):
-        of_tasks = (_dataset(part, *size, best_returns) for part in sequences.parts)
+        of_tasks = (_dataset(model, part, params, burn_in, best_returns) for part in sequences.parts)
         return MixedDataset(sequences, tuple(part for part in of_tasks if isinstance(part, SequenceDataset)))
+    size = (params.chunk_length, params.batch_size, model.reads, burn_in)
     if best_returns is None:
         return SequenceDataset(sequences, *size)
     returns = sequences.returns_to_go[sequences.offsets[:-1]]
