@@ -182,6 +182,20 @@ def test_training_stops_after_so_many_validations_that_were_no_better() -> None:
     assert outcome.selected_step == 3
 
 
+def test_whoever_asks_is_told_after_every_validation_and_may_end_the_training() -> None:
+    told: list[list[float]] = []
+
+    def watch(outcome: Outcome) -> None:
+        told.append([row["step"] for row in outcome.curve])
+        if len(told) == 2:
+            raise InterruptedError
+
+    model = tiny_policy("mlp", SPEC).model
+    with pytest.raises(InterruptedError):
+        train(model, TRAINING, HELD_OUT, parameters(steps=20), seed=0, name="toy", on_validation=watch)
+    assert told == [[5], [5, 10]]
+
+
 def test_validations_that_are_better_keep_training_going() -> None:
     model, outcome = train_climber(100.0, steps=14, evaluate_every=3, patience=1)
     assert column(outcome, "step") == [3, 6, 9, 12, 14]

@@ -6,6 +6,7 @@ validate(model, dataset)                      -> losses and accuracy on held-out
 check_fits(model, training, params, where)    -- whether the model can learn from such chunks
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -41,6 +42,7 @@ def train(
     name: str,
     checkpoint: Path | None = None,
     best_returns: float | None = None,
+    on_validation: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Train `model` in place with AdamW and leave it with its last weights.
 
@@ -57,6 +59,7 @@ def train(
             gives the same weights to the bit. Of several processes the first one writes it.
         best_returns: share of the training episodes, of each task those with the highest returns, that it learns from; None for
             all. It is validated on all held-out episodes.
+        on_validation: told after every validation how it has gone so far; an exception of its own ends the training.
 
     Raises:
         DataError: a loss is not finite.
@@ -81,6 +84,8 @@ def train(
                 bar.set_postfix_str(_described(metrics), refresh=False)
                 if checkpoint is not None and first:
                     save(run, checkpoint)
+                if on_validation is not None:
+                    on_validation(run.outcome)
     model.load_state_dict(run.selected_weights)
     return run.outcome
 
