@@ -11,7 +11,7 @@ from understudy.params.whole import load_params
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
 OTHERS = [name for name in STAGES if name != "code"]
-NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or whose policies go on online or are pruned
+NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or that search, prune or go on online
     "compare_logs",
     "compare_pruned",
     "embed_texts",
@@ -27,6 +27,7 @@ NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's
     "record_logs",
     "record_words",
     "report_logs",
+    "search_policy",
     "time_pruned",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}

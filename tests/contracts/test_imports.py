@@ -57,8 +57,21 @@ ALLOWED = {
         "sequences.splits",
     },
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
+    "search": BOTTOM
+    | {
+        "code",
+        "environments",
+        "models.registry",
+        "options.labels",
+        "policies",
+        "report.charts",
+        "rollouts",
+        "sequences",
+        "sources.optional",
+        "training",
+    },
     "cli": BOTTOM
-    | {"environments", "logs", "policies", "replay", "report", "rollouts", "sequences", "sources", "stage"},
+    | {"environments", "logs", "policies", "replay", "report", "rollouts", "search", "sequences", "sources", "stage"},
     "public": set(),
     "__main__": {"cli"},
 }
@@ -89,13 +102,14 @@ OF_A_POLICY = (
     "improve_policy",
     "prune_policy",
     "evaluate_pruned",
+    "search_policy",
     "evaluate_log",
     "pack_log_policy",
 )
 OF_ALL_POLICIES = {"report", "report_logs", "time_pruned"}
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
-    "understudy.code.": set(),
+    "understudy.code.": {"search_policy"},
     "understudy.demonstrators.fast_ppo": {"train_expert"},
     "understudy.demonstrators.sb3": {"train_expert"},
     "understudy.environments.play": {
@@ -105,6 +119,7 @@ ALONE = {
         "evaluate_policy",
         "evaluate_pruned",
         "improve_policy",
+        "search_policy",
         "report",
     },
     "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
@@ -121,11 +136,18 @@ ALONE = {
     "understudy.options.discovery": {"label_options"},
     "understudy.pruning.": {"compare_pruned", "evaluate_pruned", "prune_policy", "time_pruned"},
     "understudy.replay.": {"report", "report_logs"},
-    "understudy.report.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs"},
-    "understudy.rollouts.record": {"record_rollouts", "evaluate_references", "evaluate_policy", "evaluate_pruned"},
+    "understudy.report.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs", "search_policy"},
+    "understudy.rollouts.record": {
+        "record_rollouts",
+        "evaluate_references",
+        "evaluate_policy",
+        "evaluate_pruned",
+        "search_policy",
+    },
+    "understudy.search.": {"search_policy"},
     "understudy.sequences.build": {"build_sequences"},
     "understudy.tasks.": {"record_words"},
-    "understudy.training.": {"improve_policy", "prune_policy", "train_policy"},
+    "understudy.training.": {"improve_policy", "prune_policy", "search_policy", "train_policy"},
 }
 
 

@@ -44,6 +44,7 @@ NEEDED = {
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},
     "improve_policy": {"torch", "gymnasium", "pyarrow"},
+    "search_policy": {"torch", "gymnasium", "pyarrow", "matplotlib"},
     "evaluate_references": {"torch", "gymnasium", "pyarrow"},
     "evaluate_policy": {"torch", "gymnasium", "pyarrow"},
     "compare": {"pyarrow", "scipy", "matplotlib"},

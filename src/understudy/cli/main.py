@@ -16,7 +16,7 @@ import understudy
 from understudy.errors import DataError, ParameterError
 from understudy.stage import EXIT_DATA, EXIT_INTERRUPTED, EXIT_PARAMETERS
 
-COMMANDS = ("new", "import", "import logs", "export", "inspect", "watch", "play", "imagine", "report")
+COMMANDS = ("new", "import", "import logs", "export", "inspect", "watch", "play", "imagine", "search", "report")
 KEYWORDS = {"import": "import_demonstrations", "import logs": "import_logs"}  # no module may be called so
 
 

@@ -1,0 +1,135 @@
+"""A search from its first trial to its last, or from where it was interrupted.
+
+run_search(name, project, search, root) -> all trials; they are in metrics/search/NAME/trials.json, one more after each
+described(search, trials)               -- what came of it, in a few lines
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from understudy.environments.make import read_spec
+from understudy.errors import ParameterError
+from understudy.params.search import SearchParams
+from understudy.params.whole import Params
+from understudy.search.origin import Project, origin_of
+from understudy.search.run_trial import Searched, check_seeds, run_trial
+from understudy.search.sampler import next_values, require_optuna
+from understudy.search.space import FILE, first_values
+from understudy.search.student import open_data
+from understudy.search.trial import FAILED, PRUNED, SEARCHES, TRIALS, Trial, best_trial, read_trials, write_trials
+from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
+from understudy.utils.device import resolve_device
+from understudy.utils.jsonfile import content_hash
+from understudy.utils.progress import progress_bar
+
+
+def run_search(name: str, project: Project, search: SearchParams, root: Path) -> list[Trial]:
+    """Run the trials that are missing, each a function of those before it.
+
+    Args:
+        name: of the policy.
+        project: params.yaml.
+        search: the policy's block of search.yaml.
+        root: the folder of src, pipeline and custom.
+
+    Raises:
+        ParameterError: the policy does not exist, the space names none of its parameters, its seeds are another's, the setting of
+            params.yaml is refused, or Optuna is not installed.
+        DataError: the sequences are not there, or the setting of params.yaml cannot be trained.
+    """
+    require_optuna()
+    searched, first = prepare(name, project, search)
+    origin = origin_of(name, project, search, root=root, device=searched.device, provenance=searched.data.provenance)
+    path, stage = SEARCHES / name / TRIALS, f"search_policy@{name}"
+    trials = resumed(path, origin)
+    checkpoints = checkpoint_folder(stage, origin, searched.data.provenance)
+    with progress_bar(search.trials, f"search {name}", "trial") as bar:
+        bar.update(len(trials))
+        while len(trials) < search.trials:
+            values = next_values(search, trials, first)
+            folder = checkpoints / f"trial_{len(trials)}_{content_hash(values)[:8]}"
+            same = next((each for each in trials if each.values == values), None)  # which would come out as it did
+            trials.append(same or run_trial(searched, trials, values, folder))
+            write_trials(path, origin, trials)
+            shutil.rmtree(folder, ignore_errors=True)
+            bar.set_postfix_str(best_so_far(search, trials), refresh=False)
+            bar.update()
+    remove_checkpoints(stage)
+    return trials
+
+
+def prepare(name: str, project: Project, search: SearchParams) -> tuple[Searched, dict[str, Any]]:
+    """Check all that can be checked before the first trial; returns what is searched, and the setting of params.yaml."""
+    policy, training = project.policies.named(name), project.training
+    for seed in search.training_seeds:
+        if seed not in training.seeds:
+            raise ParameterError(
+                f"{FILE}: {name}.training_seeds: expected some of training.seeds, {training.seeds}, got {seed}"
+            )
+    first = first_values(search, name, policy, training)
+    spec, evaluation = None, None
+    if search.objective == "return":
+        if not isinstance(project, Params):
+            raise ParameterError(
+                f"{FILE}: {name}.objective: expected validation_loss, since there is no environment to play in, got return"
+            )
+        assert search.development is not None
+        check_seeds(name, search.development, _seeds_of(project))
+        spec, evaluation = read_spec(project.environment), project.evaluation
+    data, device = open_data(policy.family), resolve_device(project.compute.device)
+    searched = Searched(name, policy, training, search, data, device, spec, evaluation, project.compute.workers)
+    return searched, first
+
+
+def best_so_far(search: SearchParams, trials: Sequence[Trial]) -> str:
+    """The best trial in a few words."""
+    best = best_trial(trials, search.objective == "return")
+    return "none finished yet" if best is None else f"best {_value(search, trials[best])} (trial {best})"
+
+
+def described(search: SearchParams, trials: Sequence[Trial]) -> list[str]:
+    """What came of it: how trials ended, the best one's values, and how much better than the first it is."""
+    best = best_trial(trials, search.objective == "return")
+    assert best is not None  # the first one works, or there are no trials
+    pruned, failed = (sum(each.state == state for each in trials) for state in (PRUNED, FAILED))
+    values = ", ".join(f"{key} {value}" for key, value in trials[best].values.items())
+    lines = [
+        f"{len(trials)} trials, of which {pruned} were given up and {failed} failed",
+        f"best: trial {best}, {search.objective.replace('_', ' ')} {_value(search, trials[best])}, with {values}",
+        f"the first, the setting of params.yaml: {_value(search, trials[0])}",
+    ]
+    if best and trials[best].returns and trials[0].returns:
+        differences = np.mean(trials[best].returns, axis=0) - np.mean(trials[0].returns, axis=0)  # (E,), by seed
+        half = 1.96 * differences.std(ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else float("inf")
+        lines[-1] += f"; the best one returned {differences.mean():.1f} ± {half:.1f} more on the same seeds (95 %)"
+    return lines
+
+
+def resumed(path: Path, origin: dict[str, Any]) -> list[Trial]:
+    """The trials so far; those of another origin are moved away."""
+    before, trials = read_trials(path)
+    others = sorted(name for name in before.keys() | origin.keys() if before.get(name) != origin.get(name))
+    if not before or not others:
+        return trials
+    former = path.with_name("trials.former.json")
+    os.replace(path, former)
+    print(f"{path}: of other {', '.join(others)}, so none is used again; they are in {former.name}", file=sys.stderr)
+    return []
+
+
+def _seeds_of(project: Params) -> dict[str, range]:
+    """The seeds that others use, by the key that says so."""
+    seeds = {"evaluation.first_seed": project.evaluation.seeds}
+    if project.expert is not None and project.rollouts is not None:
+        seeds |= {"expert.seed": project.expert.seeds, "rollouts.first_seed": project.rollouts.seeds}
+    return seeds
+
+
+def _value(search: SearchParams, trial: Trial) -> str:
+    return f"{trial.value:.1f}" if search.objective == "return" else f"{trial.value:.4f}"
