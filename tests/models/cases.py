@@ -74,19 +74,16 @@ def takes_attention(name: str) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds and "attention" in {each.name for each in fields(family.Options)}
 
 
-FORMS = [*((name, ()) for name in family_names()), ("generalist", (("tokens", "fine"), ("num_bins", 12)))]
+FINE = [Case("generalist", spec, (("tokens", "fine"), ("num_bins", 12))) for spec in (CHOICES, SEVERAL_VECTORS)]
 LINEAR = [kind for kind in get_args(Attention) if kind != "softmax"]
 ATTENDING = [
     Case(name, spec, (("attention", kind), ("context", None)))
     for name in filter(takes_attention, family_names())
-    for kind, spec in zip(LINEAR * 2, (CHOICES, VECTORS, SEVERAL_VECTORS, SEVERAL_CHOICES), strict=True)
+    for kind, spec in zip(LINEAR, (CHOICES, SEVERAL_VECTORS), strict=True)
 ]
 LEARNING = [
-    *(
-        Case(name, spec, further)
-        for name, further in FORMS
-        for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)
-    ),
+    *(Case(name, spec) for name in family_names() for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)),
+    *FINE,
     *ATTENDING,
 ]
 PLAYING = [
