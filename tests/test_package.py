@@ -29,6 +29,7 @@ WITHOUT_TORCH = [
 WITH_TORCH = [
     "record_rollouts",
     "train_policy",
+    "improve_policy",
     "search_policy",
     "evaluate_references",
     "evaluate_policy",
