@@ -13,6 +13,9 @@ from understudy.code.custom import add_custom
 from understudy.code.stages import describe_stages, read_stages, write_stages
 from understudy.params.log_project import LogProject
 from understudy.params.project import load_project
+from understudy.params.task_project import TaskProject
+from understudy.params.whole import Params, load_params
+from understudy.params.word_project import WordProject
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_folder
 
@@ -24,10 +27,21 @@ def work() -> None:
     remove_bytecode()
     before = read_stages(TARGET)
     described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
-    after = described if isinstance(params, LogProject) else add_custom(described, ROOT / "custom", params)
+    after = described
+    for each in with_custom(params):
+        after = add_custom(after, ROOT / "custom", each)
     with replace_folder(TARGET) as folder:
         write_stages(folder, after)
     print("\n".join(describe_changes(before, after)))
+
+
+def with_custom(params: Params | LogProject | WordProject | TaskProject) -> list[Params | WordProject]:
+    """The projects whose params.yaml may name what lies in custom/: of several tasks those of their folders."""
+    if isinstance(params, LogProject):
+        return []
+    if isinstance(params, TaskProject):
+        return [load_params(Path(name) / "params.yaml") for name in params.tasks.names]
+    return [params]
 
 
 def remove_bytecode() -> None:

@@ -14,7 +14,8 @@ from understudy.policies.build import build_model, check_play
 from understudy.policies.card import write_card
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.sequences.columns import LABEL_COLUMNS
-from understudy.sequences.store import Sequences, open_sequences
+from understudy.sequences.mixture import SequenceMixture, open_store
+from understudy.sequences.store import Sequences
 from understudy.stage import run_stage
 from understudy.training.accuracy import Accuracy, held_out_accuracy, write_outcome
 from understudy.training.distributed import count, process_group, rank, rank_zero_first
@@ -43,9 +44,10 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
         check_play(policy.family, how, f"{where}.play.variants.{variant}")
     params = params.of_policy(policy.training, f"{where}.training")
     check_files(SEQUENCES / "store.json")
-    training, held_out = (open_sequences(SEQUENCES, split) for split in ("train", "validation"))
+    training, held_out = (open_store(SEQUENCES, split) for split in ("train", "validation"))
     provenance = {"sequences": training.sha256}
-    if not load_family(policy.family).reads.isdisjoint(LABEL_COLUMNS):
+    reads_labels = not load_family(policy.family).reads.isdisjoint(LABEL_COLUMNS)
+    if reads_labels and isinstance(training, Sequences) and isinstance(held_out, Sequences):
         check_files(OPTIONS / "options.json")
         training, held_out = with_labels(training, OPTIONS, "train"), with_labels(held_out, OPTIONS, "validation")
         provenance["options"] = sha256(OPTIONS / "options.json")
@@ -80,7 +82,9 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
     remove_checkpoints(stage)
 
 
-def _facts(training: Sequences, held_out: Sequences, outcome: Outcome, accuracy: Accuracy) -> dict[str, object]:
+def _facts(
+    training: Sequences | SequenceMixture, held_out: Sequences | SequenceMixture, outcome: Outcome, accuracy: Accuracy
+) -> dict[str, object]:
     selected = outcome.selected
     facts = {
         "learned from": _size(training),
@@ -91,8 +95,8 @@ def _facts(training: Sequences, held_out: Sequences, outcome: Outcome, accuracy:
     return facts | {"held-out accuracy": f"{accuracy.all_steps:.3f}"}
 
 
-def _size(sequences: Sequences) -> str:
-    return f"{len(sequences.offsets) - 1:,} sequences, {int(sequences.offsets[-1]):,} steps"
+def _size(sequences: Sequences | SequenceMixture) -> str:
+    return f"{sequences.num_sequences:,} sequences, {sequences.num_steps:,} steps"
 
 
 if __name__ == "__main__":

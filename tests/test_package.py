@@ -24,6 +24,7 @@ WITHOUT_TORCH = [
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
     "compare_logs",
+    "join_tasks",
     "select_columns",
 ]
 WITH_TORCH = [
@@ -33,6 +34,7 @@ WITH_TORCH = [
     "search_policy",
     "evaluate_references",
     "evaluate_policy",
+    "evaluate_task",
     "evaluate_log",
     "pack_log_policy",
     "prune_policy",

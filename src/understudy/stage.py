@@ -21,14 +21,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True, "type": str, "metavar": "NAME", "help": "a block under `improvement:` in params.yaml"},
     "policy": {"required": True, "type": str, "metavar": "NAME", "help": "a block under `policies:` in params.yaml"},
     "seed": {"required": True, "type": int, "metavar": "SEED", "help": "one of `training.seeds` in params.yaml"},
+    "task": {"required": True, "type": str, "metavar": "TASK", "help": "one of `tasks` in params.yaml"},
 }
 
 
 def run_stage(work: Callable[..., None], description: str | None) -> None:
     """Call `work` with what its arguments name, then exit.
 
-    `name`, `policy`, `seed` and `without_expert` are taken from the command line; any other argument is the section of that name
-    in the params.yaml of the current folder, validated as its annotation says.
+    What ARGUMENTS names is taken from the command line; any other argument is the section of that name in the params.yaml of
+    the current folder, validated as its annotation says.
 
     Exit codes: 0 done, 1 bad data or a full disk, 2 bad parameters, 130 interrupted. The message goes to standard error.
     """

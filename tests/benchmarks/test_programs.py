@@ -215,6 +215,8 @@ NOT_TIMED = {
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
     "evaluate_pruned",
+    "evaluate_task",
+    "join_tasks",
     "pack_log_policy",
     "prune_policy",
     "record_logs",

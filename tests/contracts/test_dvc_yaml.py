@@ -11,7 +11,7 @@ from understudy.params.whole import load_params
 TEXT = (ROOT / "dvc.yaml").read_text()
 STAGES = YAML(typ="safe").load(TEXT)["stages"]
 OTHERS = [name for name in STAGES if name != "code"]
-NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's, or that search, prune or go on online
+NOT_THE_ROOTS = (  # stages of projects of other demonstrations or of several tasks, or that search, prune or go on online
     "compare_logs",
     "compare_pruned",
     "embed_texts",
@@ -19,9 +19,11 @@ NOT_THE_ROOTS = (  # stages of projects whose demonstrations are not an expert's
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
     "evaluate_pruned",
+    "evaluate_task",
     "import_demonstrations",
     "import_logs",
     "improve_policy",
+    "join_tasks",
     "pack_log_policy",
     "prune_policy",
     "record_logs",

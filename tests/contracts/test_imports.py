@@ -99,6 +99,7 @@ LOG_STAGES = {
 OF_A_POLICY = (
     "train_policy",
     "evaluate_policy",
+    "evaluate_task",
     "improve_policy",
     "prune_policy",
     "evaluate_pruned",
@@ -118,6 +119,7 @@ ALONE = {
         "evaluate_references",
         "evaluate_policy",
         "evaluate_pruned",
+        "evaluate_task",
         "improve_policy",
         "search_policy",
         "report",
@@ -142,6 +144,7 @@ ALONE = {
         "evaluate_references",
         "evaluate_policy",
         "evaluate_pruned",
+        "evaluate_task",
         "search_policy",
     },
     "understudy.search.": {"search_policy"},

@@ -40,6 +40,8 @@ NEEDED = {
     "evaluate_pruned": {"torch", "gymnasium", "pyarrow"},
     "time_pruned": {"torch", "pyarrow"},
     "compare_pruned": {"torch", "pyarrow", "scipy", "matplotlib"},
+    "join_tasks": {"pyarrow"},
+    "evaluate_task": {"torch", "gymnasium", "pyarrow"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import CHOICES, VECTORS, random_episodes, refused, written_store
+from tests.builders import CHOICES, SEVERAL_CHOICES, VECTORS, random_episodes, refused, written_store
 from tests.mixed import WIDE
 from understudy.errors import DataError, ParameterError
-from understudy.sequences.joined import join_stores, open_store
-from understudy.sequences.mixture import SequenceMixture
+from understudy.sequences.joined import join_stores
+from understudy.sequences.mixture import SequenceMixture, open_store
 from understudy.sequences.store import Sequences, open_sequences
 from understudy.utils.provenance import check_files
 
@@ -71,6 +71,12 @@ def test_the_same_environment_twice_is_refused(tmp_path, stores):
     windy = replace(CHOICES, kwargs={"wind": 2.0})
     other = written_store(tmp_path / "windy", windy, random_episodes(windy, LENGTHS))
     join_stores(tmp_path, {"small": stores["small"], "windy": other}, {"small": 1.0, "windy": 1.0})
+
+
+def test_several_agents_are_refused(tmp_path, stores):
+    several = written_store(tmp_path / "several", SEVERAL_CHOICES, random_episodes(SEVERAL_CHOICES, LENGTHS))
+    with refused(DataError, "sequences: expected demonstrations of one agent, got 3"):
+        join_stores(tmp_path, {"small": stores["small"], "several": several}, {"small": 1.0, "several": 1.0})
 
 
 def test_a_damaged_store_is_refused(tmp_path, stores):

@@ -12,7 +12,8 @@ from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-OWN_STAGES = (STUDIES / "agents", STUDIES / "pruning")  # of logs; of policies that the root has trained
+# With stages of their own: of logs, of several tasks, whose folders are runs, and of policies that the root has trained.
+OWN_STAGES = (STUDIES / "agents", STUDIES / "generalist", STUDIES / "pruning")
 RUNS = sorted(
     path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent not in OWN_STAGES
 )

@@ -148,7 +148,9 @@ class FineHead(nn.Module):
 
     def predict(self, features: Tensor, task_ids: Tensor) -> tuple[Tensor, Tensor | None]:
         """Logits (B, ..., n, V) of the values of each entry; -inf where the task has no such value."""
-        return self._of_tasks(self.choices(features), self.bins and self.bins(features), task_ids), None
+        return self._of_tasks(
+            self.choices(features), None if self.bins is None else self.bins(features), task_ids
+        ), None
 
     def step_losses(self, preds: Tensor, log_std: Tensor | None, entries: Tensor, task_ids: Tensor) -> Tensor:
         """Cross entropies, summed over a task's entries."""
@@ -169,7 +171,7 @@ class FineHead(nn.Module):
         spaces, values = self.values.spaces, list[Tensor]()
         for number in range(self.num_predicted):
             features = following(values[-1], number - 1) if number else features
-            bins = self.bins and self.bins.at(features, number)
+            bins = None if self.bins is None else self.bins.at(features, number)
             logits = self._of_tasks(self.choices(features), bins, task_ids)
             values.append(choose_actions(logits, None, True, generator))
         entries = self.values.decode(torch.stack(values, dim=1), task_ids)

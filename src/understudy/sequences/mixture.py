@@ -2,6 +2,7 @@
 
 SequenceMixture -- the tasks' sequences, and how often each is drawn
 MixedDataset    -- batches of their chunks
+open_store(...) -- a split of a store of one task or of several
 
 K tasks, B rows, T steps a chunk. States and actions are padded as interface.py says, and the column `task` names each row's task.
 """
@@ -9,6 +10,7 @@ K tasks, B rows, T steps a chunk. States and actions are padded as interface.py 
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ from understudy.errors import DataError
 from understudy.interface import Interface
 from understudy.sequences.batch import Batch, concatenate
 from understudy.sequences.dataset import STEPS_READ_AT_ONCE, Chunks, SequenceDataset, gather
-from understudy.sequences.store import Sequences
+from understudy.sequences.split_file import map_split
+from understudy.sequences.store import FORMAT_VERSION, Sequences, open_sequences
+from understudy.utils.jsonfile import read_versioned_json, sha256
 
 SHARES = 1  # a stream of numbers of its own, beside those that cut the tasks' episodes
 
@@ -60,7 +64,7 @@ class SequenceMixture:
     @property
     def num_sequences(self) -> int:
         """Sequences of all tasks."""
-        return sum(len(part.offsets) - 1 for part in self.parts)
+        return sum(part.num_sequences for part in self.parts)
 
     @property
     def num_steps(self) -> int:
@@ -143,14 +147,14 @@ class _Stream:
     def __init__(self, part: SequenceDataset, seed: int, epoch: int, number: int) -> None:
         self.part, self.key = part, (seed, epoch, SHARES + 1 + number)
         self.rounds = itertools.count()
-        self._begin_round()
+        self.chunks, self.place = self._shuffled(), 0
 
     def take(self, count: int) -> Chunks:
         """The next ones."""
         taken: list[Chunks] = []
         while count > 0:
             if self.place == len(self.chunks.first):
-                self._begin_round()
+                self.chunks, self.place = self._shuffled(), 0
             stop = min(self.place + count, len(self.chunks.first))
             taken.append(self.chunks.picked(np.arange(self.place, stop)))
             count -= stop - self.place
@@ -160,6 +164,30 @@ class _Stream:
         columns = ([getattr(each, name) for each in taken] for name in ("first", "length", "burn_in", "sequence"))
         return Chunks(*map(np.concatenate, columns))
 
-    def _begin_round(self) -> None:
-        self.chunks = self.part.shuffled_chunks(np.random.default_rng([*self.key, next(self.rounds)]))
-        self.place = 0
+    def _shuffled(self) -> Chunks:
+        return self.part.shuffled_chunks(np.random.default_rng([*self.key, next(self.rounds)]))
+
+
+def open_store(folder: Path, split: str) -> Sequences | SequenceMixture:
+    """Map one split of a store, of one task or of several.
+
+    Raises:
+        DataError: a file is missing, truncated, of another format, or holds another layout than store.json says.
+    """
+    description = folder / "store.json"
+    content = read_versioned_json(description, FORMAT_VERSION)
+    if "tasks" not in content:
+        return open_sequences(folder, split)
+    try:
+        tasks = Interface.from_json(content["interface"]).tasks
+        names = tuple(str(each["name"]) for each in content["tasks"])
+        weights = tuple(float(each["weight"]) for each in content["tasks"])
+        described = list(zip(names, tasks, strict=True))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{description}: expected a description of sequences, got a malformed one: {error!r}") from None
+    digest = sha256(description)
+    parts = tuple(
+        Sequences(Interface((task,)), map_split(folder / f"{name}.{split}.arrow", task), digest)
+        for name, task in described
+    )
+    return SequenceMixture(names, parts, weights, digest)

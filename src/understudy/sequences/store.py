@@ -105,6 +105,11 @@ class Sequences:
         return (len(self.offsets) - 1) // self.spec.num_agents
 
     @property
+    def num_sequences(self) -> int:
+        """E."""
+        return len(self.offsets) - 1
+
+    @property
     def num_steps(self) -> int:
         """N, an agent's step counted as one."""
         return int(self.offsets[-1])
