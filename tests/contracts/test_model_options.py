@@ -79,7 +79,7 @@ def test_action_vectors_may_be_learned_by_squared_error(family: type[nn.Module])
 
 @pytest.mark.parametrize("family", (*FAMILIES, MultilayerPerceptron), ids=lambda family: family.__name__)
 def test_an_unknown_loss_is_refused(family: type[nn.Module]) -> None:
-    with pytest.raises(ValueError, match="continuous_loss: expected one of nll, mse, got 'huber'"):
+    with pytest.raises(ValueError, match="continuous_loss: expected one of nll, mse, similarity, got 'huber'"):
         build(family, False, continuous_loss="huber")
 
 

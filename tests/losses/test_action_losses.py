@@ -12,6 +12,7 @@ from understudy.losses.action_losses import (
     ActionPredictionLoss,
     cross_entropy_by_step,
     gaussian_nll,
+    in_batch_cross_entropy,
     mean_squared_error,
 )
 
@@ -55,6 +56,21 @@ def test_gaussian_nll_is_that_of_torch_distributions() -> None:
     torch.testing.assert_close(gaussian_nll(mean, log_std, targets, mask), -densities[mask].mean())
 
 
+def test_the_others_of_the_batch_are_the_negatives_but_for_the_very_same() -> None:
+    """Logits are the inner products: 0 and ln 3 of the first step, ln 3 and 0 of the second, where the third is its like."""
+    preds = torch.tensor([[[0.0, math.log(3)], [0.0, math.log(3)], [math.log(3), 0.0], [9.0, 9.0]]])
+    targets = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [2.0, 2.0]]])
+    mask = torch.tensor([[True, True, True, False]])
+    by_step = [
+        math.log(1 + 3 + 3),
+        math.log(4 / 3),
+        math.log(1 + 3),
+    ]  # the second leaves the third out, and so it is the other way
+    loss = in_batch_cross_entropy(preds, targets, mask)
+    assert loss.item() == pytest.approx(sum(by_step) / 3)
+    assert ActionPredictionLoss(False, "similarity").action_loss(preds, None, targets, mask) == loss
+
+
 def test_value_loss_is_the_mean_squared_error_over_the_steps_that_count() -> None:
     values, targets = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[0.0, 5.0, 99.0]])
     assert ActionPredictionLoss(True).value_loss(values, targets, MASK).item() == pytest.approx((1 + 9) / 2)
@@ -79,6 +95,7 @@ def losses_of(
         ActionPredictionLoss(True).discrete_action_loss(preds, numbers.long(), mask),
         continuous.continuous_action_loss(preds, vectors, mask),
         continuous.continuous_action_loss(preds, vectors, mask, log_std),
+        in_batch_cross_entropy(preds, torch.eye(3)[None, :, :2], mask),
         continuous.value_loss(values, numbers, mask),
     ]
 
@@ -92,7 +109,7 @@ def test_where_nothing_counts_losses_and_gradients_are_zero() -> None:
     predictions = random_predictions()
     losses = losses_of(*predictions, NONE)
     torch.stack(losses).sum().backward()
-    assert [loss.item() for loss in losses] == [0.0] * 4
+    assert [loss.item() for loss in losses] == [0.0] * 5
     assert all((prediction.grad == 0).all() for prediction in predictions)
 
 
@@ -142,7 +159,7 @@ def test_the_loss_of_action_vectors_is_a_choice() -> None:
     squared = ActionPredictionLoss(False, "mse").action_loss(mean, log_std, targets, MASK)
     assert squared == ActionPredictionLoss(False).continuous_action_loss(mean, targets, MASK)
     assert squared != ActionPredictionLoss(False, "nll").action_loss(mean, log_std, targets, MASK)
-    with pytest.raises(ValueError, match="continuous_loss: expected one of nll, mse, got 'mae'"):
+    with pytest.raises(ValueError, match="continuous_loss: expected one of nll, mse, similarity, got 'mae'"):
         ActionPredictionLoss(False, "mae")
 
 

@@ -76,6 +76,18 @@ MEANS = torch.tensor([[0.5, -0.25], [3.0, 0.0]])
 LOG_STD = torch.tensor([[0.0, math.log(0.1)], [math.log(2.0), -30.0]])
 
 
+@torch.no_grad()
+def test_by_similarity_a_vectors_inner_product_with_an_action_is_their_cosine_times_a_scale() -> None:
+    torch.manual_seed(4)
+    head, features = ActionHead(4, 3, discrete_actions=False, continuous_loss="similarity"), torch.randn(5, 4)
+    actions = torch.nn.functional.normalize(torch.randn(5, 3), dim=-1)
+    preds, log_std = head(features)
+    assert log_std is None and head.log_scale.exp().item() == pytest.approx(10)
+    cosines = torch.cosine_similarity(features @ head.predict.weight.T + head.predict.bias, actions)
+    torch.testing.assert_close((preds * actions).sum(-1), 10 * cosines)
+    assert ActionHead(4, 3, discrete_actions=True, continuous_loss="similarity").log_scale is None
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

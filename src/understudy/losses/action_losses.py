@@ -5,12 +5,13 @@ B rows, T steps, A action. Rows may have further axes in front, such as agents.
 
 import math
 
+import torch
 from torch import Size, Tensor
 from torch.nn import functional
 
 from understudy.losses.masking import masked_mean
 
-CONTINUOUS_LOSSES = ("nll", "mse")
+CONTINUOUS_LOSSES = ("nll", "mse", "similarity")
 
 
 def cross_entropy_by_step(logits: Tensor, targets: Tensor) -> Tensor:
@@ -26,6 +27,20 @@ def gaussian_nll(mean: Tensor, log_std: Tensor, targets: Tensor, mask: Tensor) -
     return masked_mean(losses, mask)
 
 
+def in_batch_cross_entropy(preds: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean of -log softmax_j(<preds_i, targets_j>)[i] in nats over the N steps that count; preds and targets (B, T, A).
+
+    The other steps' targets are the negatives, but for those that are the very same: the loss of StarSpace (Wu et al., 2017) as
+    in TED (Vlasov et al., 2019).
+    """
+    counted, others = preds[mask].float(), targets[mask]
+    _, which = torch.unique(others, dim=0, return_inverse=True)
+    same = (which[:, None] == which) & ~torch.eye(len(which), dtype=torch.bool, device=which.device)
+    logits = (counted @ others.T).masked_fill(same, -math.inf)
+    right = torch.arange(len(which), device=which.device)
+    return functional.cross_entropy(logits, right, reduction="sum") / max(len(which), 1)
+
+
 def mean_squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error; predictions and targets (B, T)."""
     return masked_mean((predictions.float() - targets).square(), mask)
@@ -36,7 +51,8 @@ class ActionPredictionLoss:
 
     Args:
         discrete_actions: whether actions are choices.
-        continuous_loss: what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, or "mse".
+        continuous_loss: what `action_loss` is for action vectors: "nll", a Gaussian's negative log-likelihood, "mse", or
+            "similarity": which of the batch's action vectors it was, told by their inner products with what is predicted.
 
     Raises:
         ValueError: a discrete loss is asked of continuous actions, or the other way round, an unknown loss, or targets of
@@ -69,9 +85,12 @@ class ActionPredictionLoss:
         return masked_mean((preds - targets).square().mean(-1), mask)
 
     def action_loss(self, preds: Tensor, log_std: Tensor | None, targets: Tensor, mask: Tensor) -> Tensor:
-        """The loss of either kind of action: a negative log-likelihood unless `continuous_loss` is "mse"."""
+        """The loss of either kind of action, of action vectors the one that `continuous_loss` names."""
         if self.discrete_actions:
             return self.discrete_action_loss(preds, targets, mask)
+        if self.continuous_loss == "similarity":
+            _check_shape(targets, preds.shape)
+            return in_batch_cross_entropy(preds, targets, mask)
         return self.continuous_action_loss(preds, targets, mask, log_std if self.continuous_loss == "nll" else None)
 
     def value_loss(self, values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class MultilayerPerceptron(nn.Module):
         num_layers: int,
         discrete_actions: bool,
         *,
-        continuous_loss: Literal["nll", "mse"] = "nll",
+        continuous_loss: Literal["nll", "mse", "similarity"] = "nll",
         value_weight: float = 0.1,
         state_differences: int = 0,
         difference_scale: Sequence[Sequence[float]] | None = None,

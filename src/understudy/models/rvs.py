@@ -56,7 +56,7 @@ class ReturnConditionedPerceptron(nn.Module):
         discrete_actions: bool,
         return_scale: tuple[float, float],
         return_quantiles: tuple[float, ...] = (),
-        continuous_loss: Literal["nll", "mse"] = "nll",
+        continuous_loss: Literal["nll", "mse", "similarity"] = "nll",
         state_differences: int = 0,
         difference_scale: Sequence[Sequence[float]] | None = None,
     ) -> None:

@@ -4,12 +4,15 @@ A action, D width.
 """
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 LOG_STD_RANGE = (-5.0, 2.0)
+FIRST_SCALE = 10.0  # of cosines, before it is learned
 MOST_LAYERS = 1000
 
 
@@ -60,19 +63,24 @@ def choose_actions(
 
 
 class ActionHead(nn.Module):
-    """Logits over choices, or mean and state-dependent log standard deviation of a Gaussian over action vectors.
+    """Logits over choices, or of action vectors what the loss asks for.
+
+    For "nll" that is mean and state-dependent log standard deviation of a Gaussian, for "mse" the mean. For "similarity" it is a
+    vector whose inner product with an action of length one is the logit of that action: their cosine, times a learned scale.
 
     Args:
         width: D.
         action_dim: A.
         discrete_actions: whether actions are choices.
-        continuous_loss: of action vectors; "mse" predicts means alone.
+        continuous_loss: of action vectors.
     """
 
     def __init__(self, width: int, action_dim: int, discrete_actions: bool, continuous_loss: str = "nll") -> None:
         super().__init__()
         self.discrete_actions = discrete_actions
         self.gaussian = continuous_loss == "nll" and not discrete_actions
+        similar = continuous_loss == "similarity" and not discrete_actions
+        self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE))) if similar else None
         self.predict = nn.Linear(width, 2 * action_dim if self.gaussian else action_dim)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -81,6 +89,8 @@ class ActionHead(nn.Module):
 
     def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """What `predict` gives, (..., A) or (..., 2A), as predictions and log standard deviations."""
+        if self.log_scale is not None:
+            return self.log_scale.exp() * functional.normalize(output, dim=-1), None
         if not self.gaussian:
             return output, None
         mean, log_std = output.chunk(2, dim=-1)

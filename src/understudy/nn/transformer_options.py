@@ -72,7 +72,7 @@ class SequenceOptions(TrunkOptions):
 
     state_differences: int = 0
     action_dropout: float = 0.0
-    continuous_loss: Literal["nll", "mse"] = "nll"
+    continuous_loss: Literal["nll", "mse", "similarity"] = "nll"
     difference_scale: Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
