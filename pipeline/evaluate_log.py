@@ -27,15 +27,15 @@ def work(policy: str, seed: int, sequences: SequenceParams, log_evaluation: LogE
     check_origin(folder, trained.provenance, Path(f"data/columns/{policy}.json"))
     splits = read_splits(Path("data/raw"), Path("data/test"), sequences)
     predictions = {split: follow(trained, splits[split][0]) for split in SPLITS}
-    metrics = describe(predictions, {split: splits[split][1] for split in SPLITS}, log_evaluation.precision)
+    said = f"{len(predictions['test'].logits)} replies predicted"
     with replace_folder(Path("data/evaluation") / policy / f"seed_{seed}") as target:
         write_predictions(target, predictions)
-        write_json(target / "metrics.json", metrics)
-    tools = metrics["tool_accuracy"]
-    print(
-        f"{policy}, seed {seed}: accuracy {metrics['accuracy']:.3f}"
-        + ("" if tools is None else f", of tools {tools:.3f}")
-    )
+        if trained.task.discrete_actions:  # vectors of replies are judged by evaluate_log_retrieval
+            metrics = describe(predictions, {split: splits[split][1] for split in SPLITS}, log_evaluation.precision)
+            write_json(target / "metrics.json", metrics)
+            tools = metrics["tool_accuracy"]
+            said = f"accuracy {metrics['accuracy']:.3f}" + ("" if tools is None else f", of tools {tools:.3f}")
+    print(f"{policy}, seed {seed}: {said}")
 
 
 if __name__ == "__main__":

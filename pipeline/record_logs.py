@@ -24,7 +24,7 @@ def work(runs: RunParams, decisions: DecisionParams, sequences: SequenceParams) 
     selection = select_runs(logs.episodes, runs, sequences.seed)
     training = training_runs(logs.episodes, selection, sequences)
     choices = choices_in(logs, training)
-    layout = Layout(vectors.shape[1], tuple(decisions.observes), choices, identity(EMBEDDINGS))
+    layout = Layout(vectors.shape[1], tuple(decisions.observes), choices, identity(EMBEDDINGS), decisions.predicts)
     learning, test = (
         list(read_episodes(logs, vectors, layout, chosen)) for chosen in (selection.learning, selection.test)
     )

@@ -41,6 +41,7 @@ WITH_TORCH = [
     "evaluate_pruned",
     "time_pruned",
     "compare_pruned",
+    "pack_reply_policy",
     "report",
     "report_logs",
 ]

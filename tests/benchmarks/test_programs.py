@@ -219,6 +219,7 @@ NOT_TIMED = {
     "join_tasks",
     "pack_log_policy",
     "prune_policy",
+    "pack_reply_policy",
     "record_logs",
     "record_words",
     "report_logs",

@@ -26,6 +26,7 @@ NOT_THE_ROOTS = (  # stages of projects of other demonstrations or of several ta
     "join_tasks",
     "pack_log_policy",
     "prune_policy",
+    "pack_reply_policy",
     "record_logs",
     "record_words",
     "report_logs",

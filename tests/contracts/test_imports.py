@@ -44,9 +44,19 @@ ALLOWED = {
     | {"evaluation", "nn.attention", "nn.trunk", "policies", "report", "rollouts", "sequences", "training"},
     "tasks": BOTTOM,
     "embeddings": BOTTOM | {"sources.optional"},
-    "logs": BOTTOM | {"embeddings.embedder", "policies", "rollouts.table", "sequences.splits"},
+    "logs": BOTTOM
+    | {
+        "embeddings.embedder",
+        "embeddings.words",
+        "nn.cache",
+        "policies",
+        "rollouts.table",
+        "sequences.splits",
+        "sources.optional",
+    },
     "log_evaluation": BOTTOM
     | {
+        "embeddings.words",
         "evaluation.statistics",
         "logs",
         "policies",
@@ -93,6 +103,7 @@ LOG_STAGES = {
     "evaluate_log_baselines",
     "evaluate_log_retrieval",
     "pack_log_policy",
+    "pack_reply_policy",
     "record_logs",
     "report_logs",
 }
@@ -106,6 +117,7 @@ OF_A_POLICY = (
     "search_policy",
     "evaluate_log",
     "pack_log_policy",
+    "pack_reply_policy",
 )
 OF_ALL_POLICIES = {"report", "report_logs", "time_pruned"}
 # Modules that one kind of stage alone needs, and the stages that may have them.
@@ -124,8 +136,21 @@ ALONE = {
         "search_policy",
         "report",
     },
-    "understudy.embeddings.": {"embed_texts", "evaluate_log_retrieval", "pack_log_policy", "record_logs"},
-    "understudy.evaluation.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs"},
+    "understudy.embeddings.": {
+        "embed_texts",
+        "evaluate_log_retrieval",
+        "pack_log_policy",
+        "pack_reply_policy",
+        "record_logs",
+    },
+    "understudy.evaluation.": {
+        "compare",
+        "compare_logs",
+        "compare_pruned",
+        "evaluate_log_retrieval",
+        "report",
+        "report_logs",
+    },
     "understudy.improvement.": {"improve_policy"},
     "understudy.log_evaluation.": {
         "compare_logs",

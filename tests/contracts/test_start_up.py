@@ -35,6 +35,7 @@ NEEDED = {
     "evaluate_log_retrieval": {"pyarrow", "sklearn", "scipy", "pandas"},
     "compare_logs": {"pyarrow", "sklearn", "scipy", "pandas", "matplotlib"},
     "pack_log_policy": {"torch", "pyarrow", "sklearn", "scipy", "pandas"},
+    "pack_reply_policy": {"torch", "pyarrow", "sklearn", "scipy", "pandas"},
     "record_words": {"pyarrow"},
     "prune_policy": {"torch", "pyarrow"},
     "evaluate_pruned": {"torch", "gymnasium", "pyarrow"},

@@ -47,8 +47,9 @@ def test_it_says_what_it_said_of_the_imported_runs(learned, name):
 def counted(learned, monkeypatch):
     """A decoder, and a list of the texts that it embeds."""
     policy = load_log_policy(learned / "packed/decoder/seed_0")
-    embedded, embed = [], policy.embedder.embed
-    monkeypatch.setattr(policy.embedder, "embed", lambda texts: embedded.extend(texts) or embed(texts))
+    embedder, embedded = policy.follower.embedder, []
+    embed = embedder.embed
+    monkeypatch.setattr(embedder, "embed", lambda texts: embedded.extend(texts) or embed(texts))
     return policy, embedded
 
 
@@ -95,7 +96,7 @@ def test_a_greeting_is_no_decision(learned):
         {"role": "user", "content": "Cancel my order #1000."},
     ]
     said = policy.next_action(opened)
-    assert policy._is_first and sum(said.probabilities.values()) == pytest.approx(1)
+    assert policy.follower._is_first and sum(said.probabilities.values()) == pytest.approx(1)
 
 
 def test_a_malformed_message_is_a_sentence_and_forgets(learned):
@@ -113,7 +114,6 @@ def test_confidence_is_held_against_the_threshold(learned):
     for threshold, confident in ((0.0, True), (1.1, False), (None, False)):
         policy.threshold = threshold
         assert policy.next_action(messages).confident == confident
-        policy._forget()
 
 
 def test_it_is_packed_with_its_own_embedder_alone(learned, tmp_path):

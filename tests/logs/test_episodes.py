@@ -25,10 +25,10 @@ def logs(tmp_path_factory):
     return read_logs(folder / "out")
 
 
-def episodes(logs, runs=range(30)):
+def episodes(logs, runs=range(30), predicts="choice"):
     """Episodes whose vectors are the numbers of the texts."""
     numbers = np.arange(logs.texts.num_rows, dtype=np.float32)[:, None]
-    layout = Layout(1, ("user", "tools", "opening", "said"), choices_in(logs, np.arange(30)), "numbers")
+    layout = Layout(1, ("user", "tools", "opening", "said"), choices_in(logs, np.arange(30)), "numbers", predicts)
     return layout, list(read_episodes(logs, numbers, layout, np.asarray(list(runs))))
 
 
@@ -87,6 +87,25 @@ def test_results_since_the_last_decision_are_added_up(logs):
     assert pairs > 3
 
 
+def test_where_replies_are_predicted_the_steps_are_the_replies_with_their_vectors(logs):
+    contents, share = logs.texts["content"].to_pylist(), logs.texts.num_rows
+    vectors = np.arange(share, dtype=np.float32)[:, None] / share
+    layout = Layout(1, ("user", "said"), choices_in(logs, np.arange(30)), "numbers", "reply")
+    found = list(read_episodes(logs, vectors, layout, np.arange(30)))
+    _, of_choices = episodes(logs)
+    for record, logged, beside in zip(RECORDS, found, of_choices, strict=True):
+        turns = [message for message in record["messages"] if message["role"] == "assistant"]
+        replies = [turn["content"] for turn in turns if turn["content"]]
+        assert [contents[round(float(action[0]) * share)] for action in logged.episode.actions] == replies
+        assert logged.episode.rewards.tolist() == [0] * (len(replies) - 1) + [record["outcome"]]
+        steps = [number for number, turn in enumerate(turns) if turn["content"]]
+        # What was done so far counts tools, too.
+        assert (logged.episode.observations[:, 2:] == beside.episode.observations[steps, 4:]).all()
+        assert (logged.episode.observations[:, 0] * share).round().tolist() == beside.episode.observations[
+            steps, 0
+        ].tolist()
+
+
 def call(tool, name):
     return {"tool_calls": [{"id": name, "function": {"name": tool, "arguments": "{}"}}]}
 
@@ -107,7 +126,7 @@ def test_what_a_users_tool_returns_is_not_seen_and_what_the_user_says_of_it_is(t
     logs = read_logs(tmp_path / "out")
     contents = logs.texts["content"].to_pylist()
     numbers = np.arange(len(contents), dtype=np.float32)[:, None]
-    layout = Layout(1, ("user", "tools", "said"), choices_in(logs, np.array([0])), "numbers")
+    layout = Layout(1, ("user", "tools", "said"), choices_in(logs, np.array([0])), "numbers", "choice")
     [logged] = read_episodes(logs, numbers, layout, np.array([0]))
     assert [layout.choices[action] for action in logged.episode.actions] == ["check_line", "reply", "finish"]
     heard, read, said = (contents[int(number)] for number in logged.episode.observations[2, :3])
@@ -126,7 +145,7 @@ def test_a_run_without_outcome_is_truncated(logs):
 
 def test_what_training_never_chose_is_another(logs):
     choices = choices_in(logs, np.array([0]))
-    layout, vectors = Layout(1, ("user",), choices, "x"), np.zeros((logs.texts.num_rows, 1), np.float32)
+    layout, vectors = Layout(1, ("user",), choices, "x", "choice"), np.zeros((logs.texts.num_rows, 1), np.float32)
     found = [each.episode.actions for each in read_episodes(logs, vectors, layout, np.arange(30))]
     assert max(actions.max() for actions in found) == len(choices) - 1
     assert found[0].max() < len(choices) - 1
@@ -144,7 +163,7 @@ def test_what_is_known_of_each_run_stands_beside_the_recording(logs, tmp_path):
 
 def test_copies_have_noise_of_the_entries_own_spread_on_their_vectors_alone(logs):
     layout, found = episodes(logs)
-    params = DecisionParams(observes=list(layout.observes), copies=40, noise=0.5, seed=0)
+    params = DecisionParams(predicts="choice", observes=list(layout.observes), copies=40, noise=0.5, seed=0)
     copies = list(noisy_copies(found, layout, params))
     assert [each.copy for each in copies[::30]] == list(range(1, 41))
     before = np.concatenate([each.episode.observations for each in found])

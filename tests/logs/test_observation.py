@@ -1,5 +1,7 @@
 """What an agent knows when it decides, on a conversation whose vectors are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.builders import CHOICES, refused
 from understudy.errors import DataError
 from understudy.logs.observation import Conversation, Layout, choices_of, layout_of
 
-LAYOUT = Layout(2, ("user", "tools", "opening", "said"), ("reply", "finish", "look_up", "another"), "made by")
+LAYOUT = Layout(2, ("user", "tools", "opening", "said"), ("reply", "finish", "look_up", "another"), "made by", "choice")
 HELLO, RESULT, THANKS, ANSWER = (np.array(each, np.float32) for each in ([1, 0], [0, 1], [0.5, 0.75], [0.75, 0.5]))
 
 
@@ -67,6 +69,13 @@ def test_a_layout_comes_back_from_the_spec():
     assert layout_of(spec) == LAYOUT == layout_of(spec.from_json(spec.to_json()))
     assert (spec.state_dim, spec.num_actions) == (LAYOUT.size, 4) == (16, 4)
     assert spec.components[:3] == ("user_0", "user_1", "tools_0")
+
+
+def test_where_replies_are_predicted_an_action_is_a_vector_of_length_one():
+    layout = replace(LAYOUT, predicts="reply")
+    spec = layout.spec()
+    assert layout_of(spec) == layout == layout_of(spec.from_json(spec.to_json()))
+    assert (spec.components, spec.action_bounds) == (LAYOUT.components, ((-1, -1), (1, 1)))
 
 
 def test_another_environment_is_refused():

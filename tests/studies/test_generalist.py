@@ -6,8 +6,8 @@ from ruamel.yaml import YAML
 
 from tests.imports import ROOT
 from understudy.params.load import load_sections
-from understudy.params.task_project import TaskProject
 from understudy.params.project import load_project
+from understudy.params.task_project import TaskProject
 from understudy.params.training import TrainingParams
 from understudy.params.whole import load_params
 

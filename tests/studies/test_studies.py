@@ -13,7 +13,8 @@ from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
 # With stages of their own: of logs, of several tasks, whose folders are runs, and of policies that the root has trained.
-OWN_STAGES = (STUDIES / "agents", STUDIES / "generalist", STUDIES / "pruning")
+OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
+OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "pruning"}
 RUNS = sorted(
     path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent not in OWN_STAGES
 )

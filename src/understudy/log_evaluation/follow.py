@@ -20,11 +20,13 @@ def follow(trained: TrainedPolicy, recording: Recording) -> Predictions:
     """Follow all episodes side by side, step by step as at play, so that nothing of the future can be seen.
 
     Args:
-        trained: a policy whose actions are choices. recording: of one agent an episode.
+        trained: a policy that learned from logs; where its actions are vectors of replies, (D,), the logits are those that it
+            predicts, (N, D). recording: of one agent an episode.
     """
     task, model, lengths = trained.task, trained.model.eval(), recording.episodes["length"].astype(np.int64)
     observation = _padded(task.normalize_states(task.select_visible(recording.steps["observation"])), lengths)
-    action, reward = _padded(recording.steps["action"], lengths), _padded(recording.steps["reward"], lengths)
+    action = _padded(task.normalize_actions(recording.steps["action"]), lengths)
+    reward = _padded(recording.steps["reward"], lengths)
     memory = model.begin(len(lengths))
     is_first = torch.ones(len(lengths), dtype=torch.bool)
     previous_action, previous_reward = torch.zeros_like(action[:, 0]), torch.zeros_like(reward[:, 0])

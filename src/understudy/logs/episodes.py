@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from understudy.episode import NO_OPTION, UNKNOWN_SEED, Episode
-from understudy.logs.observation import Conversation, Layout, choices_of
+from understudy.logs.observation import REPLIES, Conversation, Layout, choices_of
 from understudy.logs.parquet import AgentLogs
 from understudy.logs.selection import labels
 from understudy.params.runs import DecisionParams
@@ -47,13 +47,13 @@ def choices_in(logs: AgentLogs, runs: np.ndarray) -> tuple[str, ...]:
 
 
 def read_episodes(logs: AgentLogs, vectors: np.ndarray, layout: Layout, runs: np.ndarray) -> Iterator[LoggedEpisode]:
-    """The episodes of these runs, one an assistant that decides anything.
+    """The episodes of these runs, one an assistant that decides anything; where replies are predicted, one that replies.
 
     The reward of the last decision is the run's outcome. Where none is known the episode counts as truncated, so that no value is
     learned from it.
 
     Args:
-        logs: imported. vectors: (number of texts, D). layout: of observations and choices. runs: (N,) places, ascending.
+        logs: imported. vectors: (number of texts, D). layout: of observations and actions. runs: (N,) places, ascending.
     """
     outcomes = logs.episodes["outcome"].to_pylist()
     starts = np.searchsorted(logs.steps["episode"].to_numpy(), np.arange(len(outcomes) + 1))
@@ -62,7 +62,9 @@ def read_episodes(logs: AgentLogs, vectors: np.ndarray, layout: Layout, runs: np
         rows = steps.slice(starts[run], starts[run + 1] - starts[run]).to_pylist()
         agents = dict.fromkeys(row["agent"] for row in rows if row["decision"] and row["role"] == "assistant")
         for agent in sorted(agents):
-            yield LoggedEpisode(run, agent, _episode(rows, agent, vectors, layout, outcomes[run]))
+            episode = _episode(rows, agent, vectors, layout, outcomes[run])
+            if episode is not None:
+                yield LoggedEpisode(run, agent, episode)
 
 
 def noisy_copies(logged: Sequence[LoggedEpisode], layout: Layout, params: DecisionParams) -> Iterator[LoggedEpisode]:
@@ -89,18 +91,22 @@ def write_runs(folder: Path, logs: AgentLogs, episodes: Sequence[LoggedEpisode])
     write_json(folder / "runs.json", content)
 
 
-def _episode(rows: list[Row], agent: int, vectors: np.ndarray, layout: Layout, outcome: float | None) -> Episode:
-    conversation, observations, choices = Conversation(layout), [], []
+def _episode(rows: list[Row], agent: int, vectors: np.ndarray, layout: Layout, outcome: float | None) -> Episode | None:
+    """The steps at which the agent did what is predicted; None where there are none."""
+    conversation, observations, done = Conversation(layout), [], []
     for turn in _turns(rows):
         deciding = [row for row in turn if row["decision"] and row["role"] == "assistant" and row["agent"] == agent]
-        if deciding:
-            observations.append(conversation.observation())
-            choices.append(layout.choice(deciding[0]["kind"], deciding[0]["tool"]))
+        for row in deciding:
+            if layout.predicts == "choice" or row["kind"] in REPLIES:
+                observations.append(conversation.observation())
+                done.append(_action(row, vectors, layout))
         for row in turn:
             _take_in(conversation, row, agent, vectors)
-        if deciding:
-            conversation.decide(choices[-1])
-    actions, rewards = np.asarray(choices, np.int64), np.zeros(len(choices), np.float32)
+        for row in deciding:
+            conversation.decide(layout.choice(row["kind"], row["tool"]))
+    if not done:
+        return None
+    actions, rewards = np.stack(done), np.zeros(len(done), np.float32)
     rewards[-1] = outcome or 0.0
     return Episode(
         seed=UNKNOWN_SEED,
@@ -113,6 +119,13 @@ def _episode(rows: list[Row], agent: int, vectors: np.ndarray, layout: Layout, o
         terminated=outcome is not None,
         truncated=outcome is None,
     )
+
+
+def _action(row: Row, vectors: np.ndarray, layout: Layout) -> np.ndarray:
+    """A choice, () int64, or a reply's vector (D,); rounding may have put an entry of length one beyond one."""
+    if layout.predicts == "reply":
+        return np.clip(vectors[row["text"]], -1, 1)
+    return np.asarray(layout.choice(row["kind"], row["tool"]), np.int64)
 
 
 def _turns(rows: list[Row]) -> Iterator[list[Row]]:

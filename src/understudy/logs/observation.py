@@ -1,4 +1,4 @@
-"""What an agent knows when it decides, as numbers: the observation of a recording's step, and the choices that it has.
+"""What an agent knows when it decides, as numbers: the observation of a recording's step, and what it may do.
 
 Layout       -- names of observation components and of choices; kept in the environment's spec
 Conversation -- one agent's run as it goes: what it hears, what it does, and the observation in between
@@ -13,29 +13,32 @@ from typing import Any
 import numpy as np
 
 from understudy.errors import DataError
-from understudy.params.runs import Source
+from understudy.params.runs import Predicted, Source
 from understudy.spec import EnvironmentSpec
 
 ENVIRONMENT = "logs"  # the id in specs; nothing can be played in it
 REPLY, FINISH, OTHER = "reply", "finish", "another"
 PLAIN = {"text": REPLY, "finish": FINISH, "thought": "think"}  # choices other than a tool, by the kind of step
+REPLIES = ("text", "finish")  # kinds of steps that are replies
 MOST_TURNS = 32  # to which turns are scaled: a number, not a limit
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What observations and choices are made of.
+    """What observations and actions are made of.
 
     Attributes:
         dim: D. observes: what the observation holds vectors of, in order.
         choices: (C,) `reply`, `finish` and tools, and last `another`: what nobody did in training.
         embedder: identity of what makes the vectors.
+        predicts: whether an action is one of the choices, or the vector (D,) of a reply.
     """
 
     dim: int
     observes: tuple[Source, ...]
     choices: tuple[str, ...]
     embedder: str
+    predicts: Predicted
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -56,9 +59,13 @@ class Layout:
     def spec(self) -> EnvironmentSpec:
         """The environment of recordings, from which `layout_of` gives the layout back."""
         about: dict[str, Any] = {"dim": self.dim, "observes": list(self.observes), "embedder": self.embedder}
-        return EnvironmentSpec(
-            ENVIRONMENT, about, self.components, len(self.choices), None, None, None, action_names=self.choices
-        )
+        if self.predicts == "choice":
+            return EnvironmentSpec(
+                ENVIRONMENT, about, self.components, len(self.choices), None, None, None, action_names=self.choices
+            )
+        about["choices"] = list(self.choices)
+        low, high = (-1.0,) * self.dim, (1.0,) * self.dim  # of vectors of length one
+        return EnvironmentSpec(ENVIRONMENT, about, self.components, None, low, high, None)
 
 
 def layout_of(spec: EnvironmentSpec) -> Layout:
@@ -71,7 +78,9 @@ def layout_of(spec: EnvironmentSpec) -> Layout:
         raise DataError(f"expected what was learned from logs of agents, got an environment {spec.environment_id}")
     about = spec.kwargs
     try:
-        return Layout(int(about["dim"]), tuple(about["observes"]), spec.action_names, str(about["embedder"]))
+        predicts: Predicted = "choice" if spec.discrete_actions else "reply"
+        choices = spec.action_names if spec.discrete_actions else tuple(about["choices"])
+        return Layout(int(about["dim"]), tuple(about["observes"]), choices, str(about["embedder"]), predicts)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"expected the layout of observations of logs, got a malformed one: {error!r}") from None
 

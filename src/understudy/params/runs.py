@@ -7,6 +7,7 @@ from pydantic import Field
 from understudy.params.section import NonNegative, Section, Seed
 
 Source = Literal["user", "tools", "opening", "said"]
+Predicted = Literal["choice", "reply"]
 
 
 class RunParams(Section):
@@ -28,6 +29,8 @@ class DecisionParams(Section):
     """What is known when something is decided.
 
     Attributes:
+        predicts: what a policy's action is: the choice among tools, reply and finish; or the vector of the reply, where the steps
+            are those alone at which the agent replied.
         observes: what the observation holds the vectors of: what the user has said last, what tools have returned since the last
             decision, the run's opening, and what the agent itself has said last.
         copies: of each training run, to learn from beside it, with noise on their vectors: few runs are soon known by heart.
@@ -35,6 +38,7 @@ class DecisionParams(Section):
         seed: of the noise.
     """
 
+    predicts: Predicted
     observes: Annotated[list[Source], Field(min_length=1)]
     copies: Annotated[int, Field(ge=0)]
     noise: NonNegative
