@@ -8,7 +8,7 @@ from typing import Any
 
 from understudy.errors import ParameterError
 
-KNOWN = ("h5py", "imageio", "minari", "optuna", "transformers", "wordllama")
+KNOWN = ("h5py", "imageio", "minari", "openai", "optuna", "transformers", "wordllama")
 
 
 def import_optional(module: str, extra: str, what: str) -> Any:
