@@ -26,11 +26,13 @@ def work(policy: str, seed: int, runs: RunParams, sequences: SequenceParams) -> 
     said = np.unique(replies_in(logs, select_runs(logs.episodes, runs, sequences.seed).learning).said)
     contents = logs.texts["content"].to_pylist()
     found = read_json(FOUND / f"{policy}_{seed}.json")
+    policy_weight, words_weight = found["weights"]
     stored = StoredReplies(
         tuple(contents[number] for number in said.tolist()),
         vectors[said],
         WordIndex.rebuild(read_json(FOUND / "words.json")),
-        *found["weights"],
+        policy_weight,
+        words_weight,
         found["threshold"],
     )
     place = Path(policy) / f"seed_{seed}"

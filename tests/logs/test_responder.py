@@ -12,6 +12,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.logs.acting import load_log_policy
 from understudy.logs.responder import Responder
 
+
 @contextmanager
 def served(monkeypatch, body, status=200):
     """An endpoint that answers everything with this body; gives the list of what it was sent."""

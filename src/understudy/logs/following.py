@@ -53,6 +53,7 @@ class Follower:
     def __init__(self, trained: TrainedPolicy, embedder: Embedder) -> None:
         self.trained, self.embedder = trained, embedder
         self.layout = layout_of(trained.task.environment)
+        self._asked: Asked | None = None
         self.forget()
 
     @torch.inference_mode()
@@ -81,7 +82,7 @@ class Follower:
         self._transcript, self._conversation = Transcript(), Conversation(self.layout)
         self._memory = self.trained.model.begin(1)
         self._previous, self._is_first = self._nothing(), True
-        self._asked: Asked | None = None
+        self._asked = None
 
     def _nothing(self) -> np.ndarray:
         """What stands for the action before the first."""
