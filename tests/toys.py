@@ -216,6 +216,10 @@ CONFIGS = {
 }
 
 
+LANGUAGE = {name: value for name, value in TRANSFORMER.items() if name != "state_differences"}
+OF_TOKENS = {"language_bc": LANGUAGE, "language_q": LANGUAGE | {"penalty_weight": 0.5}}  # which are choices
+
+
 def tiny_interface(spec: EnvironmentSpec, hidden: tuple[str, ...] = (), num_options: int | None = None) -> Interface:
     """Scales that change every number; action vectors have the environment's range."""
     count, (middle, half_range) = len(spec.components) - len(hidden), action_scales(spec)
@@ -228,11 +232,12 @@ def tiny_policy(family: str, spec: EnvironmentSpec, hidden: tuple[str, ...] = ()
     """An untrained policy with weights large enough that its actions depend on the observation and on the past."""
     interface = tiny_interface(spec, hidden, num_options=3 if family == "hierarchical" else None)
     torch.manual_seed(seed)
-    model = build_model(family, CONFIGS[family], interface, family)
+    config = (CONFIGS | OF_TOKENS)[family]
+    model = build_model(family, config, interface, family)
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim > 1:
                 weights.add_(torch.randn_like(weights), alpha=0.4)
         if isinstance(model, HierarchicalTransformer):
             model.termination_head.bias.fill_(-2.0)
-    return TrainedPolicy(model.eval(), family, CONFIGS[family], interface, {"sequences": "0" * 64})
+    return TrainedPolicy(model.eval(), family, config, interface, {"sequences": "0" * 64})

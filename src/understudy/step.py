@@ -42,7 +42,8 @@ class Decision(Generic[Array]):
     Attributes:
         actions: (B,) int64 or (B, A) float32.
         options: (B,) int64, the option that each row follows; None for those without options.
-        predictions: (B, A) float32, the logits or means that the actions were chosen from; None where nothing is predicted.
+        predictions: (B, A) float32, the logits or means that the actions were chosen from, in a model's units; None where there
+            are none.
     """
 
     actions: Array

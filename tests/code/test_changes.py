@@ -54,14 +54,16 @@ OTHERS = (
     "action_transformer",
     "decision_transformer",
     "generalist",
+    "language_bc",
+    "language_q",
     "multi_agent",
     "q_transformer",
     "rvs",
     "trajectory_transformer",
 )
 TABLE = """
-families: 1 action_transformer, 2 decision_transformer, 3 generalist, 4 hierarchical, 5 mlp, 6 multi_agent, \
-7 q_transformer, 8 rvs, 9 trajectory_transformer
+families: 1 action_transformer, 2 decision_transformer, 3 generalist, 4 hierarchical, 5 language_bc, 6 language_q, 7 mlp, \
+8 multi_agent, 9 q_transformer, 10 rvs, 11 trajectory_transformer
 
 | module                                   | first | second | train |
 | ---------------------------------------- | ----- | ------ | ----- |
@@ -75,12 +77,14 @@ families: 1 action_transformer, 2 decision_transformer, 3 generalist, 4 hierarch
 | understudy.models.decision_transformer   |       |        | 2     |
 | understudy.models.generalist             |       |        | 3     |
 | understudy.models.hierarchical           |       |        | 4     |
-| understudy.models.mlp                    |       |        | 4 5   |
-| understudy.models.multi_agent            |       |        | 6     |
-| understudy.models.q_transformer          |       |        | 7     |
+| understudy.models.language_bc            |       |        | 5     |
+| understudy.models.language_q             |       |        | 6     |
+| understudy.models.mlp                    |       |        | 4 7   |
+| understudy.models.multi_agent            |       |        | 8     |
+| understudy.models.q_transformer          |       |        | 9     |
 | understudy.models.registry               |       |        | x     |
-| understudy.models.rvs                    |       |        | 8     |
-| understudy.models.trajectory_transformer |       |        | 9     |
+| understudy.models.rvs                    |       |        | 10    |
+| understudy.models.trajectory_transformer |       |        | 11    |
 | understudy.policy                        |       |        | x     |
 | understudy.words                         | x     |        |       |
 """

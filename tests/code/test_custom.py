@@ -79,7 +79,9 @@ def test_a_task_in_text_of_ones_own_counts_for_the_stage_that_plays_it(tmp_path)
     stages = {}
     for name, text in {
         "wordle": PARAMS,
-        "own": re.sub("task: wordle", own, re.sub("    - .player: [cg].*\n", "", PARAMS)),
+        "own": re.sub(
+            "task: wordle", own, re.sub("    - .player: [cg].*\n|, {player: consistent, rate: 1.0}", "", PARAMS)
+        ),
     }.items():
         (tmp_path / "params.yaml").write_text(text)
         after = add_custom(described, folder, load_project(tmp_path / "params.yaml"))

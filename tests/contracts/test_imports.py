@@ -66,6 +66,8 @@ ALLOWED = {
         "rollouts",
         "sequences.splits",
     },
+    "generation": BOTTOM | {"policies", "tasks"},
+    "word_evaluation": BOTTOM | {"evaluation.statistics", "rollouts.table", "tasks"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "search": BOTTOM
     | {
@@ -116,10 +118,12 @@ OF_A_POLICY = (
     "evaluate_pruned",
     "search_policy",
     "evaluate_log",
+    "evaluate_words",
     "pack_log_policy",
     "pack_reply_policy",
 )
 OF_ALL_POLICIES = {"report", "report_logs", "time_pruned"}
+WORD_STAGES = {"compare_words", "evaluate_word_players", "evaluate_words"}
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": {"search_policy"},
@@ -147,10 +151,12 @@ ALONE = {
         "compare",
         "compare_logs",
         "compare_pruned",
+        "compare_words",
         "evaluate_log_retrieval",
         "report",
         "report_logs",
     },
+    "understudy.generation.": {"evaluate_words"},
     "understudy.improvement.": {"improve_policy"},
     "understudy.log_evaluation.": {
         "compare_logs",
@@ -174,8 +180,9 @@ ALONE = {
     },
     "understudy.search.": {"search_policy"},
     "understudy.sequences.build": {"build_sequences"},
-    "understudy.tasks.": {"record_words"},
+    "understudy.tasks.": {"record_words", *WORD_STAGES},
     "understudy.training.": {"improve_policy", "prune_policy", "search_policy", "train_policy"},
+    "understudy.word_evaluation.": WORD_STAGES,
 }
 
 

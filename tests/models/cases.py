@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tests.builders import CHOICES, SEVERAL_CHOICES, SEVERAL_VECTORS, VECTORS
 from tests.models.rows import batch_of
-from tests.toys import CONFIGS, tiny_interface
+from tests.toys import CONFIGS, OF_TOKENS, tiny_interface
 from understudy.models.registry import DEMONSTRATORS, family_names, load_family
 from understudy.nn.trunk import Attention
 from understudy.policies.build import build_model
@@ -64,6 +64,7 @@ class Case:
         return "-".join([self.name, *settings, kind, "of", str(self.agents)])
 
 
+ALL_SPECS = (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)
 OF_DEMONSTRATORS = {"scripted": SCRIPT, "function": {"name": "math:sqrt"}}
 
 
@@ -79,10 +80,15 @@ LINEAR = [kind for kind in get_args(Attention) if kind != "softmax"]
 ATTENDING = [
     Case(name, spec, (("attention", kind), ("context", None)))
     for name in filter(takes_attention, family_names())
-    for kind, spec in zip(LINEAR, (CHOICES, SEVERAL_VECTORS), strict=True)
+    for kind, spec in zip(LINEAR, (CHOICES, SEVERAL_CHOICES if name in OF_TOKENS else SEVERAL_VECTORS), strict=True)
 ]
 LEARNING = [
-    *(Case(name, spec) for name in family_names() for spec in (CHOICES, VECTORS, SEVERAL_CHOICES, SEVERAL_VECTORS)),
+    *(
+        Case(name, spec)
+        for name in family_names()
+        for spec in ALL_SPECS
+        if spec.discrete_actions or name not in OF_TOKENS
+    ),
     *FINE,
     *ATTENDING,
 ]
@@ -98,7 +104,7 @@ each_playing = pytest.mark.parametrize("case", PLAYING, ids=str)
 def build(case: Case, seed: int = 0, **config) -> nn.Module:
     """A model with weights large enough that its actions depend on all that it is told."""
     torch.manual_seed(seed)
-    config = OF_DEMONSTRATORS.get(case.name, CONFIGS.get(case.name, {})) | dict(case.further) | config
+    config = (CONFIGS | OF_TOKENS | OF_DEMONSTRATORS).get(case.name, {}) | dict(case.further) | config
     model = build_model(case.name, config, tiny_interface(case.spec, num_options=NUM_OPTIONS), case.name)
     with torch.no_grad():
         for weights in model.parameters():

@@ -49,10 +49,9 @@ def test_another_name_is_refused(tmp_path, name):
 
 @pytest.mark.parametrize("family", ["mpl", "expert", "scripted", "registry", "family", "", "../mlp"])
 def test_another_family_than_one_that_learns_is_refused(tmp_path, family):
-    families = (
-        "action_transformer, decision_transformer, generalist, hierarchical, mlp, multi_agent, q_transformer, rvs"
-    )
-    sentence = f"policies.p.family: expected one of {families}, trajectory_transformer, got {family!r}"
+    families = "action_transformer, decision_transformer, generalist, hierarchical, language_bc, language_q, mlp"
+    others = "multi_agent, q_transformer, rvs, trajectory_transformer"
+    sentence = f"policies.p.family: expected one of {families}, {others}, got {family!r}"
     with refused(ParameterError, sentence):
         load_policies(
             tmp_path,

@@ -3,6 +3,7 @@
 clipped_double_q(online, target, num_clipped) -- the value of a state by the best of what can be done there
 n_step_targets(...)                           -- what a step's action is worth, by the rewards that came of it
 discounted_returns(...)                       -- what came of it in the end
+expectile_loss(errors, expectile)             -- errors of a value that is to lie among the better ones
 conservative_penalty(values, taken)           -- how much more is said of what was not done
 row_priorities(errors, mask)                  -- how wrong a row is
 
@@ -97,6 +98,11 @@ def discounted_returns(
     weights = (discount**ahead).triu().to(rewards.dtype)
     rest = discount ** (last - time).clamp(min=0) * returns_to_go.gather(1, last)  # (B, T)
     return paid @ weights.T + rest, ends | (discount == 1)
+
+
+def expectile_loss(errors: Tensor, expectile: float) -> Tensor:
+    """|expectile - 1(error < 0)| error^2 of errors target - value (...): Kostrikov et al. (2022), eq. 5."""
+    return torch.where(errors < 0, 1 - expectile, expectile) * errors.square()
 
 
 def conservative_penalty(values: Tensor, taken: Tensor, temperature: float) -> Tensor:

@@ -33,7 +33,7 @@ from understudy.nn.action_entries import ActionEntries
 from understudy.nn.cache import RowMemory
 from understudy.nn.q_network import QNetwork
 from understudy.nn.q_options import QOptions
-from understudy.nn.rows import check_entries, check_rows, check_sizes
+from understudy.nn.rows import check_entries, check_rows, check_sizes, with_final_observation
 from understudy.nn.state_autoencoder import StateAutoencoder
 from understudy.nn.target_network import follow, frozen_copy
 from understudy.sequences.batch import Batch
@@ -202,9 +202,7 @@ class QTransformer(nn.Module):
 
     def _with_final_observation(self, states: Tensor, tokens: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """States (B, T + 1, S) with the episode's final observation after a row's last, and tokens (B, T + 1, N)."""
-        longer = torch.cat([states, states[:, -1:]], dim=1)
-        places = batch.seq_lens[:, None, None].expand(-1, 1, states.shape[-1])
-        longer = longer.scatter(1, places, batch["final_observation"][:, None].to(states.dtype))
+        longer = with_final_observation(states, batch.seq_lens, batch["final_observation"])
         return longer, torch.cat([tokens, tokens[:, -1:]], dim=1)
 
     def _targets(self, online: Tensor, target: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

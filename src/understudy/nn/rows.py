@@ -66,6 +66,30 @@ def check_entries(states: Tensor, actions: Tensor, *, state_dim: int, action_dim
         )
 
 
+def check_choices(discrete_actions: bool) -> None:
+    """Raise a ValueError where a model of language is to write anything but tokens."""
+    if not discrete_actions:
+        raise ValueError("discrete_actions: expected choices, which tokens are, got vectors")
+
+
+def check_texts(states: Tensor, seq_lens: Tensor, state_dim: int, max_seq_len: int) -> None:
+    """Hold rows of steps without actions together: states (B, T, S), and seq_lens (B,) from 1 to T, at most `max_seq_len`.
+
+    Raises:
+        ValueError: they do not belong together, or steps have other components than S.
+    """
+    check_rows(states, states, seq_lens, max_seq_len)
+    if states.shape[2:] != (state_dim,):
+        raise ValueError(f"states: expected {state_dim} entries a step, got {tuple(states.shape)}")
+
+
+def with_final_observation(states: Tensor, seq_lens: Tensor, final_observation: Tensor) -> Tensor:
+    """States (B, T + 1, S) of rows (B, T, S), after whose last real step stands what came after the episode's, (B, S)."""
+    longer = torch.cat([states, states[:, -1:]], dim=1)
+    places = seq_lens[:, None, None].expand(-1, 1, states.shape[-1])
+    return longer.scatter(1, places, final_observation[:, None].to(states.dtype))
+
+
 def decode_state(trunk: Trunk, memory: RowMemory, action_tokens: Tensor, state_tokens: Tensor) -> Tensor:
     """Pass the last action and the present state through the trunk.
 

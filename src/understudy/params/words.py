@@ -1,5 +1,6 @@
 """`words:` in params.yaml, of projects that learn from games in text."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,17 +47,15 @@ class OwnTaskParams(Section):
 
 
 class GamePlayerParams(Section):
-    """Somebody whose games are recorded.
+    """Somebody who plays without having learned it.
 
     Attributes:
         player: random writes any legal token, of Wordle any of the words. The others play Wordle alone: consistent guesses, at
             its `rate` of the turns, a word that all answers allow, else any; greedy_entropy the word whose answer tells most.
-        games: how many of it.
         rate: of consistent alone.
     """
 
     player: Literal["random", "consistent", "greedy_entropy"]
-    games: Count
     rate: Probability | None = None
 
     @model_validator(mode="after")
@@ -72,6 +71,16 @@ class GamePlayerParams(Section):
         return self.player if self.rate is None else f"{self.player} {self.rate:g}"
 
 
+class RecordedPlayerParams(GamePlayerParams):
+    """Somebody whose games are recorded.
+
+    Attributes:
+        games: how many of it.
+    """
+
+    games: Count
+
+
 class WordParams(Section):
     """Which task is played, and by whom.
 
@@ -83,7 +92,7 @@ class WordParams(Section):
     """
 
     task: Literal["wordle", "text_maze", "own"]
-    players: Annotated[list[GamePlayerParams], Field(min_length=1)]
+    players: Annotated[list[RecordedPlayerParams], Field(min_length=1)]
     first_seed: Seed
     wordle: WordleParams | None = None
     text_maze: TextMazeParams | None = None
@@ -93,12 +102,15 @@ class WordParams(Section):
     def _settings_are_there(self) -> Self:
         if getattr(self, self.task) is None:
             raise ValueError(f"words.{self.task}: expected its settings, got none")
-        for number, player in enumerate(self.players):
-            if self.task != "wordle" and player.player != "random":
-                raise ValueError(
-                    f"words.players.{number}.player: expected random, as all but wordle, got {player.player}"
-                )
-        names = [player.name for player in self.players]
-        if len(set(names)) < len(names):
-            raise ValueError(f"words.players: expected different ones, got {', '.join(names)}")
+        check_players(self.task, self.players, "words.players")
         return self
+
+
+def check_players(task: str, players: Sequence[GamePlayerParams], where: str) -> None:
+    """Raise a ValueError where one of the players cannot play the task, or is there twice."""
+    for number, player in enumerate(players):
+        if task != "wordle" and player.player != "random":
+            raise ValueError(f"{where}.{number}.player: expected random, as all but wordle, got {player.player}")
+    names = [player.name for player in players]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}: expected different ones, got {', '.join(names)}")

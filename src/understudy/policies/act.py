@@ -78,6 +78,7 @@ class Acting:
         normalised = Step(*(torch.from_numpy(array).to(self.device) for array in arrays))
         decision = self.policy.model.act(self.memory, normalised, generator)
         options = None if decision.options is None else decision.options.cpu().numpy()
-        # A copy: tensors made in inference mode must not leak into the caller's autograd.
+        predictions = None if decision.predictions is None else decision.predictions.cpu().numpy().copy()
+        # Copies: tensors made in inference mode must not leak into the caller's autograd.
         actions = interface.unpad_actions(self.number, decision.actions.cpu().numpy())
-        return Decision(self.task.unnormalize_actions(actions).copy(), options)
+        return Decision(self.task.unnormalize_actions(actions).copy(), options, predictions)

@@ -11,6 +11,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+OF_EPISODES = ("agent", "final_observation")  # columns that have no steps
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -53,6 +55,12 @@ class Batch:
     def rows(self, which: slice) -> Self:
         """These rows, as views of the tensors; of several agents all rows of an episode."""
         return self._with_each(lambda tensor: tensor[which])
+
+    def trimmed(self) -> Self:
+        """The same rows without the steps after the longest one's end, as views of the tensors."""
+        longest = max(1, int(self.seq_lens.max())) if len(self.seq_lens) else 1
+        columns = {name: each if name in OF_EPISODES else each[:, :longest] for name, each in self.columns.items()}
+        return replace(self, columns=columns, mask=self.mask[:, :longest], value_mask=self.value_mask[:, :longest])
 
     def to(self, device: torch.device) -> Self:
         """The batch on a device. The copy to a CUDA device is from pinned memory, so that nothing waits for it."""

@@ -1,19 +1,28 @@
 """Tasks and players by what params.yaml says of them.
 
-make_task(params)           -- the task, and what makes it again as JSON
-make_player(task, params)   -- who plays it
+make_task(params)            -- the task, and what makes it again as JSON
+task_of(settings)            -- the task again, of what recordings carry
+make_player(task, params)    -- who plays it
+groups_of_games(task, seeds) -- games that have the same answer
 """
 
 from typing import Any
 
-from understudy.errors import ParameterError
+import numpy as np
+from pydantic import ValidationError
+
+from understudy.errors import DataError, ParameterError
 from understudy.params.words import GamePlayerParams, WordParams
+from understudy.spec import EnvironmentSpec
 from understudy.tasks.play import Player, RandomPlayer
+from understudy.tasks.recording import ENVIRONMENT
 from understudy.tasks.task import TextTask, check_task
 from understudy.tasks.text_maze import TextMaze
 from understudy.tasks.word_players import consistent_player, entropy_player
 from understudy.tasks.wordle import Wordle, word_list
 from understudy.utils.named import load_named
+
+NOBODY = {"player": "random", "games": 1}  # a section needs somebody who plays
 
 
 def make_task(params: WordParams) -> tuple[TextTask, dict[str, Any]]:
@@ -31,6 +40,31 @@ def make_task(params: WordParams) -> tuple[TextTask, dict[str, Any]]:
     except (ValueError, TypeError, AttributeError) as error:
         raise ParameterError(f"words.{params.task}: {' '.join(str(error).split())}") from None
     return task, {"task": params.task, **settings}
+
+
+def task_of(spec: EnvironmentSpec) -> TextTask:
+    """The task of recordings in text, and so of a policy that has learned from them.
+
+    Raises:
+        DataError: they are of another environment, or their settings make no task.
+    """
+    if spec.environment_id != ENVIRONMENT or "task" not in spec.kwargs:
+        raise DataError(
+            f"{spec.environment_id}: expected a policy that has learned from games in text, got one of another kind"
+        )
+    settings = {name: value for name, value in spec.kwargs.items() if name != "task"}
+    content = {"task": spec.kwargs["task"], spec.kwargs["task"]: settings, "players": [NOBODY], "first_seed": 0}
+    try:
+        return make_task(WordParams.model_validate(content))[0]
+    except (ValidationError, ParameterError) as error:
+        raise DataError(
+            f"environment.kwargs: expected settings of a task, got others: {' '.join(str(error).split())}"
+        ) from None
+
+
+def groups_of_games(task: TextTask, seeds: np.ndarray) -> np.ndarray:
+    """Which games (N,) int64 are of one kind: those of Wordle with the same answer; of other tasks each is of its own."""
+    return task.reset(seeds).state["answer"] if isinstance(task, Wordle) else np.asarray(seeds, np.int64)
 
 
 def make_player(task: TextTask, params: GamePlayerParams) -> Player:
