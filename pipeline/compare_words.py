@@ -8,6 +8,7 @@ from understudy.errors import DataError
 from understudy.params.policies import PoliciesParams
 from understudy.params.training import TrainingParams
 from understudy.params.word_evaluation import WordEvaluationParams
+from understudy.rollouts.parquet import open_recording
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import write_json
@@ -28,7 +29,9 @@ def work(policies: PoliciesParams, training: TrainingParams, word_evaluation: Wo
         found[name] = {way: np.stack([each.returns for each in of_way]) for way, of_way in games.items()}
         groups = next(iter(games.values()))[0].groups
     assert groups is not None  # there is a policy at least
-    summary = summarise({name: each.returns for name, each in players.items()}, found, groups, word_evaluation)
+    recorded = open_recording(Path("data/raw")).episodes["return"]
+    of_players = {name: each.returns for name, each in players.items()}
+    summary = summarise(recorded, of_players, found, groups, word_evaluation)
     write_json(METRICS / "summary.json", summary)
     table = format_table(summary)
     with replace_file(METRICS / "results.md") as unfinished:

@@ -66,7 +66,7 @@ ALLOWED = {
         "rollouts",
         "sequences.splits",
     },
-    "generation": BOTTOM | {"policies", "tasks"},
+    "generation": BOTTOM | {"models.language_q", "policies", "tasks"},
     "word_evaluation": BOTTOM | {"evaluation.statistics", "rollouts.table", "tasks"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "search": BOTTOM
@@ -83,7 +83,20 @@ ALLOWED = {
         "training",
     },
     "cli": BOTTOM
-    | {"environments", "logs", "policies", "replay", "report", "rollouts", "search", "sequences", "sources", "stage"},
+    | {
+        "environments",
+        "generation",
+        "logs",
+        "policies",
+        "replay",
+        "report",
+        "rollouts",
+        "search",
+        "sequences",
+        "sources",
+        "stage",
+        "tasks",
+    },
     "public": set(),
     "__main__": {"cli"},
 }

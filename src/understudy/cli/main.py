@@ -16,7 +16,19 @@ import understudy
 from understudy.errors import DataError, ParameterError
 from understudy.stage import EXIT_DATA, EXIT_INTERRUPTED, EXIT_PARAMETERS
 
-COMMANDS = ("new", "import", "import logs", "export", "inspect", "watch", "play", "imagine", "search", "report")
+COMMANDS = (
+    "new",
+    "import",
+    "import logs",
+    "export",
+    "inspect",
+    "watch",
+    "play",
+    "imagine",
+    "generate",
+    "search",
+    "report",
+)
 KEYWORDS = {"import": "import_demonstrations", "import logs": "import_logs"}  # no module may be called so
 
 

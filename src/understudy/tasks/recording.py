@@ -63,6 +63,13 @@ class GameReader:
         self.turn = self.turn + ends
         self._written = (actions, reply)
 
+    def picked(self, games: np.ndarray) -> "GameReader":
+        """One that goes on with these games (M,), of which there may be several of one."""
+        reader = GameReader(self.task, self._written[1][games])
+        reader.place, reader.turn = self.place[games], self.turn[games]
+        reader._written = (self._written[0][games], self._written[1][games])
+        return reader
+
     def observation(self) -> np.ndarray:
         """What is to be seen before the next token, (N, S) float32."""
         task, (action, reply) = self.task, self._written

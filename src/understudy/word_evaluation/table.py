@@ -1,8 +1,8 @@
 """Everybody who played, in one table: mean returns with intervals over games and training seeds.
 
-summarise(players, policies, params) -- {"random": {...}, "bc": {...}, ...}, JSON-ready
-chosen_elsewhere(ways, groups)       -- each game in the way that was best on games of other kinds
-format_table(summary)                -- Markdown
+summarise(recorded, players, policies, ...) -- {"data": {...}, "random": {...}, "bc": {...}, ...}, JSON-ready
+chosen_elsewhere(ways, groups)              -- each game in the way that was best on games of other kinds
+format_table(summary)                       -- Markdown
 
 R training seeds, E games.
 """
@@ -15,10 +15,12 @@ import numpy as np
 from understudy.evaluation.statistics import Bootstrap
 from understudy.params.word_evaluation import WordEvaluationParams
 
+DATA = "data"
 HEADER = ("who", "plays", "mean return", "less the baseline's")
 
 
 def summarise(
+    recorded: np.ndarray,
     players: Mapping[str, np.ndarray],
     policies: Mapping[str, Mapping[str, np.ndarray]],
     groups: np.ndarray,
@@ -27,14 +29,14 @@ def summarise(
     """Mean returns by who played, and of policies by way; those of a policy itself are each in the way chosen elsewhere.
 
     Args:
-        players: returns (E,) of demonstrators on the games. policies: returns (R, E) of each way of each policy.
+        recorded: returns of the games that were learned from. players: returns (E,) of demonstrators on the games. policies: returns (R, E) of each way of each policy.
         groups: (E,) int64, games of one kind.
         params: which policy is the baseline, and how intervals are made.
     """
     bootstrap = Bootstrap(params.resamples, params.confidence, params.seed)
     chosen = {name: chosen_elsewhere(ways, groups) for name, ways in policies.items()}
     baseline = None if params.baseline is None else chosen[params.baseline][0]
-    summary = {}
+    summary = {DATA: _entry(recorded[None], None, bootstrap)}
     for name, returns in players.items():
         summary[name] = _entry(returns[None], baseline, bootstrap)
     for name, (returns, ways_chosen) in chosen.items():

@@ -1,0 +1,67 @@
+"""Prompts: read as the recording of such a game would be, and refused by a sentence where they are of none."""
+
+import numpy as np
+import pytest
+
+from tests.builders import refused
+from tests.generation.policies import WORDLE
+from understudy.errors import ParameterError
+from understudy.generation.prompt import may_follow, read_prompt
+from understudy.tasks.play import RandomPlayer, play
+from understudy.tasks.task import NOTHING
+from understudy.tasks.text import decode
+from understudy.tasks.text_maze import TextMaze
+from understudy.tasks.wordle import Wordle
+
+MAZE = TextMaze(["..", ".G"], max_turns=9)
+NAMED = Wordle(["cat", "cow"], max_turns=4, words_only=True, marks_name_letters=True)
+
+
+@pytest.mark.parametrize("task", [WORDLE, MAZE, NAMED], ids=["wordle", "maze", "named"])
+def test_the_text_of_a_game_is_read_as_it_was_written(task):
+    games = play(task, RandomPlayer(), np.arange(30))
+    game = int(games.lengths.argmax())
+    steps = int(games.lengths[game]) - 1  # the last token is for the reader of the prompt to find
+    written = np.concatenate([games.actions[game, :steps, None], games.replies[game, :steps]], axis=1).reshape(-1)
+    text = decode(task.tokens, np.concatenate([games.openings[game], written]))
+    prompt = read_prompt(task, text)
+    assert prompt.actions.tolist() == games.actions[game, :steps].tolist()
+    assert prompt.replies.tolist() == games.replies[game, :steps].tolist()
+    assert prompt.opening.tolist() == games.openings[game].tolist()
+    assert len(prompt.turn) == steps % task.turn_length
+
+
+def test_nothing_is_a_prompt_of_no_tokens():
+    prompt = read_prompt(WORDLE, "")
+    assert (prompt.actions.tolist(), prompt.turn, prompt.opening.tolist()) == ([], [], [NOTHING] * 3)
+
+
+def test_what_may_follow_leads_on_to_a_word():
+    names = [WORDLE.tokens[each] for each in np.flatnonzero(may_follow(WORDLE, [2]))]
+    assert names == ["a", "o"]  # cat, cow
+    assert may_follow(MAZE, []).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("cät", "expected tokens among a b c"),
+        ("cats", "expected a reply after 3 tokens, got 'cats'"),
+        ("cx", "expected one of 'a' 'o' after 'c', got 'x'"),
+        ("ca<b><b>", "expected words of 3 letters with a mark each, got 'ca' with 2"),
+        ("cat<b><b>", "expected words of 3 letters with a mark each, got 'cat' with 2"),
+        ("cat<b><b><b><b>", "expected replies of at most 3 tokens, got '<b>' beyond"),
+        ("cat", "expected the task's reply after 'cat', got the text's end"),
+        ("cat<g><g><g>", "expected a game that goes on, got one that is over"),
+        ("cat<g><g><g>co", "expected a game that goes on, got one that is over"),
+        ("cat<b><b><b>" * 4, "expected a game that goes on, got one that is over"),
+    ],
+)
+def test_a_text_of_no_such_game_is_refused(text, sentence):
+    with refused(ParameterError, f"--prompt: {sentence}"):
+        read_prompt(WORDLE, text)
+
+
+def test_marks_that_name_their_letters_are_of_the_word():
+    with refused(ParameterError, "--prompt: expected marks of the letters of 'cat', got '<c:b><o:b><t:b>'"):
+        read_prompt(NAMED, "cat<c:b><o:b><t:b>")
