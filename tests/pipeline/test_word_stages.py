@@ -50,7 +50,6 @@ def test_policies_are_judged_beside_demonstrators_on_the_same_games(project, cap
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text[: text.index("  decoder:")] + text[text.index("  bc:") :])
     write_json(project / "data/code/select_columns.json", {"reads": {name: READS[name] for name in ("bc", "ilql")}})
-    write_json(project / "data/processed/options/options.json", {})
     call_stage("select_columns")
     for name in ("bc", "ilql"):
         call_stage("train_policy", policy=name, seed=0)
@@ -65,7 +64,7 @@ def test_policies_are_judged_beside_demonstrators_on_the_same_games(project, cap
     said = capsys.readouterr().out
     assert (project / "metrics/results.md").read_text() == said
     summary = read_json(project / "metrics/summary.json")
-    assert sorted(summary) == ["bc", "consistent 1", "ilql", "random"]
+    assert sorted(summary) == ["bc", "consistent 1", "data", "ilql", "random"]
     assert sorted(summary["ilql"]["ways"]) == ["better_greedy", "better_sampled", "greedy", "sampled"]
     games = read_games(project / "data/evaluation/ilql/seed_0/greedy.parquet")
     assert summary["ilql"]["ways"]["greedy"]["return"] == pytest.approx(games.returns.mean())

@@ -17,9 +17,8 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.heads import choose_actions
+from understudy.nn.language_options import LanguageOptions
 from understudy.nn.rows import check_choices, check_sizes, check_texts
-from understudy.nn.text_encoder import TextEncoder
-from understudy.nn.transformer_options import TrunkOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 
@@ -37,7 +36,7 @@ class LanguageBC(nn.Module):
         max_seq_len: the longest row that `forward` takes, in steps.
         discrete_actions: has to be true, since tokens are choices.
         state_scale: mean and standard deviation (S,) of steps.
-        options: fields of TrunkOptions.
+        options: fields of LanguageOptions.
 
     Raises:
         ValueError: actions are vectors, embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len,
@@ -46,7 +45,7 @@ class LanguageBC(nn.Module):
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "label"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    Options = TrunkOptions
+    Options = LanguageOptions
 
     def __init__(
         self,
@@ -64,11 +63,11 @@ class LanguageBC(nn.Module):
         super().__init__()
         check_sizes(state_dim=state_dim, action_dim=action_dim)
         check_choices(discrete_actions)
-        self.options = TrunkOptions(**options)
+        self.options = LanguageOptions(**options)
         self.state_dim, self.action_dim, self.max_seq_len = state_dim, action_dim, max_seq_len
-        trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
-        self.encoder = TextEncoder(state_scale, trunk)
-        self.burn_in = trunk.context  # a text is not understood without its beginning
+        sizes = (embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
+        self.encoder = self.options.build_encoder(state_scale, *sizes)
+        self.burn_in = self.encoder.trunk.context  # a text is not understood without its beginning
         self.head = nn.Linear(embed_dim, action_dim)
         self.loss = ActionPredictionLoss(discrete_actions=True)
 

@@ -4,6 +4,7 @@ B rows, G heads of keys and values, R slots, K width of a head, L tokens of a pa
 
 LayerKVCache -- one layer's keys and values of the last `context` steps, in a ring of slots
 KVCache      -- those of all layers, and the step that each slot belongs to
+RowCache     -- what any cache of rows can do
 RowMemory    -- a cache and a family's own tensors of each row (its last states, the option it follows, ...)
 
 All rows act at once, so a pass of the model writes its tokens to the next slots of the ring, the same for all rows, and one clock
@@ -15,7 +16,7 @@ the action looks back one step further.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -152,6 +153,16 @@ class KVCache:
             layer.ring = layer.ring[:, rows]
 
 
+class RowCache(Protocol):
+    """What a model remembers of rows beside a memory's tensors."""
+
+    def reset(self, rows: Tensor) -> None:
+        """Forget everything of `rows` (R,) int64."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with `rows` (R,) int64 alone, in that order."""
+
+
 @dataclass
 class RowMemory:
     """Memory of B rows at play time.
@@ -159,7 +170,7 @@ class RowMemory:
     Attributes:
         num_rows: B.
         tensors: (B, ...) by name, zero at an episode's start.
-        cache: keys and values, or sums over them under linear attention; None in families without attention.
+        cache: keys and values, sums over them under linear attention, or another model's; None in families without attention.
         group: so many rows that follow one another are the agents of one environment and share a row of the cache; they begin
             and leave together.
         agent_ids: (B,) int64, which agent a row is; None in families without agents.
@@ -170,7 +181,7 @@ class RowMemory:
 
     num_rows: int
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    cache: KVCache | SumsCache | None = None
+    cache: RowCache | None = None
     group: int = 1
     agent_ids: Tensor | None = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -183,8 +194,8 @@ class RowMemory:
 
     @property
     def kv_cache(self) -> KVCache | SumsCache:
-        """The cache of a family that has one."""
-        assert self.cache is not None
+        """The cache of a family that has one on the trunk."""
+        assert isinstance(self.cache, KVCache | SumsCache)
         return self.cache
 
     def reset(self, rows: Tensor, seeds: Tensor | None = None) -> None:

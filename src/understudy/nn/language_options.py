@@ -1,13 +1,54 @@
-"""What may be said of a model of language, beside its sizes."""
+"""What may be said of a model of language, beside its sizes.
+
+LanguageOptions  -- of every one
+LanguageQOptions -- of one that also learns what tokens are worth
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from understudy.nn.hub_trunk import TRUNK, HubTrunk, build_hub_trunk
+from understudy.nn.text_encoder import TextEncoder, TokenScale
 from understudy.nn.transformer_options import TrunkOptions
+from understudy.nn.trunk import Trunk
 
 
 @dataclass(frozen=True)
-class LanguageQOptions(TrunkOptions):
+class LanguageOptions(TrunkOptions):
+    """Options of a model of language.
+
+    Attributes:
+        backbone: what reads the tokens: "trunk", or "hub:NAME", a causal model of the transformers library with its weights, or
+            "hub_config:NAME", the same without; NAME is on the hub or a folder. Of such a model embed_dim is the width, and
+            num_layers, num_heads and hidden_dim are its own.
+    """
+
+    backbone: str = TRUNK
+
+    def build_encoder(
+        self,
+        state_scale: TokenScale,
+        embed_dim: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        max_seq_len: int,
+    ) -> TextEncoder:
+        """The encoder of these sizes; the trunk's context, or all of a row, is what it sees.
+
+        Raises:
+            ValueError: as of `build_trunk` and `build_hub_trunk`.
+        """
+        trunk: Trunk | HubTrunk
+        if self.backbone == TRUNK:
+            trunk = self.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
+        else:
+            trunk = build_hub_trunk(self.backbone, embed_dim, max_seq_len if self.context is None else self.context)
+        return TextEncoder(state_scale, trunk)
+
+
+@dataclass(frozen=True)
+class LanguageQOptions(LanguageOptions):
     """Options of a model of language that also learns what tokens are worth.
 
     Attributes:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.nn.cache import RowMemory
+from understudy.nn.hub_trunk import HubCache, HubTrunk
 from understudy.nn.trunk import Trunk
 from understudy.step import Step
 
@@ -27,13 +28,13 @@ class TextEncoder(nn.Module):
     Args:
         state_scale: mean and standard deviation (S,) by which steps have been normalised. This is undone: of tokens that are
             seldom written, the vectors would otherwise be learned many times as fast as those of others.
-        trunk: over the tokens.
+        trunk: over the tokens, or another model in its place.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, state_scale: TokenScale, trunk: Trunk) -> None:
+    def __init__(self, state_scale: TokenScale, trunk: Trunk | HubTrunk) -> None:
         super().__init__()
         mean, std = (torch.tensor(numbers, dtype=torch.float32) for numbers in state_scale)
         self.register_buffer("mean", mean, persistent=False)
@@ -44,16 +45,24 @@ class TextEncoder(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Features (B, T, D) of normalised steps (B, T, S)."""
-        steps = torch.arange(states.shape[1], device=states.device)
-        return self.trunk(self._tokens(states), steps, 1)
+        tokens = self._tokens(states)
+        if isinstance(self.trunk, HubTrunk):
+            return self.trunk(tokens)
+        return self.trunk(tokens, torch.arange(states.shape[1], device=states.device), 1)
 
     def begin(self, num_rows: int) -> RowMemory:
         """An empty cache for so many texts."""
+        if isinstance(self.trunk, HubTrunk):
+            return RowMemory(num_rows, cache=self.trunk.new_cache(num_rows))
         return RowMemory(num_rows, cache=self.trunk.new_cache(num_rows, 1))
 
     def decode_step(self, memory: RowMemory, step: Step[Tensor]) -> Tensor:
         """Features (B, D) of the present steps, which join the cache."""
-        features = self.trunk.decode_step(self._tokens(step.observation)[:, None], (0,), memory.kv_cache)
+        tokens = self._tokens(step.observation)
+        if isinstance(self.trunk, HubTrunk):
+            assert isinstance(memory.cache, HubCache)
+            return self.trunk.decode_step(tokens, memory.cache)
+        features = self.trunk.decode_step(tokens[:, None], (0,), memory.kv_cache)
         memory.kv_cache.end_step()
         return features
 

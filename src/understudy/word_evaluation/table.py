@@ -29,7 +29,9 @@ def summarise(
     """Mean returns by who played, and of policies by way; those of a policy itself are each in the way chosen elsewhere.
 
     Args:
-        recorded: returns of the games that were learned from. players: returns (E,) of demonstrators on the games. policies: returns (R, E) of each way of each policy.
+        recorded: returns of the games that were learned from.
+        players: returns (E,) of demonstrators on the games.
+        policies: returns (R, E) of each way of each policy.
         groups: (E,) int64, games of one kind.
         params: which policy is the baseline, and how intervals are made.
     """
