@@ -203,7 +203,6 @@ def test_what_a_constructor_may_ask_for():
         "discrete_actions": False,
         "num_agents": 3,
         "num_options": 7,
-        "state_scale": ((0.0,), (1.0,)),
         "difference_scale": ((0.25,), (0.5,), (1.0,)),
         "return_scale": (3.0, 4.0),
         "return_quantiles": (0.0, 2.0),

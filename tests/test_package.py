@@ -47,6 +47,7 @@ WITH_TORCH = [
     "pack_reply_policy",
     "report",
     "report_logs",
+    "report_words",
 ]
 
 IMPORT = """

@@ -250,7 +250,6 @@ class Interface:
             "discrete_actions": task.discrete_actions,
             "num_agents": task.num_agents,
             "num_options": task.num_options,
-            "state_scale": (task.scales.state_mean, task.scales.state_std),
             "difference_scale": task.scales.difference_std,
             "return_scale": (task.scales.return_mean, task.scales.return_std),
             "return_quantiles": task.return_quantiles,

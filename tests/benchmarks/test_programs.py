@@ -227,6 +227,7 @@ NOT_TIMED = {
     "record_words",
     "report_logs",
     "time_pruned",
+    "report_words",
 }
 
 

@@ -35,6 +35,7 @@ NOT_THE_ROOTS = (  # stages of projects of other demonstrations or of several ta
     "report_logs",
     "search_policy",
     "time_pruned",
+    "report_words",
 )
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 

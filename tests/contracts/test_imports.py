@@ -67,7 +67,8 @@ ALLOWED = {
         "sequences.splits",
     },
     "generation": BOTTOM | {"models.language_q", "policies", "tasks"},
-    "word_evaluation": BOTTOM | {"evaluation.statistics", "rollouts.table", "tasks"},
+    "word_evaluation": BOTTOM
+    | {"evaluation.statistics", "generation", "models.language_q", "policies", "report", "rollouts.table", "tasks"},
     "replay": BOTTOM | {"environments", "models", "nn.maps", "policies", "sources.optional"},
     "search": BOTTOM
     | {
@@ -135,8 +136,8 @@ OF_A_POLICY = (
     "pack_log_policy",
     "pack_reply_policy",
 )
-OF_ALL_POLICIES = {"report", "report_logs", "time_pruned"}
-WORD_STAGES = {"compare_words", "evaluate_word_players", "evaluate_words"}
+OF_ALL_POLICIES = {"report", "report_logs", "report_words", "time_pruned"}
+WORD_STAGES = {"compare_words", "evaluate_word_players", "evaluate_words", "report_words"}
 # Modules that one kind of stage alone needs, and the stages that may have them.
 ALONE = {
     "understudy.code.": {"search_policy"},
@@ -168,8 +169,9 @@ ALONE = {
         "evaluate_log_retrieval",
         "report",
         "report_logs",
+        "report_words",
     },
-    "understudy.generation.": {"evaluate_words"},
+    "understudy.generation.": {"evaluate_words", "report_words"},
     "understudy.improvement.": {"improve_policy"},
     "understudy.log_evaluation.": {
         "compare_logs",
@@ -182,7 +184,15 @@ ALONE = {
     "understudy.options.discovery": {"label_options"},
     "understudy.pruning.": {"compare_pruned", "evaluate_pruned", "prune_policy", "time_pruned"},
     "understudy.replay.": {"report", "report_logs"},
-    "understudy.report.": {"compare", "compare_logs", "compare_pruned", "report", "report_logs", "search_policy"},
+    "understudy.report.": {
+        "compare",
+        "compare_logs",
+        "compare_pruned",
+        "report",
+        "report_logs",
+        "report_words",
+        "search_policy",
+    },
     "understudy.rollouts.record": {
         "record_rollouts",
         "evaluate_references",

@@ -46,6 +46,7 @@ NEEDED = {
     "evaluate_words": {"torch", "pyarrow"},
     "evaluate_word_players": {"pyarrow"},
     "compare_words": {"pyarrow", "scipy"},
+    "report_words": {"torch", "pyarrow", "scipy", "matplotlib"},
     "label_options": {"pyarrow", "sklearn", "scipy", "pandas"},
     "select_columns": {"torch"},
     "train_policy": {"torch", "pyarrow"},

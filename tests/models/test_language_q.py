@@ -18,8 +18,7 @@ LENGTHS, ENDS = (9, 6, 4), "tcg"  # terminal, cut off, or the game goes on
 
 def build(**options) -> LanguageQ:
     torch.manual_seed(0)
-    scale = ((0.5, 0.25, -1.0), (2.0, 0.5, 1.0))
-    model = LanguageQ(3, 4, 16, 2, 2, 32, 12, True, scale, return_scale=(MEAN, STD), **options)
+    model = LanguageQ(3, 4, 16, 2, 2, 32, 12, True, return_scale=(MEAN, STD), **options)
     with torch.no_grad():
         for weights in (*model.parameters(), *model.target.buffers()):
             if weights.ndim > 1:

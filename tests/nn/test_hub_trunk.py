@@ -11,7 +11,6 @@ from understudy.models.language_q import LanguageQ
 from understudy.nn.hub_trunk import build_hub_trunk
 
 ROWS, STEPS, WIDTH = 3, 7, 16
-SCALE = ((0.5, 0.25, -1.0), (2.0, 0.5, 1.0))
 KINDS = {
     "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 12, "vocab_size": 5, "attn_pdrop": 0.5},
     "llama": {
@@ -42,7 +41,7 @@ def folder(request, tmp_path):
 
 def build(folder, kind="hub_config", family=LanguageBC, **further):
     torch.manual_seed(0)
-    model = family(3, 4, WIDTH, 1, 1, 1, 12, True, SCALE, backbone=f"{kind}:{folder}", **further)
+    model = family(3, 4, WIDTH, 1, 1, 1, 12, True, backbone=f"{kind}:{folder}", **further)
     return model.eval()
 
 
@@ -127,7 +126,7 @@ def test_mistakes_are_a_sentence(folder):
 @pytest.mark.parametrize("backbone", ["gpt2", "hub:", "net:gpt2"])
 def test_another_backbone_is_refused(backbone):
     with pytest.raises(ValueError, match=f"backbone: expected trunk, hub:NAME or hub_config:NAME, got '{backbone}'"):
-        LanguageBC(3, 4, WIDTH, 1, 1, 1, 12, True, SCALE, backbone=backbone)
+        LanguageBC(3, 4, WIDTH, 1, 1, 1, 12, True, backbone=backbone)
 
 
 def test_without_the_library_it_is_said_how_to_install_it(monkeypatch):

@@ -36,7 +36,7 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
     assert run(project) == "no stage's code has changed\n"
     with (project / "src/understudy/models/mlp.py").open("a") as module:
         module.write("EDITED = True\n")
-    of_all = {"report", "report_logs", "time_pruned"}
+    of_all = {"report", "report_logs", "report_words", "time_pruned"}
     stale = sorted(name for name in describe_stages(ROOT, FAMILIES) if name.endswith("/mlp") or name in of_all)
     assert "train_policy/mlp" in stale and "evaluate_policy/mlp" in stale
     assert run(project) == f"understudy.models.mlp has changed: {', '.join(stale)}\n"

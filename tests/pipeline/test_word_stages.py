@@ -70,6 +70,10 @@ def test_policies_are_judged_beside_demonstrators_on_the_same_games(project, cap
     assert summary["ilql"]["ways"]["greedy"]["return"] == pytest.approx(games.returns.mean())
     assert "difference" not in summary["bc"] and "difference" in summary["random"]
     assert -5 < summary["bc"]["return"] < 0
+    call_stage("report_words")
+    page = (project / "metrics/report.html").read_text()
+    assert page.count('title="Q ') > 9  # letters of three games, with what they are worth
+    assert f"{summary['bc']['return']:.3f}" in page
 
 
 def test_games_that_were_recorded_are_none_to_judge_by(project):

@@ -5,7 +5,6 @@ import pytest
 
 from tests.builders import refused
 from understudy.errors import DataError
-from understudy.rollouts.table import open_file
 from understudy.tasks.play import RandomPlayer, play
 from understudy.tasks.text import decode
 from understudy.tasks.wordle import Wordle
@@ -27,9 +26,7 @@ def test_games_are_read_back_and_their_texts_are_there_to_be_read(path):
     assert games.seeds.tolist() == list(range(5, 25))
     assert games.returns.tolist() == whole.returns.tolist()
     assert games.groups.tolist() == TASK.reset(games.seeds).state["answer"].tolist()
-    with open_file(path) as file:
-        texts = file.read().column("text").to_pylist()
-    assert texts == [decode(TASK.tokens, whole.text(game)) for game in range(20)]
+    assert list(games.texts) == [decode(TASK.tokens, whole.text(game)) for game in range(20)]
 
 
 def test_what_is_missing_or_damaged_is_a_sentence(path, tmp_path):

@@ -1,7 +1,8 @@
 """A prompt: how the text of a game goes on so far, token by token.
 
 Prompt                    -- the tokens as steps
-read_prompt(task, text)   -- of a text
+read_text(task, text)     -- of any text, a whole game's too
+read_prompt(task, text)   -- of one that is to go on
 may_follow(task, written) -- what may be written next in a turn
 
 T tokens of the player's, R tokens a reply, A tokens to choose from.
@@ -45,6 +46,17 @@ def read_prompt(task: TextTask, text: str) -> Prompt:
         ParameterError: a character is no token, a reply or a turn is too long, words are of another length or are not among
             the task's, or the game is over.
     """
+    prompt = read_text(task, text)
+    _check_turns(task, prompt)
+    return prompt
+
+
+def read_text(task: TextTask, text: str) -> Prompt:
+    """Tokens of a text.
+
+    Raises:
+        ParameterError: a character is no token, or a reply is too long.
+    """
     try:
         ids = encode(task.tokens, text, WHERE).tolist()
     except ValueError as error:
@@ -63,9 +75,7 @@ def read_prompt(task: TextTask, text: str) -> Prompt:
         else:
             replies[-1][filled] = token
             filled += 1
-    prompt = Prompt(replies[0], np.asarray(actions, np.int64), np.asarray(replies[1:]).reshape(-1, task.reply_length))
-    _check_turns(task, prompt)
-    return prompt
+    return Prompt(replies[0], np.asarray(actions, np.int64), np.asarray(replies[1:]).reshape(-1, task.reply_length))
 
 
 def may_follow(task: TextTask, turn: list[int]) -> np.ndarray:

@@ -35,7 +35,6 @@ class LanguageBC(nn.Module):
         hidden_dim: width of its feed-forward layers.
         max_seq_len: the longest row that `forward` takes, in steps.
         discrete_actions: has to be true, since tokens are choices.
-        state_scale: mean and standard deviation (S,) of steps.
         options: fields of LanguageOptions.
 
     Raises:
@@ -57,7 +56,6 @@ class LanguageBC(nn.Module):
         hidden_dim: int,
         max_seq_len: int,
         discrete_actions: bool,
-        state_scale: tuple[tuple[float, ...], tuple[float, ...]],
         **options: Any,
     ) -> None:
         super().__init__()
@@ -66,7 +64,7 @@ class LanguageBC(nn.Module):
         self.options = LanguageOptions(**options)
         self.state_dim, self.action_dim, self.max_seq_len = state_dim, action_dim, max_seq_len
         sizes = (embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
-        self.encoder = self.options.build_encoder(state_scale, *sizes)
+        self.encoder = self.options.build_encoder(state_dim, *sizes)
         self.burn_in = self.encoder.trunk.context  # a text is not understood without its beginning
         self.head = nn.Linear(embed_dim, action_dim)
         self.loss = ActionPredictionLoss(discrete_actions=True)

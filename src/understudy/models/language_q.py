@@ -70,7 +70,6 @@ class LanguageQ(nn.Module):
         hidden_dim: width of its feed-forward layers.
         max_seq_len: the longest row that `forward` takes, in steps.
         discrete_actions: has to be true, since tokens are choices.
-        state_scale: mean and standard deviation (S,) of steps.
         return_scale: mean and standard deviation of raw returns-to-go; the second is the unit of values.
         options: fields of LanguageQOptions.
 
@@ -96,7 +95,6 @@ class LanguageQ(nn.Module):
         hidden_dim: int,
         max_seq_len: int,
         discrete_actions: bool,
-        state_scale: tuple[tuple[float, ...], tuple[float, ...]],
         return_scale: tuple[float, float],
         **options: Any,
     ) -> None:
@@ -106,7 +104,7 @@ class LanguageQ(nn.Module):
         self.options = LanguageQOptions(**options)
         self.state_dim, self.action_dim, self.max_seq_len = state_dim, action_dim, max_seq_len
         self.return_mean, self.return_std = return_scale
-        encoder = self.options.build_encoder(state_scale, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
+        encoder = self.options.build_encoder(state_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.burn_in = encoder.trunk.context  # a text is not understood without its beginning
         self.tokens = TokenValues(encoder, embed_dim, action_dim, self.options.num_heads_of_values)
         self.target = frozen_copy(self.tokens)

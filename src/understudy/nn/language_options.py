@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from understudy.nn.hub_trunk import TRUNK, HubTrunk, build_hub_trunk
-from understudy.nn.text_encoder import TextEncoder, TokenScale
+from understudy.nn.text_encoder import TextEncoder
 from understudy.nn.transformer_options import TrunkOptions
 from understudy.nn.trunk import Trunk
 
@@ -27,7 +27,7 @@ class LanguageOptions(TrunkOptions):
 
     def build_encoder(
         self,
-        state_scale: TokenScale,
+        state_dim: int,
         embed_dim: int,
         num_layers: int,
         num_heads: int,
@@ -44,7 +44,7 @@ class LanguageOptions(TrunkOptions):
             trunk = self.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         else:
             trunk = build_hub_trunk(self.backbone, embed_dim, max_seq_len if self.context is None else self.context)
-        return TextEncoder(state_scale, trunk)
+        return TextEncoder(state_dim, trunk)
 
 
 @dataclass(frozen=True)

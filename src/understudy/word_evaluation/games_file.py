@@ -35,11 +35,13 @@ class JudgedGames:
 
     Attributes:
         seeds: (E,) int64. groups: (E,) int64, games of one kind, as those with the same answer. returns: (E,) float64.
+        texts: (E,) of the games.
     """
 
     seeds: np.ndarray
     groups: np.ndarray
     returns: np.ndarray
+    texts: tuple[str, ...]
 
 
 def write_games(path: Path, task: TextTask, played: Sequence[Games]) -> None:
@@ -65,4 +67,4 @@ def read_games(path: Path) -> JudgedGames:
     with open_file(path) as file:
         check_schema(path, file.schema_arrow, SCHEMA)
         columns = joined(list(read_columns(path, file)))
-    return JudgedGames(columns["seed"], columns["group"], columns["return"])
+    return JudgedGames(columns["seed"], columns["group"], columns["return"], tuple(columns["text"].tolist()))

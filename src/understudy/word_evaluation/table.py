@@ -2,7 +2,8 @@
 
 summarise(recorded, players, policies, ...) -- {"data": {...}, "random": {...}, "bc": {...}, ...}, JSON-ready
 chosen_elsewhere(ways, groups)              -- each game in the way that was best on games of other kinds
-format_table(summary)                       -- Markdown
+rows(summary)                               -- as cells of text
+format_table(summary)                       -- as Markdown
 
 R training seeds, E games.
 """
@@ -67,13 +68,20 @@ def chosen_elsewhere(ways: Mapping[str, np.ndarray], groups: np.ndarray) -> tupl
 
 
 def format_table(summary: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row a demonstrator, a row a policy as it was chosen to play, and a row each of its ways."""
-    rows = [HEADER, ("---", "---", "---:", "---:")]
+    """The rows as Markdown."""
+    header, *others = rows(summary)
+    lines = [header, ("---", "---", "---:", "---:"), *others]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def rows(summary: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A row a demonstrator, a row a policy as it was chosen to play, and a row each of its ways; first the header."""
+    found: list[tuple[str, ...]] = [HEADER]
     for name, entry in summary.items():
         plays = "" if "ways" not in entry else "best elsewhere: " + ", ".join(dict.fromkeys(entry["ways_chosen"]))
-        rows.append((name, plays, _cell(entry, "return"), _cell(entry, "difference")))
-        rows += [("", way, _cell(each, "return"), "") for way, each in entry.get("ways", {}).items()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+        found.append((name, plays, _cell(entry, "return"), _cell(entry, "difference")))
+        found += [("", way, _cell(each, "return"), "") for way, each in entry.get("ways", {}).items()]
+    return found
 
 
 def _entry(returns: np.ndarray, baseline: np.ndarray | None, bootstrap: Bootstrap) -> dict[str, Any]:
