@@ -12,11 +12,14 @@ from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-# With stages of their own: of logs, of several tasks, whose folders are runs, and of policies that the root has trained.
+# With stages of their own: of logs, of several tasks, whose folders are runs, of policies that the root has trained, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
 OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "pruning"}
+WORDS = STUDIES / "words"
 RUNS = sorted(
-    path.parent for path in STUDIES.rglob("params.yaml") if ".dvc" not in path.parts and path.parent not in OWN_STAGES
+    path.parent
+    for path in STUDIES.rglob("params.yaml")
+    if ".dvc" not in path.parts and path.parent not in OWN_STAGES and WORDS not in path.parents
 )
 PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
 HIDDEN = STUDIES / "hidden_velocity"

@@ -54,7 +54,7 @@ class PolicyPlayer:
             self.reader = GameReader(self.task, reply)
         else:
             self.reader.read(self.last, reply)
-        self._forget_games_that_are_over(legal.any(axis=1))
+        self._forget_games_that_are_over(np.asarray(legal.any(axis=1)))
         rows, count = self.rows, len(self.rows)
         step = Step(
             self.reader.observation()[rows],

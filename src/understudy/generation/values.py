@@ -64,7 +64,7 @@ def token_worth(policy: TrainedPolicy, task: TextTask, prompt: Prompt) -> TokenW
     rows, unit = torch.arange(count), model.return_std
     return TokenWorth(
         tokens=prompt.actions,
-        ends=(prompt.replies >= 0).any(axis=1),
+        ends=np.asarray((prompt.replies >= 0).any(axis=1)),
         likelihoods=logits[0].softmax(-1)[rows, written].numpy(),
         values=(unit * values[0].amin(1)[rows, written]).numpy(),
         text_values=(unit * texts[0]).numpy(),

@@ -30,6 +30,7 @@ class HubCache:
 
     def __init__(self, kind: type[Any], num_rows: int) -> None:
         self.kind = kind
+        self.valid: Tensor
         self._begin(torch.zeros(num_rows, 0, dtype=torch.bool))
 
     def reset(self, rows: Tensor) -> None:
