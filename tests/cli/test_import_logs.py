@@ -5,6 +5,8 @@ import pytest
 from tests.cli.test_main import run
 from tests.logs.samples import OPENAI, written
 from understudy.logs.parquet import read_logs
+from understudy.params.log_project import LogProject
+from understudy.params.project import load_project
 
 
 @pytest.fixture
@@ -51,3 +53,24 @@ def test_a_folder_of_demonstrations_may_be_called_logs(capsys, logs):
     code, _, err = run(capsys, "import", "logs", "--environment", "CartPole-v1", "--to", "new")
     assert code == 2
     assert "--format: expected one of npz, hdf5, minari" in err
+
+
+def test_a_project_is_made_of_logs(capsys, logs):
+    code, out, _ = run(capsys, "import", "logs", "logs", "--to", "mine", "--skip-bad")
+    assert code == 0 and out.splitlines()[-1] == "copied to mine; next: cd mine && dvc repro"
+    project = logs.parents[1] / "mine"
+    assert (project / "transcripts/logs/x.jsonl").read_bytes() == logs.read_bytes()
+    params = load_project(project / "params.yaml")
+    assert isinstance(params, LogProject)
+    assert (params.logs.paths, params.logs.skip_bad) == (["transcripts"], True)
+    assert (project / "src/understudy/logs/importing.py").is_file() and (project / ".dvc").is_dir()
+
+
+def test_nothing_is_made_of_bad_logs_or_over_something(capsys, logs):
+    code, _, err = run(capsys, "import", "logs", "logs", "--to", "mine")
+    assert code == 1 and "logs/x.jsonl, line 3: expected JSON" in err
+    assert not (logs.parents[1] / "mine").exists()
+    code, _, err = run(capsys, "import", "logs", "logs", "--to", "logs")
+    assert (code, err) == (2, "understudy import logs: --to: expected a folder that does not exist yet, got logs\n")
+    code, _, err = run(capsys, "import", "logs", "logs", "./logs", "--to", "mine")
+    assert (code, err) == (2, "understudy import logs: --to: expected paths of different names, got two called logs\n")

@@ -1,4 +1,4 @@
-"""The stages of a project on one's own demonstrations are the root's, but for the expert's."""
+"""The stages of a project on one's own demonstrations are the root's, but for the expert's; of one on logs those of studies/agents."""
 
 from ruamel.yaml import YAML
 
@@ -19,3 +19,11 @@ def test_all_other_stages_are_the_root_s():
     assert ours.keys() - same == other
     for name in ("evaluate_references", "evaluate_policy", "compare"):
         assert ours[name]["cmd"] == f"{root[name]['cmd']} --without-expert"
+
+
+def test_a_project_of_logs_has_the_study_s_stages():
+    ours, study = stages(TEMPLATES / "own_logs.yaml"), stages(ROOT / "studies/agents/dvc.yaml")
+    own = {"fetch", "folds", "judge", "strategies", "two_agents", "who_and_when"}
+    assert study.keys() - ours.keys() == own and not ours.keys() - study.keys()
+    assert {name for name in ours if ours[name] != study[name]} == {"import_logs"}
+    assert ours["import_logs"]["deps"] == ["data/code/import_logs.json", "transcripts"]

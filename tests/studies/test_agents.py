@@ -4,17 +4,22 @@ import hashlib
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from ruamel.yaml import YAML
 
-from tests.builders import imported
+from tests.builders import imported, refused
 from tests.imports import ROOT
 from understudy.code.stages import describe_stages
+from understudy.errors import DataError
+from understudy.logs.observation import Layout
 from understudy.params.log_project import LogProject
 from understudy.params.project import load_project
 
 STUDY = ROOT / "studies/agents"
 STAGES = YAML(typ="safe").load((STUDY / "dvc.yaml").read_text())["stages"]
+OWN = {"fetch", "folds", "judge", "strategies", "two_agents", "who_and_when"}  # programs that lie beside its dvc.yaml
 ROOTS = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -36,14 +41,77 @@ def test_each_stage_depends_on_the_description_of_its_own_code():
     families = {name: block.family for name, block in load_project(STUDY / "params.yaml").policies.items()}
     described = {f"data/code/{name}.json" for name in describe_stages(ROOT, families)}
     for name, stage in STAGES.items():
-        if name not in ("fetch", "code"):
+        if name not in OWN | {"code"}:
             [code] = [path for path in stage["deps"] if path.startswith("data/code")]
             assert code.replace("${item.policy}", "mlp") in described
             assert code.split("/")[2].removesuffix(".json") == name
 
 
-def test_the_readmes_table_is_that_of_its_run():
-    assert (STUDY / "metrics/results.md").read_text() in (STUDY / "README.md").read_text()
+@pytest.mark.parametrize("name", ["results", "success"])
+def test_the_readmes_tables_are_those_of_its_run(name):
+    assert (STUDY / f"metrics/{name}.md").read_text() in (STUDY / "README.md").read_text()
+
+
+def test_its_own_programs_depend_on_themselves():
+    for name in OWN:
+        assert f"{name}.py" in STAGES[name]["deps"] and STAGES[name]["cmd"].endswith(f"run.py {name}.py")
+
+
+def test_folds_are_of_whole_groups_and_hold_each_task_once():
+    folds = imported(STUDY / "folds.py")
+    rows = [
+        {"episode": number, "domain": domain, "task": str(number // 2), "group": group, "num_decisions": 1}
+        for number, (domain, group) in enumerate(
+            [("a", "x"), ("a", "x"), (None, "x"), ("a", "y"), ("a", None), ("b", "z")]
+        )
+    ]
+    dealt = folds.deal(pa.Table.from_pylist(rows), ["a", "unknown"], 2, 0)
+    assert sorted(task for fold in dealt for task in fold["a"]) == ["0", "1", "2"]
+    [of_x] = [fold for fold in dealt if "0" in fold["a"]]
+    assert of_x["unknown"] == ["1"]  # the same customer's, in another domain
+    with refused(DataError, "folds.count: expected at most 3, the groups of a, unknown, got 4"):
+        folds.deal(pa.Table.from_pylist(rows), ["a", "unknown"], 4, 0)
+
+
+def test_a_told_thing_gains_what_it_tells_beyond_the_domain():
+    gained = imported(STUDY / "strategies.py").gained
+    domains, choices = np.repeat(["a", "b"], 200), np.tile([0, 1], 200)
+    steps = (domains, choices)
+    assert gained(steps, steps, [choices, choices], 1e-6) == pytest.approx(np.full(400, np.log(2)), abs=1e-4)
+    assert gained(steps, steps, [np.zeros(400), np.zeros(400)], 1e-6) == pytest.approx(np.zeros(400), abs=1e-6)
+    by_domain = np.repeat([0, 1], 200)  # tells the choice by the domain alone
+    assert gained((domains, by_domain), (domains, by_domain), [by_domain, by_domain], 1e-6) == pytest.approx(
+        np.zeros(400), abs=1e-6
+    )
+
+
+def test_the_mistake_is_judged_by_the_likeliest_turn():
+    program = imported(STUDY / "who_and_when.py")
+    run = program.FailedRun("q", "s", ["A", "B", "A", "B"], [0, 1, 2, 3], [-1, 0, 1, 2], 2, "A")
+    assert program.judge(run, np.array([0.0, 1, 3, 2])) == (1.0, 1.0)
+    assert program.judge(run, np.array([0.0, 3, 1, 2])) == (0.0, 0.0)
+    assert program.judge(run, np.zeros(4)) == (0.25, 0.5)  # chance
+    counts = program.speaker_counts([run])
+    assert counts == {("", "A"): 1, ("", "*"): 1, ("A", "B"): 2, ("A", "*"): 2, ("B", "A"): 1, ("B", "*"): 1}
+    assert program.speaker_surprise(run, counts)[1] == pytest.approx(-np.log(3 / 4))
+
+
+def test_whose_turn_it_is_the_other_waits():
+    program = imported(STUDY / "two_agents.py")
+    layout = Layout(1, ("user", "tools"), ("reply", "finish", "look", "another"), "")
+    vectors = np.arange(1, 5, dtype=np.float32)[:, None]
+    row = {"decision": True, "tool": None, "error": None}
+    rows = [
+        row | {"turn": 0, "role": "user", "agent": 1, "kind": "tool_call", "tool": "look", "text": None},
+        row | {"turn": 1, "role": "tool", "agent": 1, "kind": "tool_result", "text": 0, "decision": False},
+        row | {"turn": 2, "role": "user", "agent": 1, "kind": "text", "text": 1},
+        row | {"turn": 3, "role": "assistant", "agent": 0, "kind": "text", "text": 2},
+    ]
+    found = program.dialogue(rows, layout, vectors, "t")
+    assert found.actions.tolist() == [[0, 0, 1], [3, 1, 0]]
+    assert found.observations[1, 1, 1] == 1  # the user reads its own result
+    assert found.observations[0, :, 1].tolist() == [0, 0, 0]  # the agent never does
+    assert found.observations[0, :, 0].tolist() == [0, 0, 2]  # but hears what the user says then
 
 
 @pytest.fixture
@@ -52,6 +120,7 @@ def fetch(tmp_path, monkeypatch):
     module = imported(STUDY / "fetch.py")
     digest = hashlib.sha256(b"{}").hexdigest()
     monkeypatch.setattr(module, "FILES", {"runs.json": module.Source("owner/name/commit/folder", digest)})
+    monkeypatch.setattr(module, "FOLDERS", {})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kept/below").mkdir(parents=True)
     (tmp_path / "kept/below/runs.json").write_bytes(b"{}")
@@ -87,6 +156,22 @@ def test_another_content_is_refused(fetch, tmp_path, where):
     with pytest.raises(SystemExit, match=r"runs.json: expected the file of SHA-256 44136fa355b3, got 4f53cda18c2b"):
         run("--from", "kept")
     assert where.startswith("data") or not (tmp_path / "data/transcripts/runs.json").exists()
+
+
+def test_a_folder_is_taken_whole_or_not_at_all(fetch, tmp_path, monkeypatch):
+    module, run = fetch
+    digests = "".join(f"{hashlib.sha256(each).hexdigest()}\n" for each in (b"{}", b"[]"))
+    folder = module.Folder("owner/name/commit/more", 2, hashlib.sha256(digests.encode()).hexdigest())
+    monkeypatch.setattr(module, "FOLDERS", {"more": folder})
+    (tmp_path / "kept/deep/more").mkdir(parents=True)
+    (tmp_path / "kept/deep/more/1.json").write_bytes(b"{}")
+    (tmp_path / "kept/deep/more/2.json").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"data/who_and_when/more: expected the file of SHA-256"):
+        run("--from", "kept")
+    assert not (tmp_path / "data/who_and_when").exists()
+    (tmp_path / "kept/deep/more/2.json").write_bytes(b"[]")
+    run("--from", "kept")
+    assert (tmp_path / "data/who_and_when/more/2.json").read_bytes() == b"[]"
 
 
 def test_a_folder_without_the_file_is_a_sentence(tmp_path):

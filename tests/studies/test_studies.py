@@ -12,7 +12,7 @@ from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
 STUDIES = ROOT / "studies"
-# With stages of their own: of logs, of several tasks, whose folders are runs, of policies that the root has trained, of games in text.
+# With stages of their own: of logs, of several tasks, whose folders are runs, of trained policies, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
 OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "pruning"}
 WORDS = STUDIES / "words"

@@ -1,13 +1,23 @@
-"""understudy import logs: transcripts of LLM agents as Parquet."""
+"""understudy import logs: transcripts of LLM agents as Parquet, or a project that learns from them."""
 
 import argparse
+import json
+import tempfile
 from pathlib import Path
 from typing import get_args
 
+from understudy.cli.project import TEMPLATES, create_project
+from understudy.errors import ParameterError
 from understudy.params.logs import LogFormat
 
-HELP = "read logs of LLM agents, of many formats, into Parquet that policies learn from"
-EXAMPLE = "understudy import logs transcripts/ more.jsonl --out data/logs"
+HELP = "read logs of LLM agents, of many formats, into Parquet, or make a project that learns from them"
+EXAMPLE = "understudy import logs transcripts/ more.jsonl --to my-agent && cd my-agent && dvc repro"
+NOTES = """# {name}
+
+Policies learn what comes next in the runs below `transcripts`. The table is in `metrics/results.md`, what they say of success in
+`metrics/success.md`, odd steps, loops and what was looked at in `metrics/report.html`; `packed` holds policies to act with.
+Made by `understudy import logs`; `dvc repro` runs it.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=get_args(LogFormat), default="auto", help="auto tells it by the first record of each file"
     )
-    parser.add_argument("--out", type=Path, default=Path("data/logs"), metavar="FOLDER", help="default: %(default)s")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, default=Path("data/logs"), metavar="FOLDER", help="default: %(default)s")
+    where.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="a new project with a copy of the logs, in place of --out"
+    )
     parser.add_argument("--skip-bad", action="store_true", help="count bad records and leave them out")
 
 
@@ -24,5 +38,38 @@ def run(arguments: argparse.Namespace) -> None:
     """Import, and say what was found."""
     from understudy.logs.importing import import_logs
 
-    summary = import_logs(arguments.paths, arguments.format, arguments.out, arguments.skip_bad)
-    print("\n".join([*summary.lines(), f"written to {arguments.out}"]))
+    if arguments.to is None:
+        summary = import_logs(arguments.paths, arguments.format, arguments.out, arguments.skip_bad)
+        print("\n".join([*summary.lines(), f"written to {arguments.out}"]))
+        return
+    copies = copied(arguments.paths, arguments.to)
+    with tempfile.TemporaryDirectory() as scratch:  # all is read once, before anything is made
+        summary = import_logs(arguments.paths, arguments.format, Path(scratch) / "logs", arguments.skip_bad)
+    dvc_yaml, params = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("own_logs.yaml", "own_logs_params.yaml")
+    )
+    about = {"paths": ["transcripts"], "format": arguments.format, "skip_bad": arguments.skip_bad}
+    section = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in about.items())
+    first, _, rest = params.partition("\n\n")
+    params = f"{first}\n\nlogs:\n{section}\n{rest}"
+    following = create_project(arguments.to, dvc_yaml, params, NOTES.format(name=arguments.to.name), copies)
+    print("\n".join([*summary.lines(), f"copied to {arguments.to}; next: {following}"]))
+
+
+def copied(paths: list[Path], target: Path) -> dict[str, Path]:
+    """Where in the project each path is to lie.
+
+    Raises:
+        ParameterError: the project exists, a path does not, or two have one name.
+    """
+    if target.exists():
+        raise ParameterError(f"--to: expected a folder that does not exist yet, got {target}")
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise ParameterError(f"expected a file or a folder, found no {path}")
+        name = f"transcripts/{path.resolve().name}"
+        if name in found:
+            raise ParameterError(f"--to: expected paths of different names, got two called {path.resolve().name}")
+        found[name] = path
+    return found
