@@ -3,7 +3,7 @@
 Run by `make bench`; PYTHONPATH=src python -m benchmarks.bench --quick shows in minutes that all of it works.
 Writes results/peers.json, results/peers.md, figures/peers.png and figures/playing.png below benchmarks, with --quick below
 benchmarks/quick. With --only the other groups keep what peers.json has of them, and without it those that train peers in full:
-returns and returns_longer.
+returns, returns_longer, q_returns and q_online_returns.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from understudy.utils.atomic import replace_file
 
 HERE = Path(__file__).parent
 PEERS_PYTHON, PEERS_LOCK = HERE / ".venv/bin/python", HERE / "peers/requirements.lock"
-STUDY = Path("studies/returns/lander")
-RUNS = {"{seeds}": Path(), "{study_seeds}": STUDY}  # of the pipeline, from whose recordings programs learn
+STUDY, Q_STUDY = Path("studies/returns/lander"), Path("studies/improve/mediocre")
+RUNS = {"{seeds}": Path(), "{study_seeds}": STUDY, "{q_seeds}": Q_STUDY}  # of the pipeline, from whose recordings programs learn
 PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "rl_zoo3", "d3rlpy", "transformers")
 
 
@@ -230,7 +230,8 @@ def main() -> None:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="ppo_rate, ppo_time, training, playing, recording, cost, dt_training, dt_playing, returns, returns_longer",
+        help="ppo_rate, ppo_time, training, playing, recording, cost, dt_training, dt_playing, returns, returns_longer,"
+        " q_training, q_online, q_returns, q_online_returns",
     )
     given = parser.parse_args()
     if any(number is not None and number < 1 for number in (given.rounds, given.seeds)):
@@ -243,7 +244,7 @@ def main() -> None:
     content = json.loads(path.read_text()) if path.exists() else {"groups": {}}
     content["machine"] = describe_machine()
     try:
-        chosen = groups(settings, load_params(Path("params.yaml")), Study.load(STUDY))
+        chosen = groups(settings, load_params(Path("params.yaml")), Study.load(STUDY), Study.load(Q_STUDY))
         for name in given.only:
             if name not in chosen:
                 parser.error(f"--only: expected some of {', '.join(chosen)}, got {name!r}")

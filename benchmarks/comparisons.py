@@ -1,9 +1,9 @@
-"""What is compared with what: groups(settings, params, study), programs that take turns, and their comparisons."""
+"""What is compared with what: groups(settings, params, study, q_study), programs that take turns, and their comparisons."""
 
 import json
 from functools import partial
 
-from benchmarks import decision_transformer
+from benchmarks import decision_transformer, q_learning
 from benchmarks.decision_transformer import Study
 from benchmarks.formats import NO_BFLOAT16, native_formats
 from benchmarks.rows import Comparison, Group, Program, acting_seconds, gemm_floor, playing_floor
@@ -23,7 +23,7 @@ from understudy.params.whole import Params
 TWO_BARE = "bare environments in two processes"
 
 
-def groups(settings: Settings, params: Params, study: Study) -> dict[str, Group]:
+def groups(settings: Settings, params: Params, study: Study, q_study: Study) -> dict[str, Group]:
     """All groups by name, in the order in which they are measured; `floors` comes first, since the others need it."""
     machine = {"machine": Program.of("the machine", "ours.floors", seconds=FLOOR_SECONDS)}
     formats = native_formats()
@@ -39,6 +39,10 @@ def groups(settings: Settings, params: Params, study: Study) -> dict[str, Group]
         "dt_playing": decision_transformer.playing(settings, study, formats),
         "returns": decision_transformer.returns(settings, study),
         "returns_longer": decision_transformer.returns_longer(settings, study),
+        "q_training": q_learning.q_training(settings, q_study),
+        "q_online": q_learning.q_online(settings, q_study),
+        "q_returns": q_learning.q_returns(settings, q_study),
+        "q_online_returns": q_learning.q_online_returns(settings, q_study),
     }
 
 

@@ -25,6 +25,7 @@ class Settings:
     recorded_episodes: int
     peer_steps_share: float  # of the optimizer steps of our Decision Transformer, for peers that are to be as good
     scored_episodes: int
+    online_steps: int  # environment steps of learning online, where its speed is measured
 
 
 FULL = Settings(
@@ -46,6 +47,7 @@ FULL = Settings(
     recorded_episodes=1600,
     peer_steps_share=1.0,
     scored_episodes=200,
+    online_steps=10_000,
 )
 QUICK = Settings(
     quick=True,
@@ -66,6 +68,7 @@ QUICK = Settings(
     recorded_episodes=40,
     peer_steps_share=0.025,
     scored_episodes=8,
+    online_steps=2_000,
 )
 ROWS, LENGTH, THREADS, PLAYED_ROWS, WINDOWS, BLOCK_SIZE = 64, 20, 2, 128, 20, 100
 FLOOR_ROUNDS, FLOOR_SECONDS = 3, 1.5  # half a minute of floors

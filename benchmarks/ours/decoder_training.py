@@ -59,7 +59,9 @@ def main() -> None:
     params = load_params(given.run / "params.yaml")
     policy, sequences = params.policies.named(given.policy), open_sequences(given.run / SEQUENCES, "train")
     torch.set_num_threads(given.threads)
-    config = policy.model | {"action_dropout": 0.0}  # the peers' dropout is off as well
+    config = dict(policy.model)
+    if "action_dropout" in config:  # the peers' dropout is off as well
+        config["action_dropout"] = 0.0
     model = build_model(policy.family, config, sequences.interface, f"policies.{given.policy}")
     dataset = WatchedDataset(SequenceDataset(sequences, given.length, given.rows, model.reads))
     training = params.training.model_copy(update={"precision": given.precision})

@@ -14,6 +14,7 @@ from benchmarks.decision_transformer import Study
 from benchmarks.rows import Comparison, Group, Program, ScoreComparison
 from benchmarks.settings import QUICK
 from tests.benchmarks.test_decision_transformer import made
+from tests.benchmarks.test_q_learning import made as made_q
 from tests.toys import ROOT
 from understudy.evaluation.statistics import Bootstrap
 from understudy.params.whole import load_params
@@ -24,7 +25,7 @@ FLOOR = ("a floor", lambda ours, machine: machine["rate"])
 
 def chosen(monkeypatch, folder, *formats):
     monkeypatch.setattr(comparisons, "native_formats", lambda: formats)
-    return comparisons.groups(QUICK, PARAMS, made(folder))
+    return comparisons.groups(QUICK, PARAMS, made(folder), made_q(folder))
 
 
 def in_bfloat16(groups):
@@ -57,7 +58,8 @@ def test_both_formats_are_measured_where_the_processor_has_them(monkeypatch, tmp
 def test_whatever_is_compared_is_measured_or_left_out_with_a_reason(monkeypatch, tmp_path, formats, has_run):
     monkeypatch.setattr(comparisons, "native_formats", lambda: formats)
     study = made(tmp_path) if has_run else Study(tmp_path, made(tmp_path / "elsewhere").params)
-    for group in comparisons.groups(QUICK, PARAMS, study).values():
+    q_study = made_q(tmp_path) if has_run else Study(tmp_path, made_q(tmp_path / "elsewhere").params)
+    for group in comparisons.groups(QUICK, PARAMS, study, q_study).values():
         named = {label for row in group.comparisons for label in (row.ours, row.theirs)}
         assert named <= group.programs.keys() | group.left_out.keys()
         assert not group.programs.keys() & group.left_out.keys()
@@ -78,7 +80,7 @@ def test_every_argument_is_one_that_the_program_knows(monkeypatch, tmp_path):
 
 def test_floors_take_three_rounds_at_most(tmp_path):
     for rounds, expected in ((2, 2), (5, 3)):
-        assert comparisons.groups(replace(QUICK, rounds=rounds), PARAMS, made(tmp_path))["floors"].rounds == expected
+        assert comparisons.groups(replace(QUICK, rounds=rounds), PARAMS, made(tmp_path), made_q(tmp_path))["floors"].rounds == expected
 
 
 def test_scores_are_measured_by_request_and_need_no_floors(monkeypatch, tmp_path):
