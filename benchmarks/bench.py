@@ -35,7 +35,11 @@ from understudy.utils.atomic import replace_file
 HERE = Path(__file__).parent
 PEERS_PYTHON, PEERS_LOCK = HERE / ".venv/bin/python", HERE / "peers/requirements.lock"
 STUDY, Q_STUDY = Path("studies/returns/lander"), Path("studies/improve/mediocre")
-RUNS = {"{seeds}": Path(), "{study_seeds}": STUDY, "{q_seeds}": Q_STUDY}  # of the pipeline, from whose recordings programs learn
+RUNS = {
+    "{seeds}": Path(),
+    "{study_seeds}": STUDY,
+    "{q_seeds}": Q_STUDY,
+}  # of the pipeline, from whose recordings programs learn
 PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "rl_zoo3", "d3rlpy", "transformers")
 
 

@@ -74,7 +74,12 @@ def q_online(settings: Settings, study: Study) -> Group:
     """Environment steps a second from scratch, learning included."""
     programs = {
         "ours": Program.of(
-            "understudy", "ours.improving", run=study.folder, name=ONLINE, steps=settings.online_steps, folder="{folder}"
+            "understudy",
+            "ours.improving",
+            run=study.folder,
+            name=ONLINE,
+            steps=settings.online_steps,
+            folder="{folder}",
         ),
         "sb3": dqn(settings, study, settings.online_steps, 0),
     }

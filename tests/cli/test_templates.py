@@ -1,4 +1,4 @@
-"""The stages of a project on one's own demonstrations are the root's but for the expert's; of one on logs those of studies/agents."""
+"""The stages of a project on one's own demonstrations are the root's but for the expert's; on logs, those of studies/agents."""
 
 from ruamel.yaml import YAML
 
