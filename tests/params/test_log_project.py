@@ -27,6 +27,8 @@ def test_the_section_of_logs_tells_which_kind_it_is(tmp_path):
         (("test_tasks: 0.3", "test_tasks: 1.0"), "runs.test_tasks"),
         (("[user, tools, opening, said]", "[user, weather]"), "decisions.observes.1: expected 'user'"),
         (("[user, tools, opening, said]", "[]"), "decisions.observes"),
+        (("predicts: choice", "predicts: weather"), "decisions.predicts: expected 'choice'"),
+        (("predicts: choice, ", ""), "decisions.predicts: expected a value, got none"),
         (("embedder: tfidf", "embedder: hub"), "hub: expected its settings, got none"),
         (("precision: 0.9", "precision: 1.9"), "log_evaluation.precision"),
         (("regularisation: [0.01, 0.1]", "regularisation: [0.0]"), "log_evaluation.regularisation.0"),
