@@ -65,7 +65,7 @@ class LanguageBC(nn.Module):
         self.state_dim, self.action_dim, self.max_seq_len = state_dim, action_dim, max_seq_len
         sizes = (embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.encoder = self.options.build_encoder(state_dim, *sizes)
-        self.burn_in = self.encoder.trunk.context  # a text is not understood without its beginning
+        self.burn_in = self.encoder.burn_in
         self.head = nn.Linear(embed_dim, action_dim)
         self.loss = ActionPredictionLoss(discrete_actions=True)
 

@@ -105,7 +105,7 @@ class LanguageQ(nn.Module):
         self.state_dim, self.action_dim, self.max_seq_len = state_dim, action_dim, max_seq_len
         self.return_mean, self.return_std = return_scale
         encoder = self.options.build_encoder(state_dim, embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
-        self.burn_in = encoder.trunk.context  # a text is not understood without its beginning
+        self.burn_in = encoder.burn_in
         self.tokens = TokenValues(encoder, embed_dim, action_dim, self.options.num_heads_of_values)
         self.target = frozen_copy(self.tokens)
         self.policy_head = nn.Linear(embed_dim, action_dim)

@@ -31,6 +31,15 @@ class TextEncoder(nn.Module):
         self.embed = nn.Linear(state_dim, trunk.embed_dim)
         self.trunk = trunk
 
+    @property
+    def burn_in(self) -> int:
+        """Steps that a piece of a text shows before those that count, since a text is not understood without its beginning.
+
+        Without a window no number of them is enough: there pieces should be whole texts.
+        """
+        context = self.trunk.context
+        return 1 if context is None else context
+
     def forward(self, states: Tensor) -> Tensor:
         """Features (B, T, D) of normalised steps (B, T, S)."""
         tokens = self.embed(states)
