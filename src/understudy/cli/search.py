@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="write the best values into params.yaml when the search is finished"
     )
+    parser.add_argument(
+        "--pipeline",
+        action="store_true",
+        help="run each trial through `dvc exp run --temp`: for parameters of earlier stages",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -27,11 +32,16 @@ def run(arguments: argparse.Namespace) -> None:
 
     load_project(PARAMS)
     root = root_of(read_yaml(STAGES))
-    # The project's own program, on its own code: with the kernels that its stages have, to which the weights are the same.
-    launched = [sys.executable, str(root / "pipeline/run.py"), "search_policy", "--policy", arguments.policy]
-    code = subprocess.run(launched, check=False).returncode
-    if code:
-        sys.exit(code)
+    if arguments.pipeline:
+        from understudy.search.pipeline import search_pipeline
+
+        print("\n".join(search_pipeline(arguments.policy, root)))
+    else:
+        # The project's own program, on its own code: with the kernels that its stages have, to which the weights are the same.
+        launched = [sys.executable, str(root / "pipeline/run.py"), "search_policy", "--policy", arguments.policy]
+        code = subprocess.run(launched, check=False).returncode
+        if code:
+            sys.exit(code)
     if arguments.apply:
         print(apply_best(arguments.policy))
 

@@ -1,13 +1,14 @@
 """A search from its first trial to its last, or from where it was interrupted.
 
 run_search(name, project, search, root) -> all trials; they are in metrics/search/NAME/trials.json, one more after each
+go_on(name, search, origin, ...)        -> the same, whatever a trial is
 described(search, trials)               -- what came of it, in a few lines
 """
 
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from understudy.params.whole import Params
 from understudy.search.origin import Project, origin_of
 from understudy.search.run_trial import Searched, check_seeds, run_trial
 from understudy.search.sampler import next_values, require_optuna
-from understudy.search.space import FILE, first_values
+from understudy.search.space import FILE, Values, first_values
 from understudy.search.student import open_data
 from understudy.search.trial import FAILED, PRUNED, SEARCHES, TRIALS, Trial, best_trial, read_trials, write_trials
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
@@ -44,36 +45,63 @@ def run_search(name: str, project: Project, search: SearchParams, root: Path) ->
         DataError: the sequences are not there, or the setting of params.yaml cannot be trained.
     """
     require_optuna()
-    searched, first = prepare(name, project, search)
-    origin = origin_of(name, project, search, root=root, device=searched.device, provenance=searched.data.provenance)
-    path, stage = SEARCHES / name / TRIALS, f"search_policy@{name}"
-    trials = resumed(path, origin)
-    checkpoints = checkpoint_folder(stage, origin, searched.data.provenance)
-    with progress_bar(search.trials, f"search {name}", "trial") as bar:
-        bar.update(len(trials))
-        while len(trials) < search.trials:
-            values = next_values(search, trials, first)
-            folder = checkpoints / f"trial_{len(trials)}_{content_hash(values)[:8]}"
-            same = next((each for each in trials if each.values == values), None)  # which would come out as it did
-            trials.append(same or run_trial(searched, trials, values, folder))
-            write_trials(path, origin, trials)
-            shutil.rmtree(folder, ignore_errors=True)
-            bar.set_postfix_str(best_so_far(search, trials), refresh=False)
-            bar.update()
+    check_search(name, project, search)
+    first = first_values(search, name, project.policies.named(name), project.training)
+    searched = prepare(name, project, search)
+    provenance = searched.data.provenance
+    origin = origin_of(name, project, search, root=root, device=searched.device, provenance=provenance)
+    stage = f"search_policy@{name}"
+    checkpoints = checkpoint_folder(stage, origin, provenance)
+
+    def attempt(trials: Sequence[Trial], values: Values) -> Trial:
+        folder = checkpoints / f"trial_{len(trials)}_{content_hash(values)[:8]}"
+        for other in checkpoints.glob("trial_*"):
+            if other != folder:
+                shutil.rmtree(other)
+        return run_trial(searched, trials, values, folder)
+
+    trials = go_on(name, search, origin, first, attempt)
     remove_checkpoints(stage)
     return trials
 
 
-def prepare(name: str, project: Project, search: SearchParams) -> tuple[Searched, dict[str, Any]]:
-    """Check all that can be checked before the first trial; returns what is searched, and the setting of params.yaml."""
-    policy, training = project.policies.named(name), project.training
+def go_on(
+    name: str,
+    search: SearchParams,
+    origin: dict[str, Any],
+    first: Values,
+    attempt: Callable[[Sequence[Trial], Values], Trial],
+) -> list[Trial]:
+    """Add trials to those of the same origin in metrics/search/NAME/trials.json until there are enough.
+
+    Args:
+        name: of the policy.
+        search: the policy's block of search.yaml.
+        origin: what trials depend on, JSON-ready, by name.
+        first: the values of the first trial.
+        attempt: runs a trial, given those before it and its values.
+    """
+    path = SEARCHES / name / TRIALS
+    trials = resumed(path, origin)
+    with progress_bar(search.trials, f"search {name}", "trial") as bar:
+        bar.update(len(trials))
+        while len(trials) < search.trials:
+            values = next_values(search, trials, first)
+            same = next((each for each in trials if each.values == values), None)  # which would come out as it did
+            trials.append(same or attempt(trials, values))
+            write_trials(path, origin, trials)
+            bar.set_postfix_str(best_so_far(search, trials), refresh=False)
+            bar.update()
+    return trials
+
+
+def check_search(name: str, project: Project, search: SearchParams) -> None:
+    """Raise a ParameterError where params.yaml does not have the training seeds, or has other uses for the development seeds."""
     for seed in search.training_seeds:
-        if seed not in training.seeds:
+        if seed not in project.training.seeds:
             raise ParameterError(
-                f"{FILE}: {name}.training_seeds: expected some of training.seeds, {training.seeds}, got {seed}"
+                f"{FILE}: {name}.training_seeds: expected some of training.seeds, {project.training.seeds}, got {seed}"
             )
-    first = first_values(search, name, policy, training)
-    spec, evaluation = None, None
     if search.objective == "return":
         if not isinstance(project, Params):
             raise ParameterError(
@@ -81,10 +109,15 @@ def prepare(name: str, project: Project, search: SearchParams) -> tuple[Searched
             )
         assert search.development is not None
         check_seeds(name, search.development, _seeds_of(project))
+
+
+def prepare(name: str, project: Project, search: SearchParams) -> Searched:
+    """All that the trials of a search share."""
+    policy, spec, evaluation = project.policies.named(name), None, None
+    if isinstance(project, Params) and search.objective == "return":
         spec, evaluation = read_spec(project.environment), project.evaluation
     data, device = open_data(policy.family), resolve_device(project.compute.device)
-    searched = Searched(name, policy, training, search, data, device, spec, evaluation, project.compute.workers)
-    return searched, first
+    return Searched(name, policy, project.training, search, data, device, spec, evaluation, project.compute.workers)
 
 
 def best_so_far(search: SearchParams, trials: Sequence[Trial]) -> str:

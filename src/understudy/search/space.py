@@ -3,6 +3,7 @@
 first_values(space, policy, training) -- what params.yaml says of them now
 with_values(policy, values)           -- the block with others
 without_values(policy, training, space) -- what the search leaves as it is, JSON-ready
+parameters(policy, training)          -- all that may be searched
 full_key(key, policy)                 -- the key in params.yaml
 
 A key is `model.NAME`, `play.NAME`, `training.NAME` or `best_returns`. A value below `training.` is the policy's own, whether its
@@ -35,7 +36,7 @@ def first_values(search: SearchParams, name: str, policy: PolicyParams, training
     Raises:
         ParameterError: the space names what is no parameter of the policy, or does not hold the value that it has now.
     """
-    known = _parameters(policy, training)
+    known = parameters(policy, training)
     values: Values = {}
     for key, parameter in search.space.items():
         where = f"{FILE}: {name}.space.{key}"
@@ -85,7 +86,7 @@ def full_key(key: str, policy: str) -> str:
     return f"policies.{policy}.{key}" if key == "best_returns" or key.partition(".")[0] in PARTS else key
 
 
-def _parameters(policy: PolicyParams, training: TrainingParams) -> dict[str, Any]:
+def parameters(policy: PolicyParams, training: TrainingParams) -> dict[str, Any]:
     """The present value of all that may be searched, by key."""
     own = training.model_dump(exclude=set(OF_ALL)) | policy.training
     known = {f"model.{name}": value for name, value in policy.model.items()}
