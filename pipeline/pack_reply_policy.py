@@ -31,9 +31,9 @@ def work(policy: str, seed: int, runs: RunParams, sequences: SequenceParams) -> 
         tuple(contents[number] for number in said.tolist()),
         vectors[said],
         WordIndex.rebuild(read_json(FOUND / "words.json")),
-        policy_weight,
-        words_weight,
-        found["threshold"],
+        policy_weight=policy_weight,
+        words_weight=words_weight,
+        threshold=found["threshold"],
     )
     place = Path(policy) / f"seed_{seed}"
     with replace_folder("packed" / place) as folder:

@@ -50,13 +50,15 @@ def asked(monkeypatch):
 def test_a_trial_is_an_experiment_on_the_development_seeds(asked):
     trial = pipeline.run_experiment("mlp", search(), [], FIRST)
     assert asked == [
-        ("exp", "run", "--temp", "--quiet", "--name", "search-mlp-0")
-        + ("--set-param", "++sequences.demonstrations=null")
-        + ("--set-param", "++policies.mlp.training.learning_rate=0.001")
-        + ("--set-param", "++evaluation.episodes=4")
-        + ("--set-param", "++evaluation.first_seed=2000000")
-        + ("--set-param", "++evaluation.block_size=4")
-        + ("evaluate_policy@mlp-0",)
+        (
+            *("exp", "run", "--temp", "--quiet", "--name", "search-mlp-0"),
+            *("--set-param", "++sequences.demonstrations=null"),
+            *("--set-param", "++policies.mlp.training.learning_rate=0.001"),
+            *("--set-param", "++evaluation.episodes=4"),
+            *("--set-param", "++evaluation.first_seed=2000000"),
+            *("--set-param", "++evaluation.block_size=4"),
+            "evaluate_policy@mlp-0",
+        )
     ]
     assert (trial.state, trial.value, trial.returns) == ("complete", 3.5, [[3.0, 4.0]])
     assert trial.weights == [hashlib.sha256(b"weights").hexdigest()]
@@ -70,7 +72,9 @@ def test_an_experiment_that_an_interrupted_search_has_left_is_replaced(asked):
 
 def test_a_pipeline_that_fails_is_a_failed_trial_unless_it_is_the_first(asked):
     values = FIRST | {"training.learning_rate": 0.05}
-    with refused(DataError, "dvc exp run: expected the pipeline to run with the values of params.yaml", "ERROR: failed"):
+    with refused(
+        DataError, "dvc exp run: expected the pipeline to run with the values of params.yaml", "ERROR: failed"
+    ):
         pipeline.run_experiment("mlp", search(), [], values)
     trial = pipeline.run_experiment("mlp", search(), [pipeline.Trial(FIRST)], values)
     assert (trial.state, trial.value, trial.problem) == ("failed", None, "ERROR: failed")
@@ -82,7 +86,9 @@ def test_any_key_of_params_yaml_may_be_searched(tmp_path, monkeypatch):
     write_search(tmp_path)
     project = load_project(Path("params.yaml"))
     assert pipeline.first_values("mlp", project, search()) == FIRST
-    with refused(ParameterError, "search.yaml: mlp.space.sequences.demos: expected a key of params.yaml, got an unknown one"):
+    with refused(
+        ParameterError, "search.yaml: mlp.space.sequences.demos: expected a key of params.yaml, got an unknown one"
+    ):
         pipeline.first_values("mlp", project, search(space={"sequences.demos": {"low": 1, "high": 2}}))
     with refused(ParameterError, "mlp.space.options.count: expected a range that holds 2, the value in params.yaml"):
         pipeline.first_values("mlp", project, search(space={"options.count": {"low": 3, "high": 4}}))

@@ -77,7 +77,7 @@ class Follower:
 
     def forget(self) -> None:
         """Begin a conversation."""
-        self.heard: str | None = None
+        self.heard = None
         self._seen: list[Message] = []
         self._transcript, self._conversation = Transcript(), Conversation(self.layout)
         self._memory = self.trained.model.begin(1)

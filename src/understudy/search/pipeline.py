@@ -150,7 +150,9 @@ def _judged(name: str, search: SearchParams, values: Values, revision: str) -> T
         folder = f"{name}/seed_{seed}"
         trial.weights.append(hashlib.sha256(_read(f"models/{folder}/model.safetensors", revision)).hexdigest())
         if search.objective == "return":
-            table = pq.read_table(io.BytesIO(_read(f"data/evaluation/{folder}/episodes.parquet", revision)), columns=["return"])
+            table = pq.read_table(
+                io.BytesIO(_read(f"data/evaluation/{folder}/episodes.parquet", revision)), columns=["return"]
+            )
             trial.returns.append(table["return"].to_pylist())
         else:
             losses.append(json.loads(_read(f"models/{folder}/held_out.json", revision))["loss"])
