@@ -39,9 +39,10 @@ STAGES = ("embed_texts", "record_logs", "build_sequences", "label_options", "sel
 
 
 class StrategyParams(Section):
-    """`strategies:` in further.yaml: how many options, what is added to counts, and the policy's model."""
+    """`strategies:` in further.yaml: how many options, rounds to find them, what smooths counts, and the policy's model."""
 
     options: Count
+    iterations: Count
     smoothing: Positive
     model: dict[str, Any]
 
@@ -85,7 +86,10 @@ def one_fold(
         "runs": runs,
         "training": project.training.model_copy(update={"seeds": [seed]}),
         "policies": PoliciesParams.model_validate({FAMILY: block}),
-        "options": project.options.model_copy(update={"count": params.options, "seed": seed}),
+        "decisions": project.decisions.model_copy(update={"copies": 0}),  # with copies options take minutes a fold to find
+        "options": project.options.model_copy(
+            update={"count": params.options, "seed": seed, "iterations": params.iterations, "restarts": 1}
+        ),
     }
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         Path("data/code").mkdir(parents=True)
