@@ -19,7 +19,7 @@ from understudy.word_evaluation.table import format_table
 
 RUNS = {"words_100": "100 words", "words_430": "430 words", "maze": "maze"}
 FEWER = {"games_300": 300, "games_1000": 1000}  # of words_100, learned from so many games
-ALL_GAMES, LEARNERS = 4750, {"bc": SECOND, "ilql": ACCENT}
+ALL_GAMES, LEARNERS = 19600, {"bc": SECOND, "ilql": ACCENT}
 LEARNED, PLAYED = "ways", "return"
 
 Summary = dict[str, dict[str, Any]]
