@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.generation.policies import WORDLE, WORDS, text_policy
+from tests.generation.policies import SETTINGS, text_policy
 from understudy.generation.prompt import may_follow, read_prompt
 from understudy.generation.turns import Writer, best_turns, draw_turns
 from understudy.tasks.recording import GameReader
 from understudy.tasks.text import decode
+from understudy.tasks.wordle import Wordle
 
+WORDS = ["cat", "cot", "car", "cow", "dog", "dot", "dip", "pig", "pat", "pot", "ant", "bee", "bat", "big"]
+WORDLE = Wordle(WORDS, max_turns=4, words_only=True, marks_name_letters=False)
 PROMPTS = ("", "dog<b><y><b>", "dog<b><y><b>c")
 
 
@@ -48,18 +51,18 @@ def likelihood(policy, text, word):
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_wide_beam_finds_every_word_in_the_order_of_its_likelihood(prompt):
-    policy = text_policy("language_bc")
-    found = best_turns(writer(policy, prompt), 6, 6)
+    policy = text_policy("language_bc", WORDLE, SETTINGS | {"words": WORDS})
+    found = best_turns(writer(policy, prompt), 14, 14)
     expected = {word: likelihood(policy, prompt, word) for word in WORDS}
     possible = sorted((word for word in WORDS if np.isfinite(expected[word])), key=lambda word: -expected[word])
     assert words(found) == possible
     assert [turn.log_likelihood for turn in found] == pytest.approx([expected[word] for word in possible], abs=1e-5)
     assert sum(np.exp(turn.log_likelihood) for turn in found) == pytest.approx(1.0)
-    assert words(best_turns(writer(policy, prompt), 1, 6)) == possible[:1]
+    assert words(best_turns(writer(policy, prompt), 1, 14)) == possible[:1]
 
 
 def test_draws_are_as_frequent_as_they_are_likely():
-    policy = text_policy("language_bc")
+    policy = text_policy("language_bc", WORDLE, SETTINGS | {"words": WORDS})
     drawn = words(draw_turns(writer(policy, ""), 4000, 1.0, seed=3))
     for word in WORDS:
         share, expected = drawn.count(word) / 4000, np.exp(likelihood(policy, "", word))
@@ -67,7 +70,7 @@ def test_draws_are_as_frequent_as_they_are_likely():
 
 
 def test_a_draw_depends_on_its_seed_alone():
-    policy = text_policy("language_q")
+    policy = text_policy("language_q", WORDLE, SETTINGS | {"words": WORDS})
     many = words(draw_turns(writer(policy, ""), 20, 1.0, seed=3))
     assert words(draw_turns(writer(policy, ""), 3, 1.0, seed=5)) == many[2:5]
     assert len(set(many)) > 1
@@ -76,6 +79,8 @@ def test_a_draw_depends_on_its_seed_alone():
 
 
 def test_free_it_may_write_any_letters():
-    free = words(best_turns(writer(text_policy("language_bc"), "", free=True), 200, 200))
+    free = words(
+        best_turns(writer(text_policy("language_bc", WORDLE, SETTINGS | {"words": WORDS}), "", free=True), 200, 200)
+    )
     assert len(free) == 200
     assert not set(free) <= set(WORDS)
