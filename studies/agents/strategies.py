@@ -86,7 +86,9 @@ def one_fold(
         "runs": runs,
         "training": project.training.model_copy(update={"seeds": [seed]}),
         "policies": PoliciesParams.model_validate({FAMILY: block}),
-        "decisions": project.decisions.model_copy(update={"copies": 0}),  # with copies options take minutes a fold to find
+        "decisions": project.decisions.model_copy(
+            update={"copies": 0}
+        ),  # with copies options take minutes a fold to find
         "options": project.options.model_copy(
             update={"count": params.options, "seed": seed, "iterations": params.iterations, "restarts": 1}
         ),

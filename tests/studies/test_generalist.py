@@ -1,65 +1,64 @@
-"""The study of one model for several tasks: its stages, and that its parts fit together."""
+"""The studies of one model for several tasks: their stages, and that their parts fit together."""
 
 import networkx
+import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.imports import ROOT
-from understudy.params.load import load_sections
 from understudy.params.project import load_project
 from understudy.params.task_project import TaskProject
 from understudy.params.training import TrainingParams
 from understudy.params.whole import load_params
 
-STUDY = ROOT / "studies" / "generalist"
-PARAMS = load_project(STUDY / "params.yaml")
-STAGES = YAML(typ="safe").load((STUDY / "dvc.yaml").read_text())["stages"]
+each_study = pytest.mark.parametrize(
+    "study", [ROOT / "studies" / name for name in ("generalist", "instructions")], ids=str
+)
 
 
-def of_tasks() -> dict:
-    return {name: load_params(STUDY / name / "params.yaml") for name in PARAMS.tasks.names}
+def stages_of(study):
+    return YAML(typ="safe").load((study / "dvc.yaml").read_text())["stages"]
 
 
-def test_everything_comes_before_the_drawing():
-    with Repo(STUDY) as repo:
+@each_study
+def test_everything_comes_before_the_drawing(study):
+    params = load_project(study / "params.yaml")
+    with Repo(study) as repo:
         graph = repo.index.graph
         [drawing] = [stage for stage in graph if stage.name == "draw"]
         assert {drawing, *networkx.descendants(graph, drawing)} == set(graph)
         named = [stage for stage in graph if stage.name.startswith("evaluate_task")]
-        assert len(named) == len(PARAMS.policies.names) * len(PARAMS.training.seeds) * len(PARAMS.tasks.names)
+        assert len(named) == len(params.policies.names) * len(params.training.seeds) * len(params.tasks.names)
 
 
-def test_each_task_is_a_folder_and_all_are_judged_on_the_same_seeds():
-    assert isinstance(PARAMS, TaskProject)
-    folders = {path.parent.name for path in STUDY.glob("*/params.yaml")}
-    assert folders == set(PARAMS.tasks.names)
-    for params in of_tasks().values():
-        assert params.evaluation == PARAMS.evaluation
+@each_study
+def test_each_task_is_a_folder_and_all_are_judged_on_the_same_seeds(study):
+    params = load_project(study / "params.yaml")
+    assert isinstance(params, TaskProject)
+    assert {path.parent.name for path in study.glob("*/params.yaml")} == set(params.tasks.names)
+    for name in params.tasks.names:
+        assert load_params(study / name / "params.yaml").evaluation == params.evaluation
 
 
-def test_the_stages_depend_on_every_task():
-    for stage, needed in {
-        "code": "{}/params.yaml",
-        "join_tasks": "{}/data/processed/sequences",
-        "draw": "{}/data/evaluation",
-    }.items():
-        listed = [
-            *STAGES[stage]["deps"],
-            *(next(iter(each)) for each in STAGES[stage]["params"] if isinstance(each, dict)),
-        ]
-        assert {needed.format(name) for name in PARAMS.tasks.names} <= set(listed)
+@each_study
+def test_the_stages_depend_on_every_task(study):
+    stages, names = stages_of(study), load_project(study / "params.yaml").tasks.names
+    needed = {"code": "{}/params.yaml", "join_tasks": "{}/data/processed/sequences", "draw": "{}/data/evaluation"}
+    for stage, path in needed.items():
+        of_params = [next(iter(each)) for each in stages[stage]["params"] if isinstance(each, dict)]
+        assert {path.format(name) for name in names} <= {*stages[stage]["deps"], *of_params}
 
 
-def test_training_depends_on_all_of_its_section_but_the_seeds():
-    listed = [key.removeprefix("training.") for key in STAGES["train_policy"]["params"] if key.startswith("training.")]
-    assert listed == [name for name in TrainingParams.model_fields if name != "seeds"]
+@each_study
+def test_training_depends_on_all_of_its_section_but_the_seeds(study):
+    listed = [key for key in stages_of(study)["train_policy"]["params"] if key.startswith("training.")]
+    assert listed == [f"training.{name}" for name in TrainingParams.model_fields if name != "seeds"]
 
 
-def test_a_specialist_has_the_generalists_family_and_sizes():
-    generalist = PARAMS.policies.named("coarse")
-    for params in of_tasks().values():
-        assert params.policies.named("coarse").model == generalist.model
-        assert (
-            load_sections(STUDY / "params.yaml", {"training": TrainingParams})["training"].seeds
-            == params.training.seeds
-        )
+@each_study
+def test_a_specialist_has_the_generalists_family_and_sizes(study):
+    generalist = load_project(study / "params.yaml")
+    for name in generalist.tasks.names:
+        params = load_params(study / name / "params.yaml")
+        assert params.policies.named("coarse").model == generalist.policies.named("coarse").model
+        assert params.training.seeds == generalist.training.seeds

@@ -14,7 +14,7 @@ from understudy.params.whole import load_params
 STUDIES = ROOT / "studies"
 # With stages of their own: of logs, of several tasks, whose folders are runs, of trained policies, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
-OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "pruning"}
+OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "instructions", STUDIES / "pruning"}
 WORDS = STUDIES / "words"
 RUNS = sorted(
     path.parent

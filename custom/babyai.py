@@ -1,0 +1,127 @@
+"""BabyAI's levels (Chevalier-Boisvert et al., 2019) as vectors, and the bot that solves them.
+
+Needs minigrid, the extra `tasks`. studies/generalist uses it.
+
+GridAndMission   -- a wrapper of `minigrid:BabyAI-...-v0`
+act(observation) -- the bot, who has said in `advice`, which students must not see, what it would do
+"""
+
+import io
+from contextlib import redirect_stdout
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
+from minigrid.utils.baby_ai_bot import BabyAIBot
+
+VIEW = 7  # cells that are seen ahead, and across
+OBJECTS = ("unseen", "empty", "wall", "door", "key", "ball", "box")
+COLOURS = tuple(COLOR_TO_IDX)
+STATES = 3  # of a door: open, closed, locked
+WORDS = (
+    *("go", "to", "pick", "up", "put", "next", "open", "the", "a", "you", "your", "on", "in", "front", "of", "behind"),
+    *("left", "right", "object", "door", "key", "ball", "box", *COLOURS),
+)
+DONE = 6  # the action that says that nothing is left to do
+
+
+class GridAndMission(gymnasium.Wrapper[dict[str, np.ndarray], int, dict[str, Any], int]):
+    """What is seen of the grid and what is to be done, each cell, word and direction as one of so many.
+
+    Observations, in the order in which they are flattened: `advice`, the number of the action that the bot would take;
+    `direction` (4,), where the agent faces; `grid` (7 * 7 * 16,), of each cell its object, colour and state; `mission`
+    (most_words * words,), which word stands at each place. A bot that has lost its way, as after some mistakes of whoever acts,
+    advises to do nothing, and the level's limit of steps ends the episode: `rollouts.minimum_return` drops and counts such
+    demonstrations.
+
+    Args:
+        environment: a level.
+        most_words: of a mission.
+
+    Raises:
+        ValueError: at a reset, where a mission has more words, or one that is not known.
+    """
+
+    def __init__(self, environment: gymnasium.Env[Any, Any], most_words: int = 9) -> None:
+        super().__init__(environment)
+        self.most_words = most_words
+        cells = VIEW * VIEW * (len(OBJECTS) + len(COLOURS) + STATES)
+        self.observation_space = spaces.Dict(
+            {
+                "advice": spaces.Box(0.0, float(DONE), ()),
+                "direction": spaces.Box(0.0, 1.0, (4,)),
+                "grid": spaces.Box(0.0, 1.0, (cells,)),
+                "mission": spaces.Box(0.0, 1.0, (most_words * len(WORDS),)),
+            }
+        )
+        self.bot: BabyAIBot | None = None
+        self.mission = np.zeros(0, np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Another level, whose mission is encoded once."""
+        with redirect_stdout(io.StringIO()):  # minigrid prints each placing of objects that it rejects
+            observed, info = self.env.reset(seed=seed, options=options)
+        self.mission = encode_mission(observed["mission"], self.most_words)
+        self.bot = BabyAIBot(self.env.unwrapped)
+        return self._observe(observed, self._advice(None)), info
+
+    def step(self, action: int) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Act, and ask the bot what it would do next."""
+        observed, reward, terminated, truncated, info = self.env.step(int(action))
+        advice = DONE if terminated or truncated else self._advice(int(action))
+        return self._observe(observed, advice), float(reward), terminated, truncated, info
+
+    def _advice(self, action_taken: int | None) -> int:
+        if self.bot is None:
+            return DONE
+        try:
+            return int(self.bot.replan(action_taken))
+        except Exception:  # the bot asserts that nobody does what it would not, such as to open boxes
+            self.bot = None
+            return DONE
+
+    def _observe(self, observed: dict[str, Any], advice: int) -> dict[str, np.ndarray]:
+        return {
+            "advice": np.asarray(advice, np.float32),
+            "direction": np.eye(4, dtype=np.float32)[observed["direction"]],
+            "grid": encode_grid(observed["image"]),
+            "mission": self.mission,
+        }
+
+
+def encode_grid(image: np.ndarray) -> np.ndarray:
+    """Each cell's object, colour and state as one of so many, (7 * 7 * 16,) float32, of minigrid's numbers (7, 7, 3)."""
+    known = np.zeros(max(OBJECT_TO_IDX.values()) + 1, np.int64)  # others, such as the agent itself, count as unseen
+    known[[OBJECT_TO_IDX[name] for name in OBJECTS]] = np.arange(len(OBJECTS))
+    parts = (
+        np.eye(len(OBJECTS), dtype=np.float32)[known[image[..., 0]]],
+        np.eye(len(COLOURS), dtype=np.float32)[image[..., 1]],
+        np.eye(STATES, dtype=np.float32)[image[..., 2]],
+    )
+    return np.concatenate(parts, axis=-1).reshape(-1)
+
+
+def encode_mission(mission: str, most_words: int) -> np.ndarray:
+    """Which word stands at each place, (most_words * words,) float32; zero after the last.
+
+    Raises:
+        ValueError: there are more words, or one is not known.
+    """
+    words = mission.replace(",", " ").split()
+    if len(words) > most_words:
+        raise ValueError(f"mission: expected at most {most_words} words, got {mission!r}")
+    places = np.zeros((most_words, len(WORDS)), np.float32)
+    for place, word in enumerate(words):
+        if word not in WORDS:
+            raise ValueError(f"mission: expected words among {', '.join(WORDS)}, got {word!r}")
+        places[place, WORDS.index(word)] = 1.0
+    return places.reshape(-1)
+
+
+def act(observation: np.ndarray) -> int:
+    """What the bot advises; observation of a flattened GridAndMission."""
+    return int(observation[0])

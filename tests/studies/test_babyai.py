@@ -1,0 +1,94 @@
+"""BabyAI's levels as vectors: what is seen, what is to be done, and a bot whose advice is good until it is lost."""
+
+import numpy as np
+import pytest
+
+from tests.builders import imported, refused
+from tests.imports import ROOT
+from understudy.environments.make import describe, make_environment
+from understudy.params.whole import load_params
+
+pytest.importorskip("minigrid", reason="minigrid, of the extra tasks, is not installed")
+STUDY = ROOT / "studies" / "instructions"
+LEVELS = ("go_to_obj", "go_to_local", "pickup_loc")
+
+
+@pytest.fixture(scope="module")
+def babyai():
+    return imported(ROOT / "custom" / "babyai.py")
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """An environment as a level's params.yaml names it, and its spec."""
+    monkeypatch.syspath_prepend(str(ROOT / "custom"))
+
+    def make(level: str):
+        named = load_params(STUDY / level / "params.yaml").environment
+        environment = make_environment(named.id, named.kwargs, named.wrappers)
+        return environment, describe(environment, named.wrappers, "minigrid")
+
+    return make
+
+
+def test_a_cell_is_one_object_colour_and_state(babyai):
+    image = np.zeros((7, 7, 3), np.uint8)
+    image[2, 3] = (babyai.OBJECT_TO_IDX["ball"], 4, 1)  # a yellow one
+    image[0, 0] = (babyai.OBJECT_TO_IDX["agent"], 0, 0)
+    cells = babyai.encode_grid(image).reshape(7, 7, 16)
+    assert (cells.sum(-1) == 3).all()
+    assert np.flatnonzero(cells[2, 3]).tolist() == [5, 7 + 4, 13 + 1]
+    assert np.flatnonzero(cells[0, 0]).tolist() == [0, 7, 13]
+
+
+def test_a_mission_is_its_words_in_their_places(babyai):
+    words = babyai.encode_mission("go to the red ball", 6).reshape(6, -1)
+    assert [babyai.WORDS[row.argmax()] for row in words[:5]] == ["go", "to", "the", "red", "ball"]
+    assert words.sum(1).tolist() == [1, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("mission", "sentence"),
+    [
+        ("go to the door", "mission: expected at most 3 words, got 'go to the door'"),
+        ("seek a ball", "got 'seek'"),
+    ],
+)
+def test_a_mission_that_cannot_be_told_is_refused(babyai, mission, sentence):
+    with refused(ValueError, sentence):
+        babyai.encode_mission(mission, 3)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_bot_solves_a_level_by_its_advice(babyai, made, level):
+    environment, spec = made(level)
+    assert spec.components[0] == "advice" and spec.num_actions == 7
+    assert len(spec.components) == 1 + 4 + 7 * 7 * 16 + 9 * len(babyai.WORDS)
+    for seed in range(5):
+        observation, _ = environment.reset(seed=seed)
+        mission, over, total = observation[-9 * len(babyai.WORDS) :].copy(), False, 0.0
+        while not over:
+            observation, reward, terminated, truncated, _ = environment.step(babyai.act(observation))
+            over, total = terminated or truncated, total + reward
+            assert (observation[-len(mission) :] == mission).all()
+        assert total > 0.5
+
+
+def test_a_bot_that_is_lost_advises_nothing_until_the_limit_of_steps(babyai, made, monkeypatch):
+    def fail(bot, action=None):
+        raise AssertionError("a box was opened")
+
+    monkeypatch.setattr(babyai.BabyAIBot, "replan", fail)
+    environment, _ = made("go_to_obj")
+    observation, _ = environment.reset(seed=0)
+    for step in range(64):
+        assert babyai.act(observation) == babyai.DONE
+        observation, reward, terminated, truncated, _ = environment.step(babyai.DONE)
+        assert (reward, terminated, truncated) == (0.0, False, step == 63)
+
+
+def test_students_do_not_see_the_advice_and_failures_are_dropped():
+    for level in LEVELS:
+        params = load_params(STUDY / level / "params.yaml")
+        assert params.sequences.hide == ["advice"]
+        assert params.rollouts.minimum_return > 0
