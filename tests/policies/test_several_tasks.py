@@ -75,9 +75,7 @@ def test_a_task_that_it_does_not_have_is_refused_in_a_sentence(folder: Path, tra
         DataError, "policy: environment: expected one of the 3 tasks Toy-v0 with {}, Wide-v0", "MountainCar-v0"
     ):
         trained.acting_in(SIXTH)
-    with refused(
-        ValueError, "environment: expected one of Toy-v0 with {}, Wide-v0", "'MountainCar-v0', which 0 of them"
-    ):
+    with refused(DataError, "environment: expected the id of one of Toy-v0", "got 'MountainCar-v0', that of 0"):
         load_policy(folder, environment="MountainCar-v0")
 
 

@@ -70,16 +70,16 @@ def _recording(folder: Path) -> list[str]:
 
 
 def _sequences(folder: Path) -> list[str]:
-    from understudy.sequences.store import open_sequences
+    from understudy.sequences.mixture import open_store
     from understudy.utils.provenance import check_files
 
     check_files(folder / "store.json")
     lines = [f"{folder}: sequences; the files are those that store.json describes"]
     for split in ("train", "validation"):
-        sequences = open_sequences(folder, split)
-        lines.append(f"  {split}: {len(sequences.offsets) - 1} sequences, {int(sequences.offsets[-1])} steps")
-    task = sequences.task
-    return [*lines, f"  of {task.environment.described}, seen {', '.join(task.visible_components)}"]
+        sequences = open_store(folder, split)
+        lines.append(f"  {split}: {sequences.num_sequences} sequences, {sequences.num_steps} steps")
+    tasks = sequences.interface.tasks
+    return lines + [f"  of {task.environment.described}, seen {', '.join(task.visible_components)}" for task in tasks]
 
 
 def _policy(folder: Path) -> list[str]:
@@ -89,7 +89,8 @@ def _policy(folder: Path) -> list[str]:
     weights = sum(weight.numel() for weight in policy.model.parameters())
     origin = [f"  learned from {name} {digest[:12]}" for name, digest in sorted(policy.provenance.items())]
     return [
-        f"{folder}: a policy of the family {policy.family} for {policy.task.environment.described}",
+        f"{folder}: a policy of the family {policy.family} for"
+        f" {', '.join(task.environment.described for task in policy.interface.tasks)}",
         f"  {weights:,} weights; {', '.join(f'{key} {value}' for key, value in policy.config.items())}",
         *origin,
         *(f"  {name} {digest[:12]}" for name, digest in policy_hashes(folder).items()),

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("folder", nargs="+", type=Path, help="a policy or a recording; several stand side by side")
     parser.add_argument("--seed", type=int, help="of the episode; of recordings one that they hold")
+    parser.add_argument("--environment", metavar="ID", help="of a policy of several tasks: which of them it plays")
     parser.add_argument("--worst", type=int, metavar="N", help="of one recording the N episodes that returned least")
     parser.add_argument("--best", type=int, metavar="N", help="of one recording the N episodes that returned most")
     parser.add_argument("--out", type=Path, help=".webp, .gif, .mp4 or .png, a strip; a window where it is not given")
@@ -55,7 +56,7 @@ def takes_of(arguments: argparse.Namespace) -> Iterator["Take"]:
         elif (place / "policy.json").is_file():
             if ranked:
                 raise ParameterError(f"--worst, --best: expected a recording to choose from, got a policy, {folder}")
-            yield _flown(place, 0 if arguments.seed is None else arguments.seed)
+            yield _flown(place, 0 if arguments.seed is None else arguments.seed, arguments.environment)
         else:
             raise DataError(f"{folder}: expected a policy or a recording, found none")
 
@@ -70,7 +71,7 @@ def first_seed(folder: Path) -> Path:
     )
 
 
-def _flown(folder: Path, seed: int) -> "Take":
+def _flown(folder: Path, seed: int, environment: str | None) -> "Take":
     import torch
 
     from understudy.policies.files import load_trained
@@ -80,6 +81,7 @@ def _flown(folder: Path, seed: int) -> "Take":
 
     torch.set_num_threads(1)  # an episode's tensors are tiny
     trained = load_trained(folder)
+    trained = trained if environment is None else trained.acting_in(environment)
     spec = trained.task.environment
     episode = fly(trained, seed, {})
     frames = list(replay(episode, spec, str(folder)))

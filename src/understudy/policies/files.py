@@ -57,12 +57,21 @@ class TrainedPolicy:
             raise DataError(f"policy: expected which of its {len(tasks)} tasks it is to act in, {names}, got none")
         return tasks[self.task_number or 0]
 
-    def acting_in(self, environment: EnvironmentSpec) -> "TrainedPolicy":
-        """The same policy, that of its tasks chosen which this environment is.
+    def acting_in(self, environment: EnvironmentSpec | str) -> "TrainedPolicy":
+        """The same policy, that of its tasks chosen which this environment is, or which has this id.
 
         Raises:
-            DataError: none of its tasks is.
+            DataError: none of its tasks is, or several have the id.
         """
+        if isinstance(environment, str):
+            known = [task.environment for task in self.interface.tasks]
+            named = [each for each in known if each.environment_id == environment]
+            if len(named) != 1:
+                names = ", ".join(each.described for each in known)
+                raise DataError(
+                    f"policy: environment: expected the id of one of {names}, got {environment!r}, that of {len(named)}"
+                )
+            [environment] = named
         try:
             return replace(self, task_number=self.interface.number_of(environment))
         except ValueError as error:

@@ -157,9 +157,9 @@ def load_policy(
             where it has one.
 
     Raises:
-        DataError: a file is missing, malformed, of another version, or the weights do not fit the model described.
+        DataError: a file is missing, malformed, of another version, or the weights do not fit the model described; or no single
+            task of the policy is named.
         ParameterError: the family knows no such setting.
-        ValueError: the policy has no such task, or several, and none or no single one of them is named.
     """
     folder = Path(folder)
     seeds = [] if (folder / "policy.json").exists() else sorted(folder.glob(f"{SEED_FOLDER}*"), key=_seed)
@@ -168,21 +168,7 @@ def load_policy(
         raise DataError(
             f"{folder}: expected a policy with weights, got a function of one's own, {trained.config.get('name')}"
         )
-    if environment is not None:
-        trained = trained.acting_in(_named(trained, environment))
-    return Policy(trained, play)
-
-
-def _named(trained: TrainedPolicy, environment: str | EnvironmentSpec) -> EnvironmentSpec:
-    """The environment of that of the policy's tasks which is named."""
-    if isinstance(environment, EnvironmentSpec):
-        return environment
-    known = [task.environment for task in trained.interface.tasks]
-    named = [each for each in known if each.environment_id == environment]
-    if len(named) != 1:
-        names = ", ".join(each.described for each in known)
-        raise ValueError(f"environment: expected one of {names}, got {environment!r}, which {len(named)} of them are")
-    return named[0]
+    return Policy(trained if environment is None else trained.acting_in(environment), play)
 
 
 def _seed(folder: Path) -> int:
