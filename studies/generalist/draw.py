@@ -80,6 +80,8 @@ def format_table(returns: Returns, generalists: list[str]) -> str:
     lines += [(name, *(_cell(*row[task]) for task in tasks)) for name, row in found.items()]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
     beside = f"{BESIDE} alone"
+    if found[beside][ALL][1] <= 0:
+        return text + f"\n{beside} is not above the random actor, so that nothing is a share of its score.\n"
     for name in generalists:
         share, interval = relative_score(list(returns[name].values()), list(returns[beside].values()), BOOTSTRAP)
         text += f"\n{name}: {_cell(share, interval.low, interval.high)} of the score of {beside} over all tasks.\n"

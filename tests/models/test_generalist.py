@@ -201,6 +201,20 @@ def test_what_a_task_does_not_have_is_not_read(tokens: str) -> None:
     assert torch.equal(*losses)
 
 
+@torch.inference_mode()
+def test_tokens_that_a_task_does_not_have_are_seen_by_none_of_its_rows() -> None:
+    """Whatever would stand in their places."""
+    model, (states, executed) = build("fine"), draw_mixed(IDS, STEPS)
+    before, played = predict(model, states, executed), play(model, IDS, states, executed).actions
+    model.tokens.component_vectors[0, 3:] += 5.0
+    model.tokens.entry_vectors[:2, 1:] += 5.0
+    model.tokens.component_vectors[2, 2:] += 5.0
+    assert torch.equal(predict(model, states, executed), before)
+    assert torch.equal(play(model, IDS, states, executed).actions, played)
+    model.tokens.component_vectors[0, 2] += 5.0
+    assert not torch.equal(predict(model, states, executed), before)
+
+
 @each_layout
 @torch.inference_mode()
 def test_which_task_it_is_changes_what_is_done(tokens: str) -> None:
