@@ -152,10 +152,12 @@ def test_tasks_without_a_question_are_refused(repeat_previous, symbols, delay, s
 def test_a_context_is_the_memorys_reach_and_the_answer_is_hidden(run):
     """One layer looks back as far as its context; with more, tokens between would hand the cue on."""
     params = load_params(STUDY / run / "params.yaml")
-    models = {name: policy.model for name, policy in params.policies.items() if name != "mlp"}
+    models = {name: policy.model for name, policy in params.policies.items() if policy.family == "action_transformer"}
     assert {name: (model["context"], model["state_differences"]) for name, model in models.items()} == {
-        f"context_{context}": (context, False) for context in (1, 2, 4, 8, 16, 32, 64)
-    } | {"mlp_differences": (1, True)}
+        f"context_{context}": (context, 0) for context in (1, 2, 4, 8, 16, 32, 64)
+    }
+    without = {name: policy.model for name, policy in params.policies.items() if name not in models}
+    assert without["mlp_differences"] == without["mlp"] | {"state_differences": 1}
     assert {model["num_layers"] for model in models.values()} == {1}
     assert params.sequences.hide == ["answer"]
     assert params.rollouts.noise == 0.0
