@@ -6,13 +6,11 @@ params.yaml, and the policy's block in search.yaml.
 
 from pathlib import Path
 
-from understudy.errors import ParameterError
 from understudy.models.registry import POLICY
-from understudy.params.project import load_project
 from understudy.params.search import load_search
-from understudy.params.task_project import TaskProject
 from understudy.search.figure import draw
 from understudy.search.loop import described, run_search
+from understudy.search.origin import load_one_task
 from understudy.search.space import FILE
 from understudy.search.trial import SEARCHES
 from understudy.stage import run_stage
@@ -22,10 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def work(policy: str) -> None:
-    project = load_project(Path("params.yaml"))
+    project = load_one_task(Path("params.yaml"))
     project.policies.named(policy)  # or a sentence, before the file that need not know of it is read
-    if isinstance(project, TaskProject):
-        raise ParameterError("search: expected a project of one task, got several; search in the folder of one of them")
     search = load_search(FILE, policy)
     trials = run_search(policy, project, search, ROOT)
     draw(search, trials, SEARCHES / policy / "search.png")

@@ -220,14 +220,16 @@ NOT_TIMED = {
     "join_tasks",
     "evaluate_word_players",
     "evaluate_words",
+    "improve_policy",
     "pack_log_policy",
     "prune_policy",
     "pack_reply_policy",
     "record_logs",
     "record_words",
     "report_logs",
-    "time_pruned",
     "report_words",
+    "search_policy",
+    "time_pruned",
 }
 
 

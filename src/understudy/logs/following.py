@@ -53,6 +53,7 @@ class Follower:
     def __init__(self, trained: TrainedPolicy, embedder: Embedder) -> None:
         self.trained, self.embedder = trained, embedder
         self.layout = layout_of(trained.task.environment)
+        self.heard: str | None = None
         self._asked: Asked | None = None
         self.forget()
 

@@ -2,6 +2,7 @@
 
 origin_of(...)              -- JSON-ready, by name
 code_of_trials(root, ...)   -- the hash of what a trial runs, and the versions of the libraries that it uses
+load_one_task(path)         -- params.yaml of a project in which one can search
 
 What only draws, prints or writes values into params.yaml does not count: after an edit there the trials still hold.
 """
@@ -15,8 +16,11 @@ from understudy.code.closure import SourceTree
 from understudy.code.custom import add_custom
 from understudy.code.distributions import versions
 from understudy.code.fingerprint import fingerprint
+from understudy.errors import ParameterError
 from understudy.params.log_project import LogProject
+from understudy.params.project import load_project
 from understudy.params.search import SearchParams
+from understudy.params.task_project import TaskProject
 from understudy.params.whole import Params
 from understudy.params.word_project import WordProject
 from understudy.search.space import without_values
@@ -25,6 +29,20 @@ from understudy.utils.precision import resolve_precision
 
 RUN = ("understudy.search.run_trial", "understudy.search.sampler")
 Project = Params | LogProject | WordProject
+
+
+def load_one_task(path: Path) -> Project:
+    """params.yaml of a project.
+
+    Raises:
+        ParameterError: a section or a value is wrong, or one policy is to learn several tasks.
+    """
+    project = load_project(path)
+    if isinstance(project, TaskProject):
+        raise ParameterError(
+            f"{path}: expected a project of one task, got several; search in the folder of one of them"
+        )
+    return project
 
 
 def origin_of(

@@ -26,12 +26,11 @@ from understudy.code.stages import describe_stages
 from understudy.errors import DataError, ParameterError
 from understudy.params.load import read_yaml
 from understudy.params.log_project import LogProject
-from understudy.params.project import load_project
 from understudy.params.search import SearchParams, load_search
 from understudy.search.apply import flat
 from understudy.search.figure import draw
 from understudy.search.loop import check_search, described, go_on
-from understudy.search.origin import Project
+from understudy.search.origin import Project, load_one_task
 from understudy.search.sampler import require_optuna
 from understudy.search.space import FILE, PARTS, Values, full_key, parameters
 from understudy.search.trial import COMPLETE, SEARCHES, Trial
@@ -47,7 +46,7 @@ def search_pipeline(name: str, root: Path) -> list[str]:
         ParameterError: the policy does not exist, the space names no parameter, or trials are to be given up.
         DataError: the pipeline fails with the setting of params.yaml.
     """
-    project = load_project(PARAMS)
+    project = load_one_task(PARAMS)
     project.policies.named(name)
     search = load_search(FILE, name)
     require_optuna()
