@@ -13,20 +13,21 @@ import torch
 from tests.builders import CHOICES
 from tests.models.cases import ATTENDING, LINEAR, STEPS, Case, build, draw_batch, draw_steps, generator, tensors_of
 from tests.models.rows import roll_out, with_columns
-from tests.toys import CONFIGS, tiny_interface
+from tests.toys import CONFIGS, OF_TOKENS, tiny_interface
 from understudy.errors import ParameterError
 from understudy.nn.kernel_features import RandomFeatures
 from understudy.nn.running_sums import SumsCache
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy, load_trained, save_policy
 
+ALL = CONFIGS | OF_TOKENS
 each_case = pytest.mark.parametrize("case", ATTENDING, ids=str)
 each_family = pytest.mark.parametrize("name", sorted({case.name for case in ATTENDING}))
 each_kind = pytest.mark.parametrize("kind", LINEAR)
 
 
 def test_every_transformer_has_the_option_and_every_kind_is_tried() -> None:
-    transformers = {name for name, config in CONFIGS.items() if "num_heads" in config}
+    transformers = {name for name, config in ALL.items() if "num_heads" in config}
     assert {case.name for case in ATTENDING} == transformers
     assert {(case.name, case.attention) for case in ATTENDING} == {
         (name, kind) for name in transformers for kind in LINEAR
@@ -55,7 +56,7 @@ def test_nothing_leaks_from_later_steps(case: Case) -> None:
 def test_what_is_saved_plays_on_the_same_to_the_bit(case: Case, tmp_path: Path) -> None:
     """Random directions are among the weights: another model of other ones, loaded, has these."""
     interface = tiny_interface(case.spec, num_options=3)
-    config = {name: each for name, each in CONFIGS[case.name].items() if name != "context"}
+    config = {name: each for name, each in ALL[case.name].items() if name != "context"}
     config |= {"attention": case.attention, "num_random_features": 6}
     torch.manual_seed(0)
     model = build_model(case.name, config, interface, case.name).eval()
@@ -116,7 +117,7 @@ def test_memory_at_play_stays_the_same_and_is_float32_in_bfloat16(case: Case) ->
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(name: str, given: dict, message: str) -> None:
-    config = CONFIGS[name] | {"context": None} | given
+    config = ALL[name] | {"context": None} | given
     with pytest.raises(ParameterError) as raised:
         build_model(name, config, tiny_interface(CHOICES, num_options=3), f"policies.{name}")
     assert str(raised.value).startswith(f"policies.{name}.model.{message}")

@@ -62,7 +62,7 @@ def forbidden_keyword(name: str, keywords: dict[str, ast.expr]) -> str:
     for keyword in ("allow_pickle", "shell"):
         if keyword in keywords and getattr(keywords[keyword], "value", None) is not False:
             return keyword
-    if name.split(".")[-1] == "YAML" and getattr(keywords.get("typ"), "value", None) != "safe":
+    if name.split(".")[-1] == "YAML" and getattr(keywords.get("typ"), "value", None) not in ("safe", "rt"):
         return "YAML"
     return ""
 
@@ -114,6 +114,7 @@ def test_the_search_finds_what_is_planted(snippet):
 
 HARMLESS = ["import re\nre.compile('a')\nmodel.eval()", "from safetensors.torch import load, save\nsave(load(b''))"]
 HARMLESS += ["from ruamel.yaml import YAML\nYAML(typ='safe', pure=True)", "import numpy\nnumpy.load('x')"]
+HARMLESS += ["from ruamel.yaml import YAML\nYAML(typ='rt').load('a: 1')"]  # keeps comments, makes no objects of Python
 
 
 @pytest.mark.parametrize("snippet", HARMLESS)

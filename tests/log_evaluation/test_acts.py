@@ -55,7 +55,7 @@ def test_what_was_heard_and_done(logs):
 
 
 def test_they_are_the_recordings_decisions(logs):
-    layout = Layout(1, ("user",), CHOICES, "numbers")
+    layout = Layout(1, ("user",), CHOICES, "numbers", "choice")
     episodes = read_episodes(logs, np.zeros((logs.texts.num_rows, 1), np.float32), layout, np.arange(2))
     chosen = [[CHOICES[action] for action in each.episode.actions] for each in episodes]
     assert [[act.name for act in acts] for acts in read_acts(logs, np.arange(2))] == chosen

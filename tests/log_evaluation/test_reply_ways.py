@@ -9,7 +9,18 @@ from understudy.logs.replies import NOTHING, Replies
 from understudy.params.log_evaluation import LogEvaluationParams
 
 PARAMS = LogEvaluationParams(
-    seed=0, resamples=200, confidence=0.95, precision=0.9, regularisation=[1.0], neighbours=[1], baseline="logistic"
+    seed=0,
+    resamples=200,
+    confidence=0.95,
+    precision=0.9,
+    regularisation=[1.0],
+    neighbours=[1],
+    baseline="logistic",
+    success_baseline="run_length",
+    forest_trees=1,
+    forest_leaf=1,
+    longest_loop=4,
+    odd_steps=1,
 )
 VECTORS = np.linalg.qr(np.random.default_rng(0).normal(size=(24, 24)))[0].astype(np.float32)
 # Texts 0 to 11 are replies, 12 to 23 what was heard before them, with a word in common.

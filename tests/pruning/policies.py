@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.models.cases import NUM_OPTIONS, Case, assert_close, build, draw_batch, draw_steps
 from tests.models.rows import roll_out
-from tests.toys import CONFIGS, tiny_interface
+from tests.toys import CONFIGS, OF_TOKENS, tiny_interface
 from understudy.policies.files import TrainedPolicy
 
 PERCEPTRONS = ("mlp", "rvs")
@@ -20,9 +20,8 @@ KINDS = ("layers", "heads", "units")
 def policy_of(case: Case, **config) -> TrainedPolicy:
     """A policy with weights large enough that all of it matters."""
     interface = tiny_interface(case.spec, num_options=NUM_OPTIONS)
-    return TrainedPolicy(
-        build(case, **config), case.name, CONFIGS[case.name] | config, interface, {"sequences": "0" * 64}
-    )
+    whole = (CONFIGS | OF_TOKENS)[case.name] | dict(case.further) | config
+    return TrainedPolicy(build(case, **config), case.name, whole, interface, {"sequences": "0" * 64})
 
 
 def kinds_of(case: Case) -> tuple[str, ...]:

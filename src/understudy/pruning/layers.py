@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.nn.attention import WindowedAttention
+from understudy.nn.linear_attention import LinearAttention
 from understudy.nn.trunk import Trunk
 
 NOBODY = -1
@@ -73,7 +74,7 @@ def attention_layers(model: nn.Module) -> list[Layer]:
     """
     layers = []
     for name, attention in model.named_modules():
-        if isinstance(attention, WindowedAttention):
+        if isinstance(attention, WindowedAttention | LinearAttention):
             heads, groups = attention.num_heads, attention.num_kv_heads
             of_head = torch.arange(heads) if groups == 1 else torch.arange(heads) // (heads // groups)
             of_keys = torch.full((1,), NOBODY) if groups == 1 else torch.arange(groups)

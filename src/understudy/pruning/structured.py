@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from understudy.errors import ParameterError
 from understudy.nn.attention import WindowedAttention
+from understudy.nn.linear_attention import LinearAttention
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy
 from understudy.pruning.importance import importance
@@ -115,7 +116,7 @@ def _shape(kind: Kind, model: nn.Module, left: int) -> dict[str, int]:
         return {UNITS: left}
     if kind == "layers":
         return {"num_layers": left}
-    attention = next(module for module in model.modules() if isinstance(module, WindowedAttention))
+    attention = next(module for module in model.modules() if isinstance(module, WindowedAttention | LinearAttention))
     groups, shared = attention.num_kv_heads, attention.num_heads // attention.num_kv_heads
     heads = (
         {"num_heads": left, "num_kv_heads": 1} if groups == 1 else {"num_heads": left * shared, "num_kv_heads": left}

@@ -46,9 +46,9 @@ def apply_values(path: Path, policy: str, values: Mapping[str, Any]) -> list[str
     Raises:
         ParameterError: a block is shared with another policy, by an anchor, so that this one's values would become that one's.
     """
-    yaml = YAML()
-    yaml.preserve_quotes, yaml.width, yaml.Representer = True, COLUMNS, _Representer
-    content = yaml.load(path.read_text(encoding="utf-8"))
+    editor = YAML(typ="rt")  # keeps comments; tags of Python objects it leaves alone
+    editor.preserve_quotes, editor.width, editor.Representer = True, COLUMNS, _Representer
+    content = editor.load(path.read_text(encoding="utf-8"))
     before, keys = dict(flat(read_yaml(path))), {full_key(key, policy): value for key, value in values.items()}
     for key, value in keys.items():
         *sections, name = key.split(".")
@@ -59,7 +59,7 @@ def apply_values(path: Path, policy: str, values: Mapping[str, Any]) -> list[str
             continue
         _set(block, name, value)
     text = io.StringIO()
-    yaml.dump(content, text)
+    editor.dump(content, text)
     changed = _changes(before, dict(flat(YAML(typ="safe", pure=True).load(text.getvalue()))))
     for key in sorted(changed - keys.keys()):
         raise ParameterError(

@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-OF_EPISODES = ("agent", "final_observation")  # columns that have no steps
+OF_EPISODES = ("agent", "final_observation", "task")  # columns that have no steps
 
 
 @dataclass(frozen=True)
