@@ -197,6 +197,7 @@ def test_what_a_constructor_may_ask_for():
     scales = replace(SCALES, state_mean=(0.0,), state_std=(1.0,), difference_std=((0.25,), (0.5,), (1.0,)))
     interface = Interface((Task(SEVERAL_VECTORS, ("x", "z"), scales, num_options=7, return_quantiles=(0.0, 2.0)),))
     assert interface.model_arguments() == {
+        "tasks": interface.tasks,
         "state_dim": 1,
         "component_names": ("y",),
         "action_dim": 2,

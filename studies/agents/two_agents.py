@@ -137,7 +137,9 @@ def one_fold(
     vectors, dim = embed(logs, by_run, training, project), project.texts.dim
     decided = [row for run in training for row in by_run[run] if row["decision"]]
     tools = sorted({row["tool"] for row in decided if row["kind"] == "tool_call"})
-    layout = Layout(dim, OBSERVES, choices_of(tools, sorted({row["kind"] for row in decided} - {"tool_call"})), "")
+    layout = Layout(
+        dim, OBSERVES, choices_of(tools, sorted({row["kind"] for row in decided} - {"tool_call"})), "", "choice"
+    )
     parts: dict[str, list[Dialogue]] = {"training": [], "held out": [], "test": []}
     for row in runs:
         where = "test" if row["task"] in left_out else "held out" if row["task"] in held_out else "training"

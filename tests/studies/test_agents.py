@@ -98,7 +98,7 @@ def test_the_mistake_is_judged_by_the_likeliest_turn():
 
 def test_whose_turn_it_is_the_other_waits():
     program = imported(STUDY / "two_agents.py")
-    layout = Layout(1, ("user", "tools"), ("reply", "finish", "look", "another"), "")
+    layout = Layout(1, ("user", "tools"), ("reply", "finish", "look", "another"), "", "choice")
     vectors = np.arange(1, 5, dtype=np.float32)[:, None]
     row = {"decision": True, "tool": None, "error": None}
     rows = [

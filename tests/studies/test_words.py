@@ -63,7 +63,7 @@ def test_the_table_holds_every_run(tmp_path):
         (tmp_path / run / "metrics").mkdir(parents=True)
         summary = {"random": numbers | {"return": -5.0}, "bc": learned, "ilql": learned | {"return": -1.75}}
         (tmp_path / run / "metrics/summary.json").write_text(json.dumps(summary))
-    command = [sys.executable, str(STUDY / "draw.py")]
+    command = [sys.executable, str(ROOT / "pipeline/run.py"), str(STUDY / "draw.py")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     lines = (tmp_path / "results.md").read_text().splitlines()
     assert done.stdout.splitlines() == lines
