@@ -41,7 +41,17 @@ ALLOWED = {
     "report": BOTTOM | {"evaluation.read", "policies.files", "replay", "rollouts", "sequences.returns"},
     "sources": BOTTOM | {"environments", "rollouts"},
     "pruning": BOTTOM
-    | {"evaluation", "nn.attention", "nn.trunk", "policies", "report", "rollouts", "sequences", "training"},
+    | {
+        "evaluation",
+        "nn.attention",
+        "nn.linear_attention",
+        "nn.trunk",
+        "policies",
+        "report",
+        "rollouts",
+        "sequences",
+        "training",
+    },
     "tasks": BOTTOM,
     "embeddings": BOTTOM | {"sources.optional"},
     "logs": BOTTOM
