@@ -172,7 +172,7 @@ def draw(points: list[Point], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     contexts = list(dict.fromkeys(point.context for point in points))
     figure, axes = pyplot.subplots(1, len(MEASURES), figsize=(13, 3.8), layout="constrained")
@@ -188,6 +188,7 @@ def draw(points: list[Point], path: Path) -> None:
         axis.set_xticks(contexts, [str(context) for context in contexts], fontsize=7)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
