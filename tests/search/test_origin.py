@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import refused
 from tests.imports import ROOT
+from understudy.errors import ParameterError
 from understudy.params.project import load_project
-from understudy.search.origin import code_of_trials
+from understudy.search.origin import code_of_trials, load_one_task
 
 PROJECT = load_project(ROOT / "params.yaml")
 
@@ -53,3 +55,12 @@ def test_comments_other_families_and_what_only_tells_are_no_other_code(copied, b
 def test_the_libraries_have_their_versions(before):
     assert {"optuna", "torch", "numpy", "gymnasium"} <= before[1].keys()
     assert None not in before[1].values()
+
+
+def test_one_searches_in_a_project_of_one_task():
+    assert load_one_task(ROOT / "params.yaml") == PROJECT
+    several = ROOT / "studies/generalist/params.yaml"
+    with refused(
+        ParameterError, f"{several}: expected a project of one task, got several; search in the folder of one"
+    ):
+        load_one_task(several)

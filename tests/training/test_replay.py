@@ -19,6 +19,7 @@ from understudy.models.family import Losses, LossTerm
 from understudy.params.training import PrioritizedParams, TrainingParams
 from understudy.sequences.batch import Batch
 from understudy.sequences.dataset import SequenceDataset
+from understudy.sequences.mixture import MixedDataset, SequenceMixture
 from understudy.training import distributed
 from understudy.training.loop import train
 from understudy.training.replay import PrioritizedReplay, UniformReplay, replay_of
@@ -176,3 +177,11 @@ def test_errors_that_are_not_finite_are_refused() -> None:
 def test_priorities_without_their_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match=r"training\.prioritized: expected its block"):
         prioritized(prioritized=None)
+
+
+def test_priorities_are_not_of_several_tasks_chunks():
+    dataset = MixedDataset(SequenceMixture((), (), (), ""), ())
+    with refused(
+        ParameterError, "training.replay: expected uniform with the sequences of several tasks, got prioritized"
+    ):
+        replay_of(dataset, prioritized(), 0)
