@@ -18,9 +18,9 @@ SIZES, GAMES, TURNS = (100, 430, 2000), 4096, 6
 def players(task: Wordle) -> dict[str, Player]:
     """The demonstrators by their names in the table."""
     return {
-        "random": consistent_player(task, 0.0),
-        "consistent, rate 0.5": consistent_player(task, 0.5),
-        "consistent, rate 1": consistent_player(task, 1.0),
+        "random": consistent_player(task, 0.0, "any"),
+        "consistent, rate 0.5": consistent_player(task, 0.5, "any"),
+        "consistent, rate 1": consistent_player(task, 1.0, "any"),
         "greedy_entropy": entropy_player(task),
     }
 

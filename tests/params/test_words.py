@@ -18,6 +18,8 @@ def test_the_section_of_words_tells_which_kind_it_is(tmp_path):
     project = loaded(tmp_path, PARAMS)
     assert isinstance(project, WordProject)
     assert [player.name for player in project.words.players] == ["random", "consistent 0.5", "greedy_entropy"]
+    project = loaded(tmp_path, PARAMS.replace("rate: 0.5", "rate: 0.5, otherwise: repeated"))
+    assert project.words.players[1].name == "consistent 0.5 else repeated"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,7 @@ def test_the_section_of_words_tells_which_kind_it_is(tmp_path):
     [
         (("rate: 0.5, ", ""), "rate: expected a share of the turns where player is consistent, got None"),
         (("player: random,", "player: random, rate: 0.1,"), "rate: expected none where player is random, got 0.1"),
+        (("player: random,", "player: random, otherwise: repeated,"), "otherwise: expected any where player is random"),
         (("rate: 0.5", "rate: 1.5"), "words.players.1.rate: expected less than or equal to 1"),
         (("task: wordle", "task: text_maze"), "words.text_maze: expected its settings, got none"),
         (("greedy_entropy", "random"), "words.players: expected different ones, got random, consistent 0.5, random"),

@@ -15,9 +15,10 @@ from understudy.tasks.wordle import Wordle, feedback_codes, word_list
 TASK = Wordle(word_list(60), max_turns=6, words_only=True, marks_name_letters=False)
 SEEDS = np.arange(400)
 PLAYERS = {
-    "random": lambda: consistent_player(TASK, 0.0),
-    "mixed": lambda: consistent_player(TASK, 0.5),
-    "consistent": lambda: consistent_player(TASK, 1.0),
+    "random": lambda: consistent_player(TASK, 0.0, "any"),
+    "mixed": lambda: consistent_player(TASK, 0.5, "any"),
+    "repeating": lambda: consistent_player(TASK, 0.5, "repeated"),
+    "consistent": lambda: consistent_player(TASK, 1.0, "any"),
     "greedy_entropy": lambda: entropy_player(TASK),
 }
 
@@ -45,6 +46,17 @@ def test_how_often_they_are_consistent():
     assert shares["consistent"] == 1
     assert shares["random"] < 0.1
     assert 0.5 < shares["mixed"] < 0.6  # any word may be consistent too
+
+
+def test_a_bad_habit_is_to_guess_a_word_again():
+    shares = {}
+    for name in ("repeating", "mixed"):
+        games = guesses_of(play(TASK, PLAYERS[name](), SEEDS))
+        again = [guess in guesses[:turn] for guesses in games for turn, guess in enumerate(guesses) if turn > 0]
+        shares[name] = np.mean(again)
+        assert len({guesses[0] for guesses in games}) > 50  # at first there is none to repeat
+    assert 0.45 < shares["repeating"] < 0.55
+    assert shares["mixed"] < 0.05
 
 
 def test_who_knows_more_loses_less():

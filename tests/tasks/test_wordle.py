@@ -116,7 +116,7 @@ def test_only_letters_that_go_on_towards_a_word_are_legal():
 
 def test_marks_may_name_their_letters():
     plain, named = (Wordle(FEW, max_turns=6, words_only=True, marks_name_letters=which) for which in (False, True))
-    games = [play(task, consistent_player(task, 0.5), np.arange(100)) for task in (plain, named)]
+    games = [play(task, consistent_player(task, 0.5, "any"), np.arange(100)) for task in (plain, named)]
     assert (games[0].actions == games[1].actions).all() and (games[0].rewards == games[1].rewards).all()
     for game in range(100):
         text = decode(named.tokens, games[1].text(game))

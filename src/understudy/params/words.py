@@ -51,24 +51,29 @@ class GamePlayerParams(Section):
 
     Attributes:
         player: random writes any legal token, of Wordle any of the words. The others play Wordle alone: consistent guesses, at
-            its `rate` of the turns, a word that all answers allow, else any; greedy_entropy the word whose answer tells most.
+            its `rate` of the turns, a word that all answers allow; greedy_entropy the word whose answer tells most.
         rate: of consistent alone.
+        otherwise: what consistent guesses at its other turns: any word, or one that it has guessed before, by a bad habit.
     """
 
     player: Literal["random", "consistent", "greedy_entropy"]
     rate: Probability | None = None
+    otherwise: Literal["any", "repeated"] = "any"
 
     @model_validator(mode="after")
-    def _rate_of_the_consistent_player(self) -> Self:
+    def _settings_of_the_consistent_player(self) -> Self:
         if (self.rate is None) == (self.player == "consistent"):
             expected = "a share of the turns" if self.rate is None else "none"
             raise ValueError(f"rate: expected {expected} where player is {self.player}, got {self.rate}")
+        if self.otherwise != "any" and self.player != "consistent":
+            raise ValueError(f"otherwise: expected any where player is {self.player}, got {self.otherwise}")
         return self
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return self.player if self.rate is None else f"{self.player} {self.rate:g}"
+        share = "" if self.rate is None else f" {self.rate:g}"
+        return f"{self.player}{share}" if self.otherwise == "any" else f"{self.player}{share} else {self.otherwise}"
 
 
 class RecordedPlayerParams(GamePlayerParams):

@@ -76,7 +76,7 @@ def make_player(task: TextTask, params: GamePlayerParams) -> Player:
     if isinstance(task, Wordle):
         if params.player == "greedy_entropy":
             return entropy_player(task)
-        return consistent_player(task, 0.0 if params.rate is None else params.rate)
+        return consistent_player(task, 0.0 if params.rate is None else params.rate, params.otherwise)
     if params.player != "random":
         raise ParameterError(f"words.players: expected random, as of every task but wordle, got {params.player}")
     return RandomPlayer()

@@ -1,13 +1,14 @@
 """Who demonstrates Wordle.
 
-consistent_player(task, rate) -- at a rate a word that all answers so far allow, else any word
-entropy_player(task)          -- the word whose answer is expected to tell most
-WordPlayer                    -- spells words, and keeps account of what may still be the answer
+consistent_player(task, rate, otherwise) -- at a rate a word that all answers so far allow, else any word, or one again
+entropy_player(task)                     -- the word whose answer is expected to tell most
+WordPlayer                               -- spells words, and keeps account of what may still be the answer
 
 N games, W words, L letters a word.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -18,20 +19,23 @@ from understudy.utils.draws import uniform
 
 RATE_STREAM, WORD_STREAM = 2, 3
 
-# Seeds of the games (N,), number of the turn, which words may still be the answer (N, W) bool -> a word's number each (N,) int64
-Guesses = Callable[[np.ndarray, int, np.ndarray], np.ndarray]
+# Seeds of the games (N,), number of the turn, which words may still be the answer and which have been guessed, (N, W) bool each
+# -> a word's number each (N,) int64
+Guesses = Callable[[np.ndarray, int, np.ndarray, np.ndarray], np.ndarray]
 
 
-def consistent_player(task: Wordle, rate: float) -> "WordPlayer":
-    """Guesses at random: at a rate among the words that may still be the answer, else among all.
+def consistent_player(task: Wordle, rate: float, otherwise: Literal["any", "repeated"]) -> "WordPlayer":
+    """Guesses at random: at a rate among the words that may still be the answer, else among others.
 
     Args:
-        task: whose words it knows. rate: chance of a turn's guess to be consistent; at 0 any word is guessed.
+        task: whose words it knows. rate: chance of a turn's guess to be consistent; at 0 none is on purpose.
+        otherwise: which words it guesses at the other turns: any, or those that it has guessed before; at the first turn any.
     """
 
-    def guesses(seeds: np.ndarray, turn: int, candidates: np.ndarray) -> np.ndarray:
-        any_word = uniform(seeds, RATE_STREAM, turn) >= rate
-        return pick(uniform(seeds, WORD_STREAM, turn), candidates | any_word[:, None])
+    def guesses(seeds: np.ndarray, turn: int, candidates: np.ndarray, guessed: np.ndarray) -> np.ndarray:
+        others = guessed if otherwise == "repeated" and turn > 0 else np.ones_like(candidates)
+        consistent = uniform(seeds, RATE_STREAM, turn) < rate
+        return pick(uniform(seeds, WORD_STREAM, turn), np.where(consistent[:, None], candidates, others))
 
     return WordPlayer(task, feedback_codes(task.letters), guesses)
 
@@ -60,6 +64,7 @@ class WordPlayer:
         """Anything may be the answer."""
         self.seeds, self.written = seeds, 0
         self.candidates = np.ones((len(seeds), len(self.letters)), np.bool_)
+        self.guessed = np.zeros_like(self.candidates)
         self.words = np.zeros(len(seeds), np.int64)
 
     def act(self, reply: np.ndarray, legal: np.ndarray) -> np.ndarray:
@@ -67,7 +72,8 @@ class WordPlayer:
         turn, place = divmod(self.written, self.letters.shape[1])
         if place == 0:
             self._take_in(reply)
-            self.words = self.guesses(self.seeds, turn, self.candidates)
+            self.words = self.guesses(self.seeds, turn, self.candidates, self.guessed)
+            self.guessed[np.arange(len(self.words)), self.words] = True
         self.written += 1
         return self.letters[self.words, place]
 
@@ -85,7 +91,7 @@ class _MostInformative:
         self.codes = codes
         self.computed: dict[bytes, int] = {}
 
-    def __call__(self, seeds: np.ndarray, turn: int, candidates: np.ndarray) -> np.ndarray:
+    def __call__(self, seeds: np.ndarray, turn: int, candidates: np.ndarray, guessed: np.ndarray) -> np.ndarray:
         packed = np.packbits(candidates, axis=1)
         different, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         guesses = [self._guess(key.tobytes(), candidates[game]) for key, game in zip(different, first, strict=True)]
