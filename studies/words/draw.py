@@ -18,7 +18,8 @@ from understudy.utils.jsonfile import read_json
 from understudy.word_evaluation.table import format_table
 
 RUNS = {"words_100": "100 words", "words_430": "430 words", "maze": "maze"}
-FEWER = {"games_300": 300, "games_1000": 1000}  # of words_100, learned from so many games
+FEWER = {"games_1000": 1000, "games_5000": 5000}  # of words_100, learned from so many games
+TABLE_ALONE = "ablations"
 ALL_GAMES, LEARNERS = 19600, {"bc": SECOND, "ilql": ACCENT}
 LEARNED, PLAYED = "ways", "return"
 
@@ -83,7 +84,7 @@ def draw(runs: dict[str, Summary], path: Path) -> None:
 
 def main() -> None:
     """Read, draw and write."""
-    runs = {run: read_run(run) for run in (*RUNS, *FEWER)}
+    runs = {run: read_run(run) for run in (*RUNS, *FEWER, TABLE_ALONE)}
     with replace_file(Path("results.png")) as unfinished:
         draw(runs, unfinished)
     table = format_runs(runs)

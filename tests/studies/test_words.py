@@ -13,7 +13,7 @@ from understudy.params.project import load_project
 from understudy.params.word_project import WordProject
 
 STUDY = ROOT / "studies/words"
-RUNS = ("games_1000", "games_300", "maze", "words_100", "words_430")
+RUNS = {"ablations": 2, "games_1000": 2, "games_5000": 2, "maze": 5, "words_100": 5, "words_430": 2}  # training seeds
 ROOTS = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = YAML(typ="safe").load((STUDY / "words_100/dvc.yaml").read_text())["stages"]
 each_run = pytest.mark.parametrize("run", RUNS)
@@ -23,8 +23,8 @@ each_run = pytest.mark.parametrize("run", RUNS)
 def test_a_runs_parameters_are_those_of_a_project_of_words(run):
     params = load_project(STUDY / run / "params.yaml")
     assert isinstance(params, WordProject)
-    assert (params.word_evaluation.games, len(params.training.seeds)) == (4096, 5)
-    assert {"bc", "ilql"} <= set(params.policies.names)
+    assert (params.word_evaluation.games, len(params.training.seeds)) == (4096, RUNS[run])
+    assert {params.word_evaluation.baseline, "ilql"} <= set(params.policies.names)
 
 
 @each_run
@@ -46,14 +46,17 @@ def test_each_stage_depends_on_the_description_of_its_own_code():
             assert code.split("/")[2].removesuffix(".json") == name
 
 
-@pytest.mark.parametrize("run", ["games_300", "games_1000"])
-def test_the_runs_on_fewer_games_differ_in_their_number_and_in_who_learns_alone(run):
-    fewer, all_games = (load_project(STUDY / each / "params.yaml").model_dump() for each in (run, "words_100"))
-    assert fewer["sequences"].pop("demonstrations") == int(run.partition("_")[2])
-    all_games["sequences"].pop("demonstrations")
-    for name, block in fewer.pop("policies").items():
-        assert block == all_games["policies"][name]
-    assert fewer == {name: section for name, section in all_games.items() if name != "policies"}
+@pytest.mark.parametrize("run", ["ablations", "games_1000", "games_5000"])
+def test_what_is_compared_over_runs_is_learned_alike(run):
+    other, whole = (load_project(STUDY / each / "params.yaml").model_dump() for each in (run, "words_100"))
+    assert other["policies"]["ilql"] == whole["policies"]["ilql"]
+    assert other["policies"].get("bc", whole["policies"]["bc"]) == whole["policies"]["bc"]
+    assert other["training"].pop("seeds") == whole["training"].pop("seeds")[:2]
+    games = other["sequences"].pop("demonstrations"), whole["sequences"].pop("demonstrations")
+    assert games == (None if run == "ablations" else int(run.partition("_")[2]), None)
+    for params in (other, whole):
+        del params["policies"], params["word_evaluation"]["baseline"]
+    assert other == whole
 
 
 def test_the_table_holds_every_run(tmp_path):
@@ -68,9 +71,9 @@ def test_the_table_holds_every_run(tmp_path):
     lines = (tmp_path / "results.md").read_text().splitlines()
     assert done.stdout.splitlines() == lines
     assert [line for line in lines if line.startswith("## ")] == [
-        f"## {run}" for run in ("words_100", "words_430", "maze", "games_300", "games_1000")
+        f"## {run}" for run in ("words_100", "words_430", "maze", "games_1000", "games_5000", "ablations")
     ]
-    assert lines.count("| ilql | best elsewhere: greedy | -1.750 [-2.500, -1.500] |  |") == 5
+    assert lines.count("| ilql | best elsewhere: greedy | -1.750 [-2.500, -1.500] |  |") == 6
     assert (tmp_path / "results.png").stat().st_size > 10_000
     (tmp_path / "maze/metrics/summary.json").write_text("{}")
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
