@@ -115,6 +115,26 @@ def test_parts_of_a_batch_add_up(case: Case) -> None:
 
 @each_learning
 @torch.no_grad()
+def test_who_tells_how_wrong_a_row_is_counts_rows_by_their_weights(case: Case) -> None:
+    """Replay by priorities counts on it: without weights what is drawn often would be learned as if it were usual."""
+    model, batch = build(case), draw_batch(case)
+    plain = model.losses(batch, generator())
+    if plain.row_errors is None:
+        return
+    weights = torch.linspace(0.5, 2.0, case.rows)
+    weighted = model.losses(replace(batch, row_weights=weights), generator())
+    assert means_of(model, replace(batch, row_weights=torch.ones(case.rows))) == means_of(model, batch)
+    rows = [model.losses(batch.rows(slice(row, row + 1)), generator()) for row in range(case.rows)]
+    for name, term in weighted.terms.items():
+        total = sum(
+            float(weight) * float(row.terms[name].mean) * int(row.terms[name].mask.sum())
+            for weight, row in zip(weights, rows, strict=True)
+        )
+        assert float(term.mean) * int(term.mask.sum()) == pytest.approx(total, rel=1e-4, abs=1e-5), name
+
+
+@each_learning
+@torch.no_grad()
 def test_where_nothing_counts_every_term_is_zero(case: Case) -> None:
     batch = draw_batch(case)
     none = torch.zeros_like(batch.mask)

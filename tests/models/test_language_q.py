@@ -145,9 +145,26 @@ def test_it_plays_by_how_usual_a_token_is_and_how_much_better_than_usual(beta: f
     assert torch.equal(played.actions, expected.argmax(-1))
 
 
+@pytest.mark.parametrize("ucb", [0.0, 1.5])
+@torch.inference_mode()
+def test_it_may_play_by_what_a_token_might_be_worth(ucb: float) -> None:
+    model, states = build(num_heads_of_values=3), batch()["observation"]
+    logits, values, texts = model(states, torch.full((ROWS,), STEPS))
+    mean = values.sum(2) / 3
+    bound = mean + ucb * ((values - mean[:, :, None]).square().sum(2) / 3).sqrt()
+    expected = logits.log_softmax(-1) + 2 * (bound - texts[..., None])
+    memory = model.begin(ROWS, beta=2.0, ucb=ucb)
+    played = roll_out(model, memory, states, torch.zeros(ROWS, STEPS, dtype=torch.int64))
+    torch.testing.assert_close(played.predictions, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match=r"beta: expected a number from 0, got -1"):
         build().begin(ROWS, beta=-1.0)
+    with pytest.raises(ValueError, match=r"ucb: expected at least 0, got -1"):
+        build().begin(ROWS, ucb=-1.0)
+    with pytest.raises(ValueError, match=r"ucb: expected 0, since a single head of values has no deviation, got 1"):
+        build(num_heads_of_values=1).begin(ROWS, ucb=1.0)
     for name, value, expected in (
         ("num_heads_of_values", 0, "at least 1"),
         ("discount", 0.0, "above 0, at most 1"),

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from understudy.losses.action_losses import ActionPredictionLoss
+from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.losses.q_losses import (
     conservative_penalty,
@@ -28,6 +28,7 @@ from understudy.losses.q_losses import (
 )
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
+from understudy.nn.head_values import check_ucb, upper_confidence_bound
 from understudy.nn.heads import choose_actions, multilayer_perceptron
 from understudy.nn.language_options import LanguageQOptions
 from understudy.nn.rows import check_choices, check_sizes, check_texts, with_final_observation
@@ -110,7 +111,6 @@ class LanguageQ(nn.Module):
         self.target = frozen_copy(self.tokens)
         self.policy_head = nn.Linear(embed_dim, action_dim)
         self.value_head = multilayer_perceptron([embed_dim, embed_dim, 1], "relu")
-        self.loss = ActionPredictionLoss(discrete_actions=True)
         if self.options.targets == "monte_carlo":
             self.reads = self.reads | {"return_to_go"}
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -154,14 +154,16 @@ class LanguageQ(nn.Module):
         of_texts = expectile_loss(best - text_values[:, :-1], self.options.expectile)
         padding, weight = length - rows.mask.shape[1], self.options.value_weight
         whole_mask = functional.pad(mask, (0, padding))
+        surprises = rows.weighted(cross_entropy_by_step(preds, rows["label"]))
         terms = {
-            "action": LossTerm(self.loss.discrete_action_loss(preds, rows["label"], rows.mask), batch.mask),
-            "token_value": LossTerm(masked_mean(errors.square().mean(-1), mask), whole_mask, weight),
-            "text_value": LossTerm(masked_mean(of_texts, mask), whole_mask, weight),
+            "action": LossTerm(masked_mean(surprises, rows.mask), batch.mask),
+            "token_value": LossTerm(masked_mean(rows.weighted(errors.square().mean(-1)), mask), whole_mask, weight),
+            "text_value": LossTerm(masked_mean(rows.weighted(of_texts), mask), whole_mask, weight),
         }
         if self.options.penalty_weight > 0:
             penalty = conservative_penalty(values, taken, self.options.penalty_temperature).mean(-1)
-            terms["penalty"] = LossTerm(masked_mean(penalty, mask), whole_mask, self.options.penalty_weight)
+            mean = masked_mean(rows.weighted(penalty), mask)
+            terms["penalty"] = LossTerm(mean, whole_mask, self.options.penalty_weight)
         row_errors = row_priorities(errors.detach().abs().mean(-1), mask)
         return Losses(terms, functional.pad(preds, (0, 0, 0, padding)), row_errors)
 
@@ -175,27 +177,35 @@ class LanguageQ(nn.Module):
         """The trunk's matrices and its cache."""
         self.tokens.encoder.trunk.set_compute_dtype(dtype)
 
-    def begin(self, num_rows: int, *, beta: float = 1.0) -> RowMemory:
+    def begin(self, num_rows: int, *, beta: float = 1.0, ucb: float | None = None) -> RowMemory:
         """An empty cache.
 
         Args:
             num_rows: B.
             beta: how much a token counts that is worth a standard deviation of returns more than its text, against e times
                 the likelihood of being written; 0 imitates.
+            ucb: how many standard deviations of the heads a token is worth more than their mean; None for the least of them.
 
         Raises:
-            ValueError: it is below zero.
+            ValueError: one is below zero, or a single head has no deviation.
         """
         if not 0 <= beta < float("inf"):
             raise ValueError(f"beta: expected a number from 0, got {beta}")
+        if ucb is not None:
+            check_ucb(ucb, self.options.num_heads_of_values)
         memory = self.tokens.encoder.begin(num_rows)
-        memory.settings["beta"] = beta
+        memory.settings |= {"beta": beta, "ucb": ucb}
         return memory
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
-        """The tokens with the highest log pi + beta (Q - V), the least of the heads' Q, or tokens drawn by its softmax."""
+        """The tokens with the highest log pi + beta (Q - V), or tokens drawn by its softmax.
+
+        Q is the least of the heads' values, or with `ucb` their upper confidence bound.
+        """
         features = self.tokens.encoder.decode_step(memory, step)
-        advantages = self.tokens.values(features).amin(-2) - self._text_values(features)[..., None]
+        values, ucb = self.tokens.values(features), memory.settings["ucb"]
+        of_tokens = values.amin(-2) if ucb is None else upper_confidence_bound(values, ucb)
+        advantages = of_tokens - self._text_values(features)[..., None]
         scores = self.policy_head(features).log_softmax(-1) + memory.settings["beta"] * advantages
         return Decision(choose_actions(scores, None, True, generator), predictions=scores)
 

@@ -31,6 +31,7 @@ from understudy.losses.q_losses import (
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.action_entries import ActionEntries
 from understudy.nn.cache import RowMemory
+from understudy.nn.head_values import check_ucb, upper_confidence_bound
 from understudy.nn.q_network import QNetwork
 from understudy.nn.q_options import QOptions
 from understudy.nn.rows import check_entries, check_rows, check_sizes, with_final_observation
@@ -168,10 +169,7 @@ class QTransformer(nn.Module):
         Raises:
             ValueError: it is below zero, or a single head has no deviation.
         """
-        if not ucb >= 0:
-            raise ValueError(f"ucb: expected at least 0, got {ucb}")
-        if ucb > 0 and self.options.num_heads_of_values == 1:
-            raise ValueError(f"ucb: expected 0, since a single head of values has no deviation, got {ucb}")
+        check_ucb(ucb, self.options.num_heads_of_values)
         tensors = self.network.embed_state.window.begin(num_rows)
         cache = self.network.trunk.new_cache(num_rows, self.network.tokens_per_step)
         return RowMemory(num_rows, tensors, cache, settings={"ucb": ucb})
@@ -232,7 +230,7 @@ class QTransformer(nn.Module):
         """What to choose by, (B, V), of values (B, K, V): a head's, or mean + ucb * standard deviation over the heads."""
         if heads is not None:
             return values[torch.arange(len(values), device=values.device), heads.to(values.device)]
-        return values.mean(1) if ucb == 0 else values.mean(1) + ucb * values.std(1, correction=0)
+        return upper_confidence_bound(values, ucb)
 
 
 FAMILY = QTransformer
