@@ -13,7 +13,7 @@ from understudy.params.project import load_project
 from understudy.params.word_project import WordProject
 
 STUDY = ROOT / "studies/words"
-RUNS = {"ablations": 2, "games_1000": 2, "games_5000": 2, "maze": 5, "words_100": 5, "words_430": 2}  # training seeds
+RUNS = {"ablations": 2, "games_1000": 2, "games_5000": 2, "maze": 5, "words_100": 5, "words_430": 1}  # training seeds
 ROOTS = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = YAML(typ="safe").load((STUDY / "words_100/dvc.yaml").read_text())["stages"]
 each_run = pytest.mark.parametrize("run", RUNS)
