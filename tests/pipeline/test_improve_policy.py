@@ -1,6 +1,8 @@
 """Stage improve_policy on CartPole: a policy that has learned offline goes on, and what is refused before it does."""
 
 import csv
+import hashlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +11,21 @@ from ruamel.yaml import YAML
 
 from tests.builders import PARAMETERS_FILE, call_stage, random_episodes, refused, written_store
 from tests.improvement.test_run import MODEL, SPEC, params
+from tests.killed import killed_after
 from understudy.errors import DataError, ParameterError
 from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
 
 TRAINING = {"threads": 1, "steps": 4, "batch_size": 4, "chunk_length": 8, "evaluate_every": 2, "warmup_steps": 2}
 ONE_HEAD = {"num_heads_of_values": 1, "clipped_heads": 1}
+MOMENTS = {
+    "when the first round has been played": ("improvement.run.collect", 1),
+    "when the first round has been written": ("improvement.run.write_recording", 1),
+    "while the first round is learned from": ("training.learner._skip", 5),
+    "when the first round has been saved": ("improvement.run.save_state", 1),
+    "when the third has been saved": ("improvement.run.save_state", 2),
+    "while all is written": ("policies.files.write_json", 1),
+}
 
 
 def write_params(folder, *, model: dict | None = None, family: str = "q_transformer", **changes) -> None:
@@ -62,6 +73,26 @@ def test_from_scratch_no_offline_policy_is_needed(project) -> None:
     write_params(project, recorded_share=0.0)
     call_stage("improve_policy", name="online", seed=0)
     assert load_trained(project / "improved" / "online" / "seed_0").provenance.keys() == {"sequences"}
+
+
+@pytest.mark.parametrize("start", ["offline", "scratch"])
+def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(project, start) -> None:
+    write_params(project, start=start, training={"replay": "prioritized"}, episodes_per_round=1)
+    call_stage("train_policy", policy="q", seed=0)
+    folder = project / "improved" / "online" / "seed_0"
+
+    def written() -> dict[str, str]:
+        call_stage("improve_policy", name="online", seed=0)
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+
+    undisturbed = written()
+    shutil.rmtree(folder)
+    for moment in MOMENTS.values():
+        killed_after(*moment, written)
+        assert not folder.exists()
+    assert written() == undisturbed
+    assert {"model.safetensors", "policy.json", "curve.csv", "steps.parquet", "episodes.parquet"} <= undisturbed.keys()
+    assert not list((project / ".checkpoints").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,9 @@
-"""A search as its stage runs it: interrupted and resumed it is the undisturbed one, and its best trial is what is then trained.
+"""A search as its stage runs it: interrupted and resumed it is the undisturbed one, and its best trial is what is trained."""
 
-Processes that are killed are forks of this one, which saves the seconds of importing.
-"""
-
-import importlib
 import json
 import os
 import re
 import shutil
-import signal
 import sys
 
 import pytest
@@ -16,6 +11,7 @@ import torch
 
 from tests.builders import call_stage, refused
 from tests.contracts.small_pipeline import set_params
+from tests.killed import killed_after
 from tests.search.projects import TRIALS, make_project, run, write_search
 from understudy.cli.search import apply_best
 from understudy.errors import DataError, ParameterError
@@ -52,29 +48,6 @@ def trials():
     return json.loads(TRIALS.read_text())["trials"]
 
 
-def killed_after(name, count):
-    """Search in a process that is killed just after so many calls of a function of the project."""
-    process = os.fork()
-    if process == 0:
-        module, _, function = name.rpartition(".")
-        module, calls = importlib.import_module(f"understudy.{module}"), []
-        original = getattr(module, function)
-
-        def call(*arguments, **options):
-            result = original(*arguments, **options)
-            calls.append(1)
-            if len(calls) == count:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        setattr(module, function, call)
-        try:
-            run()
-        finally:
-            os._exit(1)
-    assert os.waitpid(process, 0)[1] == signal.SIGKILL
-
-
 MOMENTS = {
     "while the first trial trains": ("training.loop.save", 1),
     "when it has just been trained": ("training.loop.save", 1),
@@ -90,7 +63,7 @@ def test_killed_at_any_moment_and_started_again_the_trials_are_the_same_to_the_b
     undisturbed = run()
     shutil.rmtree("metrics")
     for moment in moments:
-        killed_after(*MOMENTS[moment])
+        killed_after(*MOMENTS[moment], run)
         shutil.copytree(".checkpoints", "waiting", dirs_exist_ok=True)
     assert run() == undisturbed
     assert list((workspace / "waiting").rglob("run.safetensors")) and not list((workspace / ".checkpoints").iterdir())
