@@ -18,6 +18,7 @@ from understudy.errors import DataError, ParameterError
 from understudy.search import origin
 from understudy.search.loop import resumed
 from understudy.search.trial import COMPLETE, Trial, write_trials
+from understudy.training.run import TrainingRun
 from understudy.utils.jsonfile import sha256
 
 
@@ -131,6 +132,25 @@ def test_a_setting_that_does_not_work_is_noted_and_the_search_goes_on(workspace)
     problems = {re.split("[:,]", each["problem"])[0] for each in failed}
     assert problems == {"training", "policies.mlp.model.num_layers"}
     assert all(each["value"] is None and each["weights"] == [] for each in failed)
+
+
+def test_a_setting_that_fails_after_an_interruption_is_noted_as_without_one(workspace, monkeypatch):
+    """Its validation losses up to there, from which the sampler learns, are those of both processes."""
+    real = TrainingRun.record
+
+    def record(self, metrics):
+        if self.params.learning_rate == 0.5 and self.step > 3:
+            raise DataError("training: expected a finite loss, got nan at step 5")
+        real(self, metrics)
+
+    monkeypatch.setattr(TrainingRun, "record", record)
+    space = {"training.learning_rate": {"choices": [0.001, 0.5]}}
+    write_search(workspace, space=space, startup_trials=10, trials=6, pruning=None)
+    undisturbed = run()
+    assert {len(each["validation"]) for each in trials() if each["state"] == "failed"} == {1}
+    shutil.rmtree("metrics")
+    killed_after("training.loop.save", 3, run)
+    assert run() == undisturbed
 
 
 def test_a_setting_that_has_been_tried_is_not_trained_again(workspace, capsys):

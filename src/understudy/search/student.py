@@ -31,6 +31,7 @@ from understudy.spec import EnvironmentSpec
 from understudy.training.loop import train
 from understudy.training.run import Outcome
 from understudy.utils.atomic import replace_folder
+from understudy.utils.checkpoint import load_state
 from understudy.utils.jsonfile import sha256
 from understudy.utils.precision import resolve_precision
 from understudy.utils.provenance import check_files
@@ -86,10 +87,15 @@ def learn(
         seed: of weights, order of the data and action dropout.
         device: on which it learns.
         folder: of this training alone.
-        on_validation: told how it goes after every validation, and once more at the end; its exceptions end the training.
+        on_validation: told how it goes where it goes on, after every validation, and once more at the end; its exceptions end
+            the training.
     """
     torch.manual_seed(seed)
     model = build_model(policy.family, policy.model, data.training.interface, f"policies.{name}")
+    checkpoint = folder / "run.safetensors"
+    if (found := load_state(checkpoint)) is not None:
+        # Training tells of them with the next validation, which a loss that is not finite would prevent.
+        on_validation(Outcome(found[1]["outcome"]["curve"]))
     outcome = train(
         model.to(device),
         data.training,
@@ -97,7 +103,7 @@ def learn(
         params,
         seed=seed,
         name=name,
-        checkpoint=folder / "run.safetensors",
+        checkpoint=checkpoint,
         best_returns=policy.best_returns,
         on_validation=on_validation,
     )
