@@ -68,11 +68,8 @@ def work() -> None:
     torch.set_num_threads(1)
     import_logs([Path(path) for path in params.paths], "auto", LOGS, skip_bad=False, shown=False)
     logs = read_logs(LOGS)
-    runs = [
-        row
-        for row in logs.episodes.to_pylist()
-        if row["domain"] == params.domain and acts_as_user(logs, row["episode"])
-    ]
+    users = {row["episode"] for row in logs.agents.to_pylist() if row["role"] == "user" and row["num_decisions"]}
+    runs = [row for row in logs.episodes.to_pylist() if row["domain"] == params.domain and row["episode"] in users]
     tasks = sorted({row["task"] for row in runs})
     order = np.random.default_rng(0).permutation(np.asarray(tasks, object)).tolist()
     judged: dict[str, list[np.ndarray]] = {}
@@ -81,16 +78,8 @@ def work() -> None:
         for name, values in found.items():
             judged.setdefault(name, []).append(values)
         print(f"fold {fold}: " + ", ".join(f"{name} {found[name].mean():.3f}" for name in MODELS), flush=True)
-    write_json(
-        Path("metrics/two_agents.json"),
-        summarise({name: np.concatenate(each) for name, each in judged.items()}, project),
-    )
-
-
-def acts_as_user(logs: AgentLogs, episode: int) -> bool:
-    """Whether in this run somebody plays the user."""
-    users = [row for row in logs.agents.to_pylist() if row["episode"] == episode and row["role"] == "user"]
-    return any(row["num_decisions"] for row in users)
+    together = {name: np.concatenate(each) for name, each in judged.items()}
+    write_json(Path("metrics/two_agents.json"), summarise(together, project))
 
 
 def summarise(judged: dict[str, np.ndarray], project: LogProject) -> dict[str, Any]:
@@ -100,10 +89,8 @@ def summarise(judged: dict[str, np.ndarray], project: LogProject) -> dict[str, A
     bootstrap = TaskBootstrap(tasks, evaluation.resamples, evaluation.confidence, evaluation.seed)
     summary: dict[str, Any] = {}
     for number, role in enumerate(ROLES):
-        for what, counted in (
-            ("all", judged["role"] == number),
-            ("tools", (judged["role"] == number) & judged["tool"]),
-        ):
+        own = judged["role"] == number
+        for what, counted in (("all", own), ("tools", own & judged["tool"])):
             entry: dict[str, Any] = {"decisions": int(counted.sum())}
             for name in (*MODELS, "bigram"):
                 interval = bootstrap.share(judged[name][None], counted)
@@ -126,20 +113,17 @@ def one_fold(
 ) -> dict[str, np.ndarray]:
     """Of each decision of the runs left out: role, task, whether it was a call, and whether each model was right."""
     others = sorted({row["task"] for row in runs} - left_out)
-    held_out = set(
-        np.random.default_rng(seed).permutation(others)[: max(1, round(params.validation_fraction * len(others)))]
-    )
+    count = max(1, round(params.validation_fraction * len(others)))
+    held_out = set(np.random.default_rng(seed).permutation(others)[:count])
     training = [row["episode"] for row in runs if row["task"] not in left_out | held_out]
-    steps = logs.steps.select(COLUMNS).to_pylist()
     by_run: dict[int, list[dict[str, Any]]] = {}
-    for row in steps:
+    for row in logs.steps.select(COLUMNS).to_pylist():
         by_run.setdefault(row["episode"], []).append(row)
     vectors, dim = embed(logs, by_run, training, project), project.texts.dim
     decided = [row for run in training for row in by_run[run] if row["decision"]]
     tools = sorted({row["tool"] for row in decided if row["kind"] == "tool_call"})
-    layout = Layout(
-        dim, OBSERVES, choices_of(tools, sorted({row["kind"] for row in decided} - {"tool_call"})), "", "choice"
-    )
+    plain = sorted({row["kind"] for row in decided} - {"tool_call"})
+    layout = Layout(dim, OBSERVES, choices_of(tools, plain), "", "choice")
     parts: dict[str, list[Dialogue]] = {"training": [], "held out": [], "test": []}
     for row in runs:
         where = "test" if row["task"] in left_out else "held out" if row["task"] in held_out else "training"
@@ -180,8 +164,8 @@ def embed(
 def dialogue(rows: list[dict[str, Any]], layout: Layout, vectors: np.ndarray, task: str) -> Dialogue:
     """What both observe at each turn in which one of them decides."""
     sides = {role: Conversation(layout) for role in ROLES}
-    observations, actions = [], []
-    place = 0
+    owner = {row["agent"]: row["role"] for row in rows if row["role"] in ROLES}
+    observations, actions, place = [], [], 0
     while place < len(rows):
         turn = [row for row in rows[place:] if row["turn"] == rows[place]["turn"]]
         place += len(turn)
@@ -190,7 +174,6 @@ def dialogue(rows: list[dict[str, Any]], layout: Layout, vectors: np.ndarray, ta
             observations.append([sides[role].observation() for role in ROLES])
             choice = layout.choice(deciding[0]["kind"], deciding[0]["tool"])
             actions.append([choice + 1 if role == deciding[0]["role"] else WAIT for role in ROLES])
-        owner = {row["agent"]: row["role"] for row in rows if row["role"] in ROLES}
         for row in turn:
             take_in(sides, row, owner.get(row["agent"]), vectors)
         if deciding:
@@ -247,10 +230,8 @@ def padded(dialogues: list[Dialogue]) -> dict[str, torch.Tensor]:
     """Arguments of the model, zeros behind the end of each row."""
     longest = max(each.actions.shape[1] for each in dialogues)
     size = dialogues[0].observations.shape[2]
-    states, actions = (
-        np.zeros((len(dialogues), 2, longest, size), np.float32),
-        np.zeros((len(dialogues), 2, longest), np.int64),
-    )
+    states = np.zeros((len(dialogues), 2, longest, size), np.float32)
+    actions = np.zeros((len(dialogues), 2, longest), np.int64)
     for row, each in enumerate(dialogues):
         states[row, :, : each.actions.shape[1]] = each.observations
         actions[row, :, : each.actions.shape[1]] = each.actions
@@ -303,9 +284,9 @@ def pairs(each: Dialogue) -> list[tuple[int, int, int]]:
 
 def described(dialogues: list[Dialogue], layout: Layout) -> dict[str, np.ndarray]:
     """Role, task and whether it was a call, of each decision in the order of `padded` rows."""
-    batch = padded(dialogues)
-    rows, roles, _ = np.nonzero(batch["actions"].numpy() != WAIT)
-    chosen = batch["actions"].numpy()[batch["actions"].numpy() != WAIT] - 1
+    actions = padded(dialogues)["actions"].numpy()
+    rows, roles, _ = np.nonzero(actions != WAIT)
+    chosen = actions[actions != WAIT] - 1
     plain = {"reply", "finish", "think"}
     return {
         "role": roles,
