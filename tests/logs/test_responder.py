@@ -77,6 +77,13 @@ def test_what_is_predicted_and_the_nearest_replies_become_a_text(policy, message
     assert f"{found.action.probabilities[found.action.likeliest]:.0%}" in first["content"]
 
 
+def test_a_system_message_of_parts_is_told_as_its_text(policy, messages, monkeypatch):
+    parts = [{"type": "text", "text": "Be polite."}, {"type": "text", "text": "Be brief."}]
+    with served(monkeypatch, answer("Bye!")) as sent:
+        Responder(policy, "small").respond([{"role": "system", "content": parts}, *messages[1:]])
+    assert sent[0][2]["messages"][0]["content"].startswith("Be polite.\nBe brief.\n\nA policy that has learned")
+
+
 def test_nothing_is_asked_where_the_gate_is_shut_or_a_tool_comes_next(policy, messages, monkeypatch):
     tool = [messages[0], {"role": "user", "content": "Please cancel order #1000. I am mia@example.com."}]
     assert policy.next_action(tool).likeliest == "find_customer"
