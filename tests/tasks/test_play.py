@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.builders import refused
+from understudy.errors import DataError
 from understudy.tasks.play import RandomPlayer, play
 from understudy.tasks.task import NOTHING, TextStep
 from understudy.tasks.text import decode
@@ -55,8 +56,15 @@ class Player:
 def test_an_illegal_token_is_a_sentence(token, got):
     player = Player()
     player.token = token
-    with refused(ValueError, f"game 7: expected one of 'x', got {got}"):
+    with refused(DataError, f"game 7: expected one of 'x', got {got}"):
         play(Counting(), player, np.asarray([5, 7, 6]))
+
+
+def changed(change: dict) -> Counting:
+    task = Counting()
+    for name, value in change.items():
+        setattr(task, name, value)
+    return task
 
 
 @pytest.mark.parametrize(
@@ -66,16 +74,26 @@ def test_an_illegal_token_is_a_sentence(token, got):
         ({"tokens": ("x", "", "!", "?")}, "tokens: expected different texts"),
         ({"num_actions": 4}, "num_actions: expected from 1 to 3"),
         ({"max_turns": 0}, "max_turns: expected at least 1, got 0"),
-        ({"reply_length": 3}, "reply: expected the shape (2, 3), got (2, 2)"),
-        ({"num_actions": 3}, "reply: expected tokens from 3 to 3, the task's, got 2"),
+    ],
+)
+def test_a_task_that_does_not_hold_together_is_refused(change, says):
+    with refused(ValueError, says):
+        play(changed(change), RandomPlayer(), np.asarray([1, 6]))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"reply_length": 3}, "reply: expected an array of the shape (2, 3), got (2, 2)"),
+        (
+            {"num_actions": 3, "legal": lambda state: np.ones((2, 3), bool)},
+            "reply: expected tokens from 3 to 3, the task's, got 2",
+        ),
+        ({"legal": lambda state: [[True, False]] * 2}, "legal: expected an array of the shape (2, 2), got list"),
+        ({"legal": lambda state: np.ones((2, 3), bool)}, "legal: expected an array of the shape (2, 2), got (2, 3)"),
         ({"max_turns": 2}, "terminated: expected every game to end within 2 turns of 2 tokens, got game 6 going on"),
     ],
 )
-def test_a_task_that_breaks_the_contract_is_refused(change, says):
-    task = Counting()
-    for name, value in change.items():
-        setattr(task, name, value)
-    if change == {"num_actions": 3}:
-        task.legal = lambda state: np.pad(Counting().legal(state), ((0, 0), (0, 1)))
-    with refused(ValueError, says):
-        play(task, RandomPlayer(), np.asarray([1, 6]))
+def test_a_task_that_breaks_the_contract_is_a_sentence_for_the_stage_that_plays_it(change, says):
+    with refused(DataError, f"Counting: {says}"):
+        play(changed(change), RandomPlayer(), np.asarray([1, 6]))

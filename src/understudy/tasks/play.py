@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+from understudy.errors import DataError
 from understudy.tasks.draws import pick
-from understudy.tasks.task import NOTHING, TextTask, check_legal, check_step, check_task
+from understudy.tasks.task import NOTHING, TextTask, check_legal, check_step, check_task, legal_tokens
 from understudy.utils.draws import uniform
 
 TOKEN_STREAM = 1
@@ -65,7 +66,8 @@ def play(task: TextTask, player: Player, seeds: np.ndarray) -> Games:
     """Play a game for each of the seeds (N,) int64 to its end.
 
     Raises:
-        ValueError: the task breaks its contract, or the player writes what is not legal.
+        ValueError: what the task says of itself does not hold together.
+        DataError: the task breaks its contract, or the player writes what is not legal.
     """
     check_task(task)
     player.start(seeds)
@@ -77,11 +79,11 @@ def play(task: TextTask, player: Player, seeds: np.ndarray) -> Games:
     rewards: list[np.ndarray] = []
     while not step.terminated.all():
         if len(actions) == task.max_turns * task.turn_length:
-            raise ValueError(
-                f"terminated: expected every game to end within {task.max_turns} turns of {task.turn_length} tokens, got"
-                f" game {seeds[~step.terminated][0]} going on"
+            raise DataError(
+                f"{type(task).__name__}: terminated: expected every game to end within {task.max_turns} turns of"
+                f" {task.turn_length} tokens, got game {seeds[~step.terminated][0]} going on"
             )
-        playing, legal = ~step.terminated, task.legal(step.state)
+        playing, legal = ~step.terminated, legal_tokens(task, step.state, len(seeds))
         chosen = np.where(playing, player.act(step.reply, legal), 0)
         check_legal(task, seeds[playing], legal[playing], chosen[playing])
         step = task.step(step.state, chosen)

@@ -4,6 +4,7 @@ TextTask               -- the contract: reset, step, legal, and the tokens
 TextStep               -- what reset and step return
 check_task(task)       -- whether what it says of itself holds together
 check_step(task, ...)  -- whether a step has the shapes of the contract
+legal_tokens(task, ..) -- what is legal in a state
 check_legal(task, ...) -- whether actions are legal ones
 
 N games are played at once. The player writes tokens one by one; when its turn is over, after a word or a move, the task writes
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from understudy.errors import DataError
 
 NOTHING = -1  # in place of a token, where none is written
 
@@ -91,25 +94,36 @@ def check_step(task: TextTask, step: TextStep, num_games: int) -> None:
     """Hold a step against the contract.
 
     Raises:
-        ValueError: an array has another shape, or a reply holds tokens that are not the task's.
+        DataError: something is no array or has another shape, or a reply holds tokens that are not the task's.
     """
     shapes = {"reply": (num_games, task.reply_length), "rewards": (num_games,), "terminated": (num_games,)}
     for name, shape in shapes.items():
-        if getattr(step, name).shape != shape:
-            raise ValueError(f"{name}: expected the shape {shape}, got {getattr(step, name).shape}")
+        _check_shape(task, name, getattr(step, name), shape)
     own = (step.reply >= task.num_actions) & (step.reply < len(task.tokens))
     strange = step.reply[(step.reply != NOTHING) & ~own]
     if len(strange):
-        raise ValueError(
-            f"reply: expected tokens from {task.num_actions} to {len(task.tokens) - 1}, the task's, got {strange[0]}"
+        raise DataError(
+            f"{type(task).__name__}: reply: expected tokens from {task.num_actions} to {len(task.tokens) - 1}, the task's,"
+            f" got {strange[0]}"
         )
+
+
+def legal_tokens(task: TextTask, state: State, num_games: int) -> np.ndarray:
+    """What `task.legal` says of a state, (N, A) bool.
+
+    Raises:
+        DataError: that is no array, or has another shape.
+    """
+    legal = task.legal(state)
+    _check_shape(task, "legal", legal, (num_games, task.num_actions))
+    return legal
 
 
 def check_legal(task: TextTask, seeds: np.ndarray, legal: np.ndarray, actions: np.ndarray) -> None:
     """Hold the actions (N,) of games that go on, of these seeds (N,), against what is legal in them, (N, A) bool.
 
     Raises:
-        ValueError: one of them is not; the message names the game and what it may write.
+        DataError: one of them is not; the message names the game and what it may write.
     """
     existing = (actions >= 0) & (actions < task.num_actions)
     allowed = existing & legal[np.arange(len(actions)), np.where(existing, actions, 0)]
@@ -117,4 +131,10 @@ def check_legal(task: TextTask, seeds: np.ndarray, legal: np.ndarray, actions: n
         game = int(np.flatnonzero(~allowed)[0])
         names = " ".join(repr(task.tokens[token]) for token in np.flatnonzero(legal[game]))
         got = repr(task.tokens[actions[game]]) if existing[game] else str(actions[game])
-        raise ValueError(f"game {seeds[game]}: expected one of {names}, got {got}")
+        raise DataError(f"game {seeds[game]}: expected one of {names}, got {got}")
+
+
+def _check_shape(task: TextTask, name: str, values: object, shape: tuple[int, ...]) -> None:
+    found = values.shape if isinstance(values, np.ndarray) else type(values).__name__
+    if found != shape:
+        raise DataError(f"{type(task).__name__}: {name}: expected an array of the shape {shape}, got {found}")
