@@ -8,9 +8,11 @@ import sys
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from tests.builders import call_stage, refused
 from tests.contracts.small_pipeline import set_params
+from tests.improvement.test_run import params
 from tests.killed import killed_after
 from tests.search.projects import TRIALS, make_project, run, write_search
 from understudy.cli.search import apply_best
@@ -191,6 +193,18 @@ def test_what_cannot_be_searched_is_a_sentence(workspace, kind, changes, says):
     with refused(kind, f"search.yaml: {says}"):
         run()
     assert not TRIALS.exists()
+
+
+@pytest.mark.parametrize(("first", "key"), [(4_000_000, "first_seed"), (3_000_000, "evaluation_first_seed")])
+def test_what_a_policy_collects_and_is_judged_by_online_is_not_for_choosing(workspace, first, key):
+    online = params(first_seed=4_000_000, policy="mlp").model_dump()
+    with (workspace / "params.yaml").open("a") as file:
+        YAML().dump({"improvement": {"online": online}}, file)
+    write_search(workspace, development={"episodes": 4, "first_seed": first, "block_size": 4})
+    with refused(
+        ParameterError, f"expected seeds that improvement.online.{key} does not use, got {first}, which it does"
+    ):
+        run()
 
 
 def test_without_sequences_or_optuna_or_the_policy_there_is_a_sentence(workspace, monkeypatch):

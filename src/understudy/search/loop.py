@@ -161,6 +161,9 @@ def _seeds_of(project: Params) -> dict[str, range]:
     seeds = {"evaluation.first_seed": project.evaluation.seeds}
     if project.expert is not None and project.rollouts is not None:
         seeds |= {"expert.seed": project.expert.seeds, "rollouts.first_seed": project.rollouts.seeds}
+    for name, block in (project.improvement.root if project.improvement is not None else {}).items():
+        seeds[f"improvement.{name}.first_seed"] = block.seeds
+        seeds[f"improvement.{name}.evaluation_first_seed"] = block.evaluation_seeds
     return seeds
 
 
