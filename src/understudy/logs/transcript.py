@@ -46,8 +46,21 @@ class Transcript:
         if call_id is not None:
             self._named.setdefault(call_id, deque()).append(len(self.parts))
         self.parts.append(
-            Part(turn, role, "tool_call", actor or _actor(role), tool=tool, arguments=self._arguments(arguments))
+            Part(turn, role, "tool_call", actor or _actor(role), tool=tool, arguments=self.as_arguments(arguments))
         )
+
+    def as_arguments(self, arguments: Any) -> str:
+        """Arguments of a call as a part has them: an object, its JSON as text, or None for none; other text stays as it is."""
+        if isinstance(arguments, str):
+            try:
+                decoded = parse_json(arguments) if arguments.strip() else {}
+            except ValueError:
+                decoded = None
+            if not isinstance(decoded, dict):
+                self.notes[NOT_JSON] += 1
+                return arguments
+            return to_json(decoded)
+        return to_json({} if arguments is None else arguments)
 
     def result(
         self, turn: int, text: str, call_id: str | None = None, tool: str | None = None, error: bool | None = None
@@ -80,18 +93,6 @@ class Transcript:
         while named and named[0] not in self._waiting:
             named.popleft()
         return named[0] if named else None
-
-    def _arguments(self, arguments: Any) -> str:
-        if isinstance(arguments, str):
-            try:
-                decoded = parse_json(arguments) if arguments.strip() else {}
-            except ValueError:
-                decoded = None
-            if not isinstance(decoded, dict):
-                self.notes[NOT_JSON] += 1
-                return arguments
-            return to_json(decoded)
-        return to_json({} if arguments is None else arguments)
 
     def _unwrapped(self, text: str) -> str:
         """Of {"message": text} the text; what other fields such an object has follow as JSON, so that nothing is lost."""

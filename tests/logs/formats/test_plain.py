@@ -4,6 +4,7 @@ from tests.builders import refused
 from tests.logs.samples import PLAIN, rows
 from understudy.errors import DataError
 from understudy.logs.formats.plain import read
+from understudy.logs.transcript import NOT_JSON
 
 
 def test_states_actions_rewards_and_agents_come_out():
@@ -23,6 +24,13 @@ def test_states_actions_rewards_and_agents_come_out():
 def test_without_rewards_and_agents_there_are_none():
     [run] = read({"states": ["a"], "actions": ["b"]})
     assert [(part.reward, part.actor) for part in run.parts] == [(None, None), (None, "assistant")]
+
+
+def test_arguments_may_be_the_json_of_an_object_and_other_text_stays_as_it_is():
+    calls = [{"tool": "open", "arguments": '{"b": 1,"a":2}'}, {"tool": "open", "arguments": "door"}, {"tool": "open"}]
+    [run] = read({"states": [None] * 3, "actions": calls})
+    assert [part.arguments for part in run.parts] == ['{"a": 2, "b": 1}', "door", "{}"]
+    assert run.notes == {NOT_JSON: 1}
 
 
 def test_a_reward_that_is_no_number_is_refused():

@@ -54,7 +54,7 @@ def _act(transcript: Transcript, turn: int, action: Any, actor: str | None, rewa
         raise DataError(f"rewards[{turn}]: expected a finite number, got {str(reward)[:40]}")
     tool = label(action.get("tool", action.get("name"))) if isinstance(action, dict) else None
     if tool is not None:
-        arguments = to_json(optional(action, "arguments", dict, str) or {})
+        arguments = transcript.as_arguments(optional(action, "arguments", dict, str))
         transcript.parts.append(
             Part(turn, "assistant", "tool_call", actor or "assistant", tool=tool, arguments=arguments, reward=paid)
         )
