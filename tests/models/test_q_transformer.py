@@ -179,6 +179,32 @@ def test_no_gradient_reaches_a_target_network_and_no_optimizer_knows_it() -> Non
     assert all(weights.grad is not None for weights in model.network.parameters())
 
 
+def test_a_target_network_is_saved_once() -> None:
+    model = build()
+    copied = {f"target.{name}" for name, _ in model.network.named_parameters()}
+    assert {name for name in model.state_dict() if name.startswith("target")} == copied
+    assert len(model.state_dict()) == 2 * len(copied) + 1  # and how many updates there have been
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("length", [1, 300])
+def test_episodes_of_one_step_and_of_more_than_a_byte_can_count(length: int) -> None:
+    """Each step is its own state; 1 is paid at the last alone, and is what a far step is worth by that many steps of reward."""
+    torch.manual_seed(0)
+    model = QTransformer(1, 2, 16, 1, 2, 32, 300, True, (0.0, 1.0), context=3, num_steps=length, discount=0.999).eval()
+    time = torch.arange(length)
+    states, actions, rewards = time[None, :, None] / 300.0, time[None] % 2, (time[None] == length - 1).float()
+    ends = {"terminated": rewards.bool(), "truncated": torch.zeros(1, length, dtype=torch.bool)}
+    columns = {"observation": states, "action": actions, "reward": rewards, "final_observation": torch.zeros(1, 1)}
+    losses = model.losses(batch_of(torch.tensor([length]), **columns, **ends), torch.Generator())
+    values = model(states, actions, torch.tensor([length]))[:, :, 0]  # (1, T, K, V)
+    taken = values.gather(-1, actions[..., None, None].expand(*values.shape[:-1], 1))[..., 0]
+    expected = (taken - 0.999 ** (length - 1 - time)[None, :, None]).square().mean()
+    torch.testing.assert_close(losses.terms["value"].mean, expected)
+    played = roll_out(model, model.begin(1), states, actions).predictions
+    torch.testing.assert_close(played, values.mean(2), atol=1e-5, rtol=1e-5)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(("rate", "every", "moves"), [(0.5, 1, [0.5, 0.75, 0.875]), (1.0, 2, [0.0, 1.0, 1.0])])
 def test_target_networks_follow_every_so_many_updates(rate: float, every: int, moves: list[float]) -> None:
