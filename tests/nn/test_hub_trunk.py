@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.generation.policies import SIZES, WORDLE, text_policy
-from tests.models.rows import roll_out
+from tests.models.rows import batch_of, roll_out
 from understudy.errors import ParameterError
 from understudy.models.language_bc import LanguageBC
 from understudy.models.language_q import LanguageQ
@@ -12,13 +12,13 @@ from understudy.nn.hub_trunk import build_hub_trunk
 
 ROWS, STEPS, WIDTH = 3, 7, 16
 KINDS = {
-    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 12, "vocab_size": 5, "attn_pdrop": 0.5},
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 13, "vocab_size": 5, "attn_pdrop": 0.5},
     "llama": {
         "hidden_size": 16,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "intermediate_size": 32,
-        "max_position_embeddings": 12,
+        "max_position_embeddings": 13,
         "vocab_size": 5,
     },
     "bert": {
@@ -26,7 +26,7 @@ KINDS = {
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "intermediate_size": 32,
-        "max_position_embeddings": 12,
+        "max_position_embeddings": 13,
         "vocab_size": 5,
     },
 }
@@ -108,15 +108,27 @@ def test_weights_of_the_hub_are_taken_where_they_are_asked_for(folder):
             assert not torch.equal(anew[f"encoder.trunk.model.{name}"], saved.state_dict()[name])
 
 
+def test_rows_are_as_long_as_the_model_takes_and_no_longer(folder):
+    """Of one that learns values a row is a step longer in training: by what an episode led to that was cut off."""
+    columns = {"observation": torch.randn(1, 12, 3), "label": torch.zeros(1, 12, dtype=torch.int64)}
+    columns |= {"action": columns["label"], "reward": torch.zeros(1, 12), "final_observation": torch.zeros(1, 3)}
+    columns |= {name: torch.zeros(1, 12, dtype=torch.bool) for name in ("terminated", "truncated")}
+    model = build(folder, family=LanguageQ, return_scale=(0.0, 1.0), context=6)
+    assert model.losses(batch_of(torch.tensor([12]), **columns), torch.Generator()).objective().isfinite()
+    for family, length, given in ((LanguageBC, 14, {}), (LanguageQ, 13, {"return_scale": (0.0, 1.0)})):
+        with pytest.raises(ValueError, match=r"max_seq_len: expected rows of at most 13 steps, as .*, got up to 14"):
+            family(3, 4, WIDTH, 1, 1, 1, length, True, backbone=f"hub_config:{folder}", context=6, **given)
+
+
 def test_mistakes_are_a_sentence(folder):
     for width, context, sentence in (
         (8, 12, "embed_dim: expected 16, the width of hub_config:"),
-        (16, 13, "context: expected at most 12 steps"),
+        (16, 14, "context: expected at most 13 steps"),
     ):
         with pytest.raises(ValueError, match=sentence):
-            build_hub_trunk(f"hub_config:{folder}", width, context)
+            build_hub_trunk(f"hub_config:{folder}", width, context, 12)
     with pytest.raises(ValueError, match="backbone: expected a model of the hub or its folder, got 'hub:") as said:
-        build_hub_trunk(f"hub:{folder / 'nowhere'}", 16, 12)
+        build_hub_trunk(f"hub:{folder / 'nowhere'}", 16, 12, 12)
     assert "\n" not in str(said.value)
     model = build(folder, context=3)
     with pytest.raises(ValueError, match="context: expected texts of at most 3 steps, got a longer one"):
@@ -134,7 +146,7 @@ def test_without_the_library_it_is_said_how_to_install_it(monkeypatch):
     with pytest.raises(
         ParameterError, match=r"backbones of the hub need transformers, which is not installed; `pip install"
     ):
-        build_hub_trunk("hub:gpt2", 16, 12)
+        build_hub_trunk("hub:gpt2", 16, 12, 12)
 
 
 def test_by_default_it_is_the_trunk():

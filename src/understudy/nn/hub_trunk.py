@@ -1,8 +1,8 @@
 """Any causal model of the transformers library in the trunk's place; the tokens stay those of this project.
 
-build_hub_trunk(backbone, embed_dim, context) -- by `hub:NAME`, with its weights, or `hub_config:NAME`, without
-HubTrunk                                      -- passes over whole rows, and over the newest tokens alone
-HubCache                                      -- the library's cache, of which rows begin again and leave
+build_hub_trunk(backbone, embed_dim, ...) -- by `hub:NAME`, with its weights, or `hub_config:NAME`, without
+HubTrunk                                  -- passes over whole rows, and over the newest tokens alone
+HubCache                                  -- the library's cache, of which rows begin again and leave
 
 B rows, L tokens of a row, N tokens in the cache, D width.
 """
@@ -102,8 +102,14 @@ class HubTrunk(nn.Module):
         """It multiplies in float32."""
 
 
-def build_hub_trunk(backbone: str, embed_dim: int, context: int) -> HubTrunk:
+def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: int) -> HubTrunk:
     """The model that a backbone names, on the hub or in a folder.
+
+    Args:
+        backbone: hub:NAME or hub_config:NAME.
+        embed_dim: D.
+        context: tokens of a text at most, at play.
+        longest_row: tokens of a row at most, in training.
 
     Raises:
         ValueError: there is no such backbone, it is of another width, or its rows are shorter.
@@ -128,9 +134,13 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int) -> HubTrunk:
         ) from None
     if config.hidden_size != embed_dim:
         raise ValueError(f"embed_dim: expected {config.hidden_size}, the width of {backbone}, got {embed_dim}")
-    longest = getattr(config, "max_position_embeddings", context)
-    if longest < context:
-        raise ValueError(f"context: expected at most {longest} steps, as {backbone} takes, got {context}")
+    most = getattr(config, "max_position_embeddings", max(context, longest_row))
+    if most < context:
+        raise ValueError(f"context: expected at most {most} steps, as {backbone} takes, got {context}")
+    if most < longest_row:
+        raise ValueError(
+            f"max_seq_len: expected rows of at most {most} steps, as {backbone} takes, got up to {longest_row}"
+        )
     return HubTrunk(model, library.DynamicCache, context)
 
 

@@ -5,7 +5,7 @@ LanguageQOptions -- of one that also learns what tokens are worth
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from understudy.nn.hub_trunk import TRUNK, HubTrunk, build_hub_trunk
 from understudy.nn.text_encoder import TextEncoder
@@ -24,6 +24,7 @@ class LanguageOptions(TrunkOptions):
     """
 
     backbone: str = TRUNK
+    further_steps: ClassVar[int] = 0  # that a row has in training after those of its chunk
 
     def build_encoder(
         self,
@@ -43,7 +44,8 @@ class LanguageOptions(TrunkOptions):
         if self.backbone == TRUNK:
             trunk = self.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         else:
-            trunk = build_hub_trunk(self.backbone, embed_dim, max_seq_len if self.context is None else self.context)
+            context = max_seq_len if self.context is None else self.context
+            trunk = build_hub_trunk(self.backbone, embed_dim, context, max_seq_len + self.further_steps)
         return TextEncoder(state_dim, trunk)
 
 
@@ -68,6 +70,7 @@ class LanguageQOptions(LanguageOptions):
         ValueError: a number is out of its range.
     """
 
+    further_steps: ClassVar[int] = 1  # the game's last observation, where it was cut off
     num_heads_of_values: int = 2
     targets: Literal["bootstrap", "monte_carlo"] = "bootstrap"
     num_steps: int = 1
