@@ -56,7 +56,15 @@ def work(policy: str, seed: int, pruning: PruningParams) -> None:
     batches = learned_from(cast(Family, full.model), training, params, trained_by.best_returns).shuffled(seed, 0)
     first = [batch.to(device) for batch in islice(batches, pruning.importance_batches)]
     stage, hashes = f"prune_policy@{policy}-{seed}", policy_hashes(source)
-    checkpoints = checkpoint_folder(stage, [params.model_dump(), block.model_dump(), seed, device.type], hashes)
+    used = [
+        params.model_dump(),
+        block.model_dump(),
+        pruning.importance_batches,
+        trained_by.best_returns,
+        seed,
+        device.type,
+    ]
+    checkpoints = checkpoint_folder(stage, used, hashes)
     learning = Learning(training, held_out, params, seed, trained_by.best_returns, first, checkpoints)
     with replace_folder(Path("models") / name) as folder:
         for way, pruned in pruned_policies(full, block, learning, policy):

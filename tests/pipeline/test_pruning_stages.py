@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 import understudy
 from tests.builders import call_stage, parameters_text, random_episodes, refused, written_recording, written_store
+from tests.killed import killed_after
 from tests.toys import CONFIGS
 from understudy.environments.make import read_spec
 from understudy.errors import DataError, ParameterError
@@ -127,6 +128,20 @@ def test_the_same_again_is_the_same_to_the_byte(study):
         call_stage("prune_policy", policy="decoder", seed=0)
         written.append([policy_hashes(study / "models/decoder/seed_0" / way) for way in WAYS])
     assert written[0] == written[1]
+
+
+def test_killed_and_started_again_with_other_batches_for_importance_nothing_of_before_is_taken(study):
+    """Whose finetuned policy had the same shape, and lacked other units."""
+    hashes = []
+    for killed_with in (None, 4):
+        if killed_with is not None:
+            write_params(study, importance_batches=killed_with)
+            killed_after("training.loop.save", 2, lambda: call_stage("prune_policy", policy="decoder", seed=0))
+            assert list((study / ".checkpoints").rglob("small_finetuned.safetensors"))
+        write_params(study, importance_batches=1)
+        call_stage("prune_policy", policy="decoder", seed=0)
+        hashes.append([policy_hashes(study / "models/decoder/seed_0" / way) for way in WAYS])
+    assert hashes[0] == hashes[1]
 
 
 def test_what_was_made_of_another_policy_does_not_play(study):
