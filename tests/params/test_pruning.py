@@ -53,6 +53,8 @@ def test_the_message_says_which_share_and_what_is_expected(tmp_path):
         ("policies.mlp.structured", {"full": {"units": 0.5}}, "other than full, got 'full'"),
         ("policies.mlp.structured", {"sparsity_1": {"units": 0.5}}, "got 'sparsity_1'"),
         ("policies.mlp.structured", {"Half": {"units": 0.5}}, "got 'Half'"),
+        ("policies.mlp.structured", {"half_finetuned": {"units": 0.5}}, "do not end with _finetuned or _int8, got"),
+        ("policies.mlp.structured", {"half_int8": {"units": 0.5}}, "do not end with _finetuned or _int8, got"),
         ("policies.mlp.structured", {"half": {"neurons": 0.5}}, "neurons"),
         ("policies.mlp.int8", ["tiny"], "int8: expected some of full, sparsity_0"),
     ],

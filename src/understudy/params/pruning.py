@@ -31,6 +31,10 @@ class PrunedPolicyParams(Section):
         for name in self.structured:
             if not re.fullmatch(NAME, name) or name == FULL or name.startswith("sparsity_"):
                 raise ValueError(f"structured: expected names of a-z, 0-9 and _ other than {FULL}, got {name!r}")
+            if name.endswith((f"_{FINETUNED}", f"_{INT8}")):  # names of what is made of another
+                raise ValueError(
+                    f"structured: expected names that do not end with _{FINETUNED} or _{INT8}, got {name!r}"
+                )
         known = [FULL, *self.pruned]
         for name in self.int8:
             if name not in known:
