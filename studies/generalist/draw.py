@@ -43,21 +43,24 @@ def read_returns(tasks: list[str], generalists: list[str], seeds: list[int]) -> 
     returns: Returns = {f"{name}": {} for name in generalists}
     for task in tasks:
         folder = Path(task)
-        expert, random = (_returns(folder / "data/evaluation" / name) for name in ("expert", "random"))
+        played = read_recording(folder / "data/evaluation/expert").episodes["seed"].tolist()
+        expert, random = (_returns(folder / "data/evaluation" / name, played) for name in ("expert", "random"))
         params = load_params(folder / "params.yaml")
         of_task = {name: Path("data/evaluation") / task / name for name in generalists}
         of_task |= {f"{name} alone": folder / "data/evaluation" / name for name in params.policies.names}
         for name, place in of_task.items():
             own = seeds if name in generalists else params.training.seeds
-            policy = np.stack([_returns(place / f"seed_{seed}") for seed in own])
-            if policy.shape[1] != len(expert):
-                raise DataError(f"{place}: expected the {len(expert)} episodes of the expert, got {policy.shape[1]}")
+            policy = np.stack([_returns(place / f"seed_{seed}", played) for seed in own])
             returns.setdefault(name, {})[task] = TaskReturns(policy, expert, random)
     return returns
 
 
-def _returns(folder: Path) -> np.ndarray:
-    return read_recording(folder).episodes["return"]
+def _returns(folder: Path, played: list[int]) -> np.ndarray:
+    """Of the episodes of these seeds, (E,): bootstraps draw those of all who played together."""
+    episodes = read_recording(folder).episodes
+    if episodes["seed"].tolist() != played:
+        raise DataError(f"{folder}: expected the {len(played)} episodes of the expert's seeds, got others")
+    return episodes["return"]
 
 
 def scores(returns: Returns) -> dict[str, dict[str, tuple[float, float, float]]]:

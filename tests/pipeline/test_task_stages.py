@@ -159,3 +159,11 @@ def test_what_both_score_is_drawn_beside_specialists(study, capsys, monkeypatch)
     assert "| decoder alone | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] |" in text
     assert "of the score of decoder alone over all tasks." in text
     assert (study / "results.png").stat().st_size > 1000
+    params = (study / "params.yaml").read_text()
+    YAML().dump(STUDY | {"evaluation": EVALUATION | {"first_seed": 1_000_001}}, study / "params.yaml")
+    try:
+        call_stage("evaluate_task", policy="coarse", seed=0, task="pendulum")
+    finally:
+        (study / "params.yaml").write_text(params)
+    with refused(DataError, "pendulum/coarse/seed_0: expected the 3 episodes of the expert's seeds, got others"):
+        draw.main()
