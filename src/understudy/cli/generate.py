@@ -61,12 +61,14 @@ def run(arguments: argparse.Namespace) -> None:
         writer = Writer(policy, task, prompt, play, arguments.free)
     except ValueError as error:
         raise ParameterError(f"--{error}") from None
+    lines = []
     for turn in _turns(writer, arguments):
-        print(f"{decode(task.tokens, turn.tokens)}  {turn.log_likelihood:.2f}")
+        lines.append(f"{decode(task.tokens, turn.tokens)}  {turn.log_likelihood:.2f}")
         if arguments.values:
             from understudy.generation.values import format_worth, token_worth
 
-            print(format_worth(task, token_worth(policy, task, _with(prompt, turn))), end="\n\n")
+            lines.append(format_worth(task, token_worth(policy, task, _with(prompt, turn))) + "\n")
+    print("\n".join(lines))
 
 
 def _check(arguments: argparse.Namespace) -> None:
