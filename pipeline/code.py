@@ -27,6 +27,8 @@ def work() -> None:
     remove_bytecode()
     before = read_stages(TARGET)
     described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
+    if params.policies.of_data:  # so that another start or another number of demonstrations reruns select_columns
+        described["select_columns"]["of_data"] = params.policies.of_data
     after = described
     for each in with_custom(params):
         after = add_custom(after, ROOT / "custom", each)

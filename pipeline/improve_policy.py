@@ -48,6 +48,7 @@ def work(
     if params.policy not in policies.names:
         raise ParameterError(f"{where}.policy: expected one of {', '.join(policies.names)}, got {params.policy!r}")
     block = policies.named(params.policy)
+    block.check_plain(f"policies.{params.policy}")
     if seed not in training.seeds:
         raise ParameterError(f"--seed: expected one of training.seeds, {training.seeds}, got {seed}")
     how = training.of_policy(block.training, f"policies.{params.policy}.training")

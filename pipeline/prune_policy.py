@@ -44,6 +44,7 @@ def work(policy: str, seed: int, pruning: PruningParams) -> None:
     project, name, block = Path(pruning.project), f"{policy}/seed_{seed}", pruning.policies.named(policy)
     sections = load_sections(project / "params.yaml", SECTIONS)
     trained_by: PolicyParams = sections["policies"].named(policy)
+    trained_by.check_plain(f"{project}/params.yaml: policies.{policy}")
     params = sections["training"].of_policy(trained_by.training, f"policies.{policy}.training")
     params = params.of_policy(pruning.finetuning, "pruning.finetuning")
     source = project / "models" / name

@@ -71,7 +71,8 @@ def test_a_constructor_s_key_beside_model_is_refused(tmp_path):
     """As such a block was written before `model` and `play` were told apart."""
     with refused(
         ParameterError,
-        "policies.mlp.hidden_dim: expected one of the keys best_returns, family, model, play, training, got an unknown",
+        "policies.mlp.hidden_dim: expected one of the keys best_returns, demonstrations, family,",
+        "got an unknown one",
     ):
         load_policies(tmp_path, {"policies.mlp.hidden_dim": "8"})
 
@@ -108,3 +109,31 @@ def test_other_variants_are_refused(tmp_path, variants, sentence):
     block = f"{{family: mlp, model: {{}}, play: {{variants: {variants}}}, best_returns: null, training: {{}}}}"
     with refused(ParameterError, sentence):
         load_policies(tmp_path, {"policies.p": block})
+
+
+def test_what_a_policy_starts_from_is_one_of_its_data(tmp_path):
+    start = "starts_from: ../other/models/mlp, starts_as: Toy-v0, demonstrations: 0"
+    policies = load_policies(tmp_path, {"policies.p": f"{BLOCK[:-1]}, {start}}}"})
+    expected = {"starts_from": "../other/models/mlp", "starts_as": "Toy-v0", "demonstrations": 0}
+    assert policies.of_data == {"p": expected}
+    assert policies.named("mlp").of_data == {}
+    policies.named("mlp").check_plain("policies.mlp")
+    with refused(ParameterError, "x.starts_from: expected none, since train_policy alone follows it, got '../other"):
+        policies.named("p").check_plain("x")
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("starts_as: Toy-v0", "starts_as: expected none without starts_from, got 'Toy-v0'"),
+        ("demonstrations: 0", "demonstrations: expected at least 1 without starts_from, got 0"),
+        (
+            "starts_from: a, demonstrations: -1",
+            "policies.p.demonstrations: expected greater than or equal to 0, got -1",
+        ),
+        ("starts_from: ''", "policies.p.starts_from: expected"),
+    ],
+)
+def test_other_starts_are_refused(tmp_path, keys, sentence):
+    with refused(ParameterError, sentence):
+        load_policies(tmp_path, {"policies.p": f"{BLOCK[:-1]}, {keys}}}"})

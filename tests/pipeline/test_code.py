@@ -69,3 +69,15 @@ def test_the_table_is_printed_and_nothing_is_written(project):
     row = next(line for line in printed.splitlines() if "understudy.report.figures" in line)
     assert row.count("x") == 1
     assert not (project / "data").exists()
+
+
+def test_what_policies_start_from_is_told_to_the_stage_that_training_depends_on(project):
+    run(project)
+    assert "of_data" not in read_stages(project / "data/code")["select_columns"]
+    before = (project / "params.yaml").read_text()
+    text = before.replace("  mlp:\n", "  mlp:\n    starts_from: ../other/models/mlp\n    demonstrations: 5\n", 1)
+    assert text != before
+    (project / "params.yaml").write_text(text)
+    run(project)
+    of_data = read_stages(project / "data/code")["select_columns"]["of_data"]
+    assert of_data == {"mlp": {"starts_from": "../other/models/mlp", "demonstrations": 5}}

@@ -76,3 +76,11 @@ def test_what_a_policy_would_learn_from_must_be_known(columns, tmp_path):
     write_json(columns, {"columns": []})
     with refused(DataError, "mlp.json: expected hashes of data under 'sources', got None"):
         check_origin(tmp_path / "mlp", {}, columns)
+
+
+def test_a_policy_that_started_from_other_weights_is_refused(tmp_path):
+    write_json(tmp_path / "mlp.json", {"sources": {"starts_from": "1" * 64}})
+    with refused(
+        DataError, "expected a policy that learned from the weights that it starts from (1111", "from others (22"
+    ):
+        check_origin(tmp_path / "mlp", {"starts_from": "2" * 64}, tmp_path / "mlp.json")

@@ -35,3 +35,10 @@ class LogProject(Section):
         if self.sequences.split_by is None:
             raise ValueError("sequences.split_by: expected task or group, by which runs of logs are held out, got none")
         return self
+
+    @model_validator(mode="after")
+    def _policies_learn_from_all_runs(self) -> Self:
+        for name, of_data in self.policies.of_data.items():
+            key, value = next(iter(of_data.items()))
+            raise ValueError(f"policies.{name}.{key}: expected none in a project of logs, got {value!r}")
+        return self

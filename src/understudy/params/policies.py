@@ -13,6 +13,7 @@ from understudy.validation import printable
 
 NAME = "[a-z][a-z0-9_]*"
 RESERVED_NAMES = ("expert", "random", "differences")
+OF_DATA = ("starts_from", "starts_as", "demonstrations")
 
 
 class PolicyParams(Section):
@@ -26,6 +27,12 @@ class PolicyParams(Section):
         best_returns: share of the training episodes, those with the highest returns, that it learns from; None for all of them.
         training: keys of the section `training` that have another value for this policy; its seeds, threads and precision are
             those of all.
+        starts_from: folder of a trained policy, from whose weights it starts instead of random ones: with training seed S from
+            FOLDER/seed_S. None for random ones.
+        starts_as: id of the environment of that policy whose task it takes for its own, where its own is another one with the
+            same observations and actions.
+        demonstrations: how many of the training episodes it learns from, drawn by the training seed; None for all, 0 for a
+            policy that stays what it starts from.
     """
 
     family: str
@@ -33,6 +40,17 @@ class PolicyParams(Section):
     play: dict[str, Any]
     best_returns: Annotated[float, Field(gt=0, le=1)] | None
     training: dict[str, Any]
+    starts_from: Annotated[str, Field(min_length=1)] | None = Field(None, exclude_if=lambda value: value is None)
+    starts_as: str | None = Field(None, exclude_if=lambda value: value is None)
+    demonstrations: Annotated[int, Field(ge=0)] | None = Field(None, exclude_if=lambda value: value is None)
+
+    @model_validator(mode="after")
+    def _a_start_is_one_of_a_policy(self) -> Self:
+        if self.starts_from is None and self.starts_as is not None:
+            raise ValueError(f"starts_as: expected none without starts_from, got {self.starts_as!r}")
+        if self.starts_from is None and self.demonstrations == 0:
+            raise ValueError("demonstrations: expected at least 1 without starts_from, got 0")
+        return self
 
     @model_validator(mode="after")
     def _variants_are_settings_by_name(self) -> Self:
@@ -43,6 +61,16 @@ class PolicyParams(Section):
             if not isinstance(name, str) or not re.fullmatch(NAME, name):
                 raise ValueError(f"play.variants: expected names of a-z, 0-9 and _, got {name!r}")
         return self
+
+    @property
+    def of_data(self) -> dict[str, Any]:
+        """Of starts_from, starts_as and demonstrations those that it has: train_policy depends on them as on its data."""
+        return self.model_dump(include=set(OF_DATA))
+
+    def check_plain(self, where: str) -> None:
+        """Raise a ParameterError where it has any of them, as what would take no notice of them does."""
+        for name, value in self.of_data.items():
+            raise ParameterError(f"{where}.{name}: expected none, since train_policy alone follows it, got {value!r}")
 
     @property
     def plain_play(self) -> dict[str, Any]:
@@ -84,6 +112,11 @@ class PoliciesParams(RootModel[Annotated[dict[str, PolicyParams], Field(min_leng
         return [
             way for name, block in self.items() for way in (name, *(f"{name}/{one}" for one in block.play_variants))
         ]
+
+    @property
+    def of_data(self) -> dict[str, dict[str, Any]]:
+        """What each block has of OF_DATA, by name, of those that have any."""
+        return {name: block.of_data for name, block in self.items() if block.of_data}
 
     def items(self) -> Iterator[tuple[str, PolicyParams]]:
         """Names and blocks, in order."""

@@ -2,6 +2,7 @@
 
 build_model(family, config, interface, where) -- the module
 check_play(family, play, where)               -- the settings that only playing needs
+learns_tasks(family)                          -- whether it learns several tasks
 """
 
 import inspect
@@ -51,6 +52,11 @@ def build_model(family: str, config: dict[str, Any], interface: Interface, where
         return constructor(**config, **given)
     except (ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise ParameterError(f"{where}.model.{' '.join(str(error).split())}") from None
+
+
+def learns_tasks(family: str) -> bool:
+    """Whether the family of this name asks for all tasks, and has weights that they share."""
+    return "tasks" in _constructor_arguments(load_family(family))
 
 
 def resolved(config: dict[str, Any], interface: Interface) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def origin_of(
         provenance: the SHA-256 hashes of what they learn from.
     """
     policy, training = project.policies.named(name), project.training
+    policy.check_plain(f"policies.{name}")
     params = without_values(policy, training, search)
     params["training"]["precision"] = resolve_precision(training.precision, device)
     if isinstance(project, Params) and search.objective == "return":

@@ -25,6 +25,7 @@ from understudy.utils.csvfile import write_csv
 from understudy.utils.jsonfile import write_json
 
 MOST_ROWS, MOST_STEPS = 128, 2**18  # held in memory together
+UNTRAINED_COLUMNS = ["step", "train_loss", "validation_loss"]  # of a policy that stays what it starts from
 COLUMNS = frozenset({"observation", "action", "label", "reward"})
 
 
@@ -79,7 +80,8 @@ def _accuracy(model: Family, held_out: Sequences, interface: Interface, number: 
 
 def write_outcome(outcome: Outcome, accuracy: Accuracy, folder: Path) -> None:
     """Write learning_curve.csv and held_out.json to an existing folder."""
-    write_csv(folder / "learning_curve.csv", list(outcome.curve[0]), (list(row.values()) for row in outcome.curve))
+    columns = list(outcome.curve[0]) if outcome.curve else UNTRAINED_COLUMNS
+    write_csv(folder / "learning_curve.csv", columns, (list(row.values()) for row in outcome.curve))
     held_out: dict[str, Any] = {
         "loss": outcome.selected.loss if outcome.selected else None,
         "step": outcome.selected_step,

@@ -6,7 +6,7 @@ validate(model, dataset)                      -> losses and accuracy on held-out
 check_fits(model, training, params, where)    -- whether the model can learn from such chunks
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -42,6 +42,7 @@ def train(
     name: str,
     checkpoint: Path | None = None,
     best_returns: float | None = None,
+    weights: Mapping[str, Tensor] | None = None,
     on_validation: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Train `model` in place with AdamW and leave it with its last weights.
@@ -59,6 +60,7 @@ def train(
             gives the same weights to the bit. Of several processes the first one writes it.
         best_returns: share of the training episodes, of each task those with the highest returns, that it learns from; None for
             all. It is validated on all held-out episodes.
+        weights: all of the model's, from which it starts; None for those that it has.
         on_validation: told after every validation how it has gone so far; an exception of its own ends the training.
 
     Raises:
@@ -68,6 +70,8 @@ def train(
     torch.set_num_threads(params.threads)
     check_fits(model, training, params, f"policies.{name}")
     model.fit(training_steps(training))
+    if weights is not None:
+        model.load_state_dict(weights)
     validation = _dataset(model, held_out, params, max(model.burn_in, params.chunk_length // 2), None)
     run = TrainingRun(model, learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from understudy.errors import DataError
-from understudy.utils.jsonfile import read_json, sha256
+from understudy.utils.jsonfile import content_hash, read_json, sha256
+
+POLICY_FILES = ("model.safetensors", "policy.json")
+STARTS = ("the weights that it starts from", "others")
 
 
 def check_files(description: Path) -> None:
@@ -43,7 +46,22 @@ def check_origin(folder: Path, provenance: dict[str, str], columns: Path) -> Non
     for name in sorted(sources.keys() | provenance.keys()):
         expected, got = sources.get(name), provenance.get(name)
         if expected != got:
-            raise DataError(
-                f"{folder}: expected a policy that learned from data/processed/{name} ({str(expected)[:12]}),"
-                f" got one that learned from other {name} ({str(got)[:12]}); train it again"
+            expected_source, got_source = (
+                STARTS if name == "starts_from" else (f"data/processed/{name}", f"other {name}")
             )
+            raise DataError(
+                f"{folder}: expected a policy that learned from {expected_source} ({str(expected)[:12]}),"
+                f" got one that learned from {got_source} ({str(got)[:12]}); train it again"
+            )
+
+
+def trainings_hash(folder: Path) -> str:
+    """One SHA-256 of a policy's weights and descriptions, those of all its trainings in FOLDER/seed_*.
+
+    Raises:
+        DataError: there is no training.
+    """
+    files = sorted(path for name in POLICY_FILES for path in folder.glob(f"seed_*/{name}"))
+    if not files:
+        raise DataError(f"{folder}: expected a trained policy, with weights in {folder}/seed_*, found none")
+    return content_hash({str(path.relative_to(folder)): sha256(path) for path in files})
