@@ -16,10 +16,11 @@ STUDIES = ROOT / "studies"
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
 OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "instructions", STUDIES / "pruning"}
 WORDS = STUDIES / "words"
+TRANSFER = STUDIES / "generalist/transfer"  # whose runs depend on the generalist: tests/studies/test_transfer.py
 RUNS = sorted(
     path.parent
     for path in STUDIES.rglob("params.yaml")
-    if ".dvc" not in path.parts and path.parent not in OWN_STAGES and WORDS not in path.parents
+    if ".dvc" not in path.parts and path.parent not in OWN_STAGES and not {WORDS, TRANSFER} & set(path.parents)
 )
 PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
 HIDDEN = STUDIES / "hidden_velocity"
