@@ -55,6 +55,12 @@ def test_every_return_is_a_dot_in_its_policys_row(axis):
     assert np.abs(axis.lines[3].get_ydata() - 1).max() < 0.3
 
 
+def test_a_policy_that_was_not_trained_has_no_curve(axis):
+    charts.losses(axis, [])
+    assert [len(line.get_xdata()) for line in axis.lines] == [0, 0]
+    assert axis.get_yscale() == "linear"
+
+
 def test_curves_begin_at_step_0_and_losses_below_zero_have_no_logarithm(axis):
     charts.losses(axis, CURVE)
     assert axis.get_xlim()[0] == 0

@@ -72,13 +72,13 @@ def expert_curve(axis: Axes, curve: Curve) -> None:
 
 
 def losses(axis: Axes, curve: Curve) -> None:
-    """A student's loss on what it trains on (dotted) and on held-out episodes."""
+    """A student's loss on what it trains on (dotted) and on held-out episodes; nothing of one that stays what it started from."""
     steps = [row["step"] for row in curve]
     axis.plot(steps, [row["train_loss"] for row in curve], ls=":", color=SECOND, label="training")
     axis.plot(steps, [row["validation_loss"] for row in curve], color=ACCENT, label="held out")
     axis.set(xlabel="optimizer steps", ylabel="loss a step")
     axis.set_xlim(left=0)
-    if all(row[key] > 0 for row in curve for key in ("train_loss", "validation_loss")):
+    if curve and all(row[key] > 0 for row in curve for key in ("train_loss", "validation_loss")):
         axis.set_yscale("log")
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
