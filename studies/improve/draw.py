@@ -32,7 +32,7 @@ RUNS = {  # by folder
     "mediocre": "a mediocre player's recordings",
     "history": "a whole learning history",
     "hidden": "velocities hidden",
-    "ablations": "one thing another, 3 seeds",
+    "ablations": "one thing another, 3 seeds, half the steps",
 }
 RECORDED = ("mediocre", "history")  # whose recordings have a row of their own; the others' are the first one's
 HEADER = ("recordings", "policy", "return [interval]", "IQM", "score [interval]")

@@ -32,7 +32,7 @@ def test_the_same_players_are_recorded_but_for_the_learning_history(params) -> N
     recorded = {run: (each.expert, each.rollouts) for run, each in params.items()}
     assert recorded["mediocre"] == recorded["hidden"] == recorded["ablations"]
     assert recorded["history"][0] == recorded["mediocre"][0]
-    assert [player.snapshot for player in recorded["mediocre"][1].players] == [0.1, 0.12]
+    assert [player.snapshot for player in recorded["mediocre"][1].players] == [0.1, 0.12, 0.15]
     shares = [player.snapshot for player in recorded["history"][1].players]
     assert shares == [*recorded["history"][0].snapshots, 1.0]
     hidden = {run: each.sequences.hide for run, each in params.items() if each.sequences.hide}
@@ -67,6 +67,7 @@ def test_each_ablation_is_one_thing_another(params) -> None:
         "q": set(),
         "prioritized": {"replay"},
         "single_q": {"clipped_heads"},
+        "two_clipped": {"clipped_heads"},
         "one_step": {"num_steps"},
         "cql": {"penalty", "penalty_weight", "penalty_temperature"},
         "floor": {"penalty"},
