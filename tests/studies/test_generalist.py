@@ -69,4 +69,6 @@ def test_a_specialist_has_the_generalists_sizes(study):
         transformers = [block.model for _, block in params.policies.items() if "embed_dim" in block.model]
         assert transformers
         assert all(model.items() >= sizes.items() for model in transformers)
+        if "coarse" in params.policies.names:
+            assert params.policies.named("coarse").model == generalist.policies.named("coarse").model
         assert params.training.seeds == generalist.training.seeds

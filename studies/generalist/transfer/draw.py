@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 
 from understudy.errors import DataError, ParameterError
 from understudy.params.whole import load_params
+from understudy.report.charts import STYLE
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
@@ -109,7 +110,7 @@ def _cell(score: tuple[float, float, float] | None) -> str:
 
 def draw(runs: dict[str, Run], path: Path) -> None:
     """A panel a task: score by number of demonstrations, a line a way to start; the generalist as it is, across."""
-    with pyplot.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with pyplot.rc_context(STYLE):
         figure, axes = pyplot.subplots(1, len(runs), figsize=(9.6, 3.4), layout="constrained", squeeze=False)
         for axis, (name, run) in zip(axes[0], runs.items(), strict=True):
             _panel(axis, run)
