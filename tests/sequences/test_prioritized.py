@@ -9,6 +9,7 @@ import torch
 
 from tests.builders import CHOICES, SEVERAL_CHOICES, refused
 from tests.sequences.test_dataset import LENGTHS, chunked, counting, rows_of
+from understudy.errors import ParameterError
 from understudy.sequences import prioritized as module
 from understudy.sequences.prioritized import Priorities, PrioritizedChunks
 
@@ -167,6 +168,17 @@ def test_chunks_are_those_of_an_epoch_and_stay_the_same():
     assert replay.chunks.first.tolist() != PrioritizedChunks(dataset, 4, **PLAIN).chunks.first.tolist()
 
 
+def test_every_step_but_an_episodes_last_is_somewhere_followed_by_its_successor():
+    replay = PrioritizedChunks(chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=4), 3, **PLAIN)
+    chunks = replay.chunks
+    followed = {
+        step
+        for first, length, burn_in in zip(chunks.first, chunks.length, chunks.burn_in, strict=True)
+        for step in range(first + burn_in, first + length - 1)
+    }
+    assert followed == set(range(sum(LENGTHS))) - {int(end) - 1 for end in np.cumsum(LENGTHS)}
+
+
 def test_a_chunk_of_which_little_was_known_comes_again():
     replay = PrioritizedChunks(chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=4), 0, **PLAIN)
     replay.priorities.update(np.arange(len(replay.chunks.first)), np.zeros(len(replay.chunks.first)))
@@ -180,6 +192,11 @@ def test_the_agents_of_an_episode_share_a_priority():
     assert (len(batch.mask), len(chosen), len(weights)) == (6, 2, 2)
     replay.update(np.array([0, 1]), torch.tensor([1.0, 5.0, 2.0, 0.5, 0.0, 0.25]))
     np.testing.assert_allclose(replay.priorities.values[:2], [5.0, 0.5], rtol=1e-4)
+
+
+def test_a_chunk_needs_a_step_and_its_successor_beside_the_burn_in():
+    with refused(ParameterError, "training.chunk_length: expected at least 3 steps", "got 2"):
+        PrioritizedChunks(chunked(counting(CHOICES, LENGTHS), chunk_length=2, batch_size=4), 0, **PLAIN)
 
 
 def test_without_an_episode_there_is_nothing_to_draw():

@@ -176,10 +176,12 @@ class ImprovementRun:
         updates = max(1, int(work.params.updates_per_step * work.params.steps))
         recorded, new = part_sizes(work.training.batch_size, work.params.recorded_share)
         parts = {}
-        for name, sequences, size in (("recorded", work.recorded, recorded), ("collected", self.collected, new)):
+        halves = (("recorded", work.recorded, recorded), ("collected", self.collected, new))
+        for number, (name, sequences, size) in enumerate(halves):
             if size:
                 dataset = SequenceDataset(sequences, work.training.chunk_length, size, model.reads, model.burn_in)
-                parts[name] = chunks_of(dataset, work.training, work.seed, updates)
+                # A seed of its own: with one alike, both would draw from the same place of their sums.
+                parts[name] = chunks_of(dataset, work.training, 2 * work.seed + number, updates)
         return MixedReplay(parts, work.training.replay == "prioritized")
 
     def _update(self) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from understudy.errors import ParameterError
 from understudy.sequences.batch import Batch
-from understudy.sequences.dataset import SequenceDataset, gather
+from understudy.sequences.dataset import Chunks, SequenceDataset, gather
 
 MOST_IN_ONE_SUM = 10_000
 FAN_OUT = 128
@@ -156,6 +157,8 @@ class PrioritizedChunks:
     """Batches of a dataset's chunks, drawn by their priorities; a chunk never crosses an episode's end.
 
     Chunks are cut once, at places that the seed decides, since a priority is that of a chunk. Of N agents a chunk makes N rows.
+    A chunk's last step is also the next one's first that counts: in its own chunk its successor, which values look ahead to, is
+    missing at every draw.
 
     Args:
         dataset: whose chunks they are.
@@ -167,21 +170,25 @@ class PrioritizedChunks:
         priorities: theirs.
 
     Raises:
+        ParameterError: the dataset's burn-in leaves less than two steps of a chunk.
         ValueError: the dataset has no episode, or as of Priorities.
     """
 
     def __init__(self, dataset: SequenceDataset, seed: int, **priorities: Any) -> None:
+        if dataset.chunk_length < dataset.burn_in + 2:
+            raise ParameterError(
+                f"training.chunk_length: expected at least {dataset.burn_in + 2} steps, of which the first {dataset.burn_in} are"
+                f" looked back on and the last is the successor of one that counts, got {dataset.chunk_length}"
+            )
         self.dataset, self.seed = dataset, seed
-        self.stride = dataset.chunk_length - dataset.burn_in
         self.episodes = dataset.sequences.num_episodes if dataset.episodes is None else len(dataset.episodes)
-        self.chunks = dataset.cut(np.random.default_rng(seed).integers(self.stride, size=self.episodes))
+        self.chunks = self._cut(dataset.episodes, np.random.default_rng(seed))
         self.priorities = Priorities(len(self.chunks.first), seed, **priorities)
 
     def extend(self) -> None:
         """Cut the episodes that have been added to the dataset's sequences, and let them come as often as the worst so far."""
         added = np.arange(self.episodes, self.dataset.sequences.num_episodes)
-        offsets = np.random.default_rng([self.seed, self.episodes]).integers(self.stride, size=len(added))
-        more = replace(self.dataset, episodes=added).cut(offsets)
+        more = self._cut(added, np.random.default_rng([self.seed, self.episodes]))
         self.chunks, self.episodes = self.chunks.followed_by(more), self.episodes + len(added)
         self.priorities.extend(len(more.first))
 
@@ -197,3 +204,11 @@ class PrioritizedChunks:
         """Take note of the errors (B * N,) of a batch's rows, as Losses has them; a chunk's is the greatest of its agents'."""
         errors = row_errors.detach().cpu().double().numpy()
         self.priorities.update(chosen, errors.reshape(len(chosen), -1).max(1))
+
+    def _cut(self, episodes: np.ndarray | None, generator: np.random.Generator) -> Chunks:
+        """Chunks of episodes (K,), None for all, that overlap by the burn-in and by a step that counts in both."""
+        overlapping = replace(self.dataset, episodes=episodes, burn_in=self.dataset.burn_in + 1)
+        count = overlapping.sequences.num_episodes if episodes is None else len(episodes)
+        stride = overlapping.chunk_length - overlapping.burn_in
+        chunks = overlapping.cut(generator.integers(stride, size=count))
+        return replace(chunks, burn_in=np.maximum(chunks.burn_in - 1, 0))
