@@ -19,22 +19,26 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from understudy.errors import DataError, ParameterError
+from understudy.params.search import load_search
 from understudy.params.whole import Params, load_params
 from understudy.report import charts
 from understudy.report.charts import STYLE
 from understudy.report.table import with_interval
 from understudy.rollouts.parquet import open_recording
+from understudy.search.loop import described
+from understudy.search.trial import read_trials
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
-ONLINE = Path("mediocre")
+ONLINE, SEARCHED = Path("mediocre"), "q"
 RUNS = {  # by folder
     "mediocre": "a mediocre player's recordings",
     "history": "a whole learning history",
     "hidden": "velocities hidden",
     "ablations": "one thing another, 3 seeds, half the steps",
+    "wide": "1,049 numbers observed, 3 seeds",
 }
-RECORDED = ("mediocre", "history")  # whose recordings have a row of their own; the others' are the first one's
+RECORDED = ("mediocre", "history", "wide")  # whose recordings have a row of their own; the others' are the first one's
 HEADER = ("recordings", "policy", "return [interval]", "IQM", "score [interval]")
 GOALS = (200.0, 250.0)  # raw returns
 REFERENCES = ("expert", "random")
@@ -88,12 +92,15 @@ def offline_table(runs: dict[str, tuple[Summary, Summary]], recorded: dict[str, 
     lines = [HEADER, ("---", "---", *("---:",) * 3)]
     sentences = []
     for run, (summary, differences) in runs.items():
+        digits = 1 if max(abs(entry["return_mean"]) for entry in summary.values()) > 10 else 3
         if run in recorded:
             returns = recorded[run]
-            lines.append((RUNS[run], "the recordings", f"{returns.mean():.1f}", "", ""))
+            lines.append((RUNS[run], "the recordings", f"{returns.mean():.{digits}f}", "", ""))
         for name, entry in summary.items():
-            interval = f"{entry['return_mean']:.1f} [{entry['return_ci_low']:.1f}, {entry['return_ci_high']:.1f}]"
-            lines.append((RUNS[run], name, interval, f"{entry['return_iqm']:.1f}", with_interval(entry, "score")))
+            mean, low, high, iqm = (
+                f"{entry[f'return_{key}']:.{digits}f}" for key in ("mean", "ci_low", "ci_high", "iqm")
+            )
+            lines.append((RUNS[run], name, f"{mean} [{low}, {high}]", iqm, with_interval(entry, "score")))
         sentences += [
             f"{RUNS[run]}, {pair}: {with_interval(each, 'gain')} of score" for pair, each in differences.items()
         ]
@@ -120,9 +127,7 @@ def draw(runs: dict[str, tuple[Summary, Summary]], curves: Curves, path: Path) -
         for axis, (run, (summary, _)) in zip(axes.flat, runs.items(), strict=False):
             charts.scores(axis, summary)
             axis.set_title(RUNS[run])
-        _curves(axes[1, 1], curves)
-        axes[1, 2].axis("off")
-        axes[1, 2].legend(*axes[1, 1].get_legend_handles_labels(), loc="upper left", frameon=False)
+        _curves(axes[1, 2], curves)
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)
 
@@ -140,6 +145,7 @@ def _curves(axis: Axes, curves: Curves) -> None:
         axis.axhline(goal, color=charts.PALE, zorder=0)
     axis.set(xlabel="environment steps", ylabel="mean return", title="online")
     axis.set_xlim(left=0)
+    axis.legend(fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)
 
 
 def main() -> None:
@@ -147,7 +153,10 @@ def main() -> None:
     runs = {run: read_run(Path(run)) for run in RUNS}
     recorded = {run: open_recording(Path(run) / "data/raw").episodes["return"] for run in RECORDED}
     curves = read_online(ONLINE, load_params(ONLINE / "params.yaml"))
-    text = f"{offline_table(runs, recorded)}\n{online_table(curves)}"
+    search = load_search(ONLINE / "search.yaml", SEARCHED)
+    _, trials = read_trials(ONLINE / "metrics/search" / SEARCHED / "trials.json")
+    found = "\n".join(f"- {line}" for line in described(search, trials))
+    text = f"{offline_table(runs, recorded)}\n{online_table(curves)}\nThe search for {SEARCHED}:\n\n{found}\n"
     with replace_file(Path("results.png")) as unfinished:
         draw(runs, curves, unfinished)
     with replace_file(Path("results.md")) as unfinished:

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from tests.builders import imported, refused
 from tests.imports import ROOT
 from understudy.errors import DataError
+from understudy.params.search import load_search
 from understudy.params.whole import load_params
 
 STUDY = ROOT / "studies" / "improve"
@@ -36,6 +37,7 @@ def test_the_same_players_are_recorded_but_for_the_learning_history(params) -> N
     shares = [player.snapshot for player in recorded["history"][1].players]
     assert shares == [*recorded["history"][0].snapshots, 1.0]
     hidden = {run: each.sequences.hide for run, each in params.items() if each.sequences.hide}
+    assert hidden.pop("wide") == ["advice"]
     assert hidden == {"hidden": ["vx", "vy", "angular_velocity"]}
 
 
@@ -45,6 +47,7 @@ def test_policies_are_trained_from_five_seeds_and_ablations_from_three(params) -
         "history": 5,
         "hidden": 5,
         "ablations": 3,
+        "wide": 3,
     }
     assert params["mediocre"].policies.names == params["history"].policies.names == list(MAIN)
 
@@ -67,13 +70,27 @@ def test_each_ablation_is_one_thing_another(params) -> None:
         "q": set(),
         "prioritized": {"replay"},
         "single_q": {"clipped_heads"},
-        "two_clipped": {"clipped_heads"},
         "one_step": {"num_steps"},
-        "cql": {"penalty", "penalty_weight", "penalty_temperature"},
+        "no_penalty": {"penalty"},
         "floor": {"penalty"},
         "autoencoder": {"bottleneck_dim", "autoencoder_weight"},
         "one_head": {"num_heads_of_values", "clipped_heads"},
     }
+
+
+def test_where_much_is_observed_codes_are_as_narrow_with_and_without_reconstruction(params) -> None:
+    policies = params["wide"].policies
+    code, alone = (policies.named(name).model for name in ("code_32", "code_32_alone"))
+    assert code == alone | {"autoencoder_weight": 0.1}
+    assert alone == policies.named("q").model | {"bottleneck_dim": 32, "autoencoder_weight": 0.0}
+
+
+def test_the_search_begins_with_the_setting_that_it_is_to_beat(params) -> None:
+    search = load_search(STUDY / "mediocre/search.yaml", "q")
+    assert (search.trials, search.objective) == (25, "return")
+    assert search.development.first_seed >= 2_000_000
+    names = {f"model.{key}" for key in params["mediocre"].policies.named("q").model} | {"training.learning_rate"}
+    assert set(search.space) <= names
 
 
 def test_all_ways_online_have_one_budget_and_one_evaluation(params) -> None:
@@ -120,6 +137,14 @@ def test_the_offline_table_begins_with_the_recordings(draw) -> None:
     assert lines[5] == f"- {name}, q - bc: 0.200 [0.100, 0.300] of score"
 
 
+def test_small_returns_are_told_by_more_digits(draw) -> None:
+    small = {key: value / 100 if key.startswith("return") else value for key, value in ENTRY.items()}
+    lines = draw.offline_table({"wide": ({"q": small}, {})}, {"wide": np.asarray([0.25, 0.5])}).splitlines()
+    name = draw.RUNS["wide"]
+    assert lines[2] == f"| {name} | the recordings | 0.375 |  |  |"
+    assert lines[3] == f"| {name} | q | 0.123 [0.010, 0.200] | 0.130 | 0.500 [0.400, 0.600] |"
+
+
 def test_the_figure_has_a_panel_a_run_and_one_of_curves(draw, tmp_path, monkeypatch) -> None:
     drawn = []
     monkeypatch.setattr(draw.pyplot, "close", drawn.append)
@@ -128,8 +153,8 @@ def test_the_figure_has_a_panel_a_run_and_one_of_curves(draw, tmp_path, monkeypa
     draw.draw(runs, curves, tmp_path / "figure.png")
     [figure] = drawn
     titles = [axis.get_title() for axis in figure.axes]
-    assert titles == [*draw.RUNS.values(), "online", ""]
-    medians = {line.get_label(): line for line in figure.axes[4].get_lines() if not line.get_label().startswith("_")}
+    assert titles == [*draw.RUNS.values(), "online"]
+    medians = {line.get_label(): line for line in figure.axes[5].get_lines() if not line.get_label().startswith("_")}
     assert list(medians) == ["ucb", "dqn"]
     assert medians["ucb"].get_xydata().tolist() == [[11.0, 2.0], [22.0, 9.0]]
 

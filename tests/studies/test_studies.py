@@ -31,7 +31,7 @@ def name_of(folder):
     return str(folder.relative_to(STUDIES))
 
 
-MANY_POLICIES = ("generalist/", "improve/ablations")  # judged on the first half of the seeds
+MANY_POLICIES = ("generalist/", "improve/ablations", "improve/wide")  # judged on the first half of the seeds
 
 each_run = pytest.mark.parametrize("folder", RUNS, ids=name_of)
 each_project = pytest.mark.parametrize("folder", PROJECTS, ids=name_of)

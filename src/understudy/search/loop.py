@@ -135,7 +135,7 @@ def described(search: SearchParams, trials: Sequence[Trial]) -> list[str]:
     lines = [
         f"{len(trials)} trials, of which {pruned} were given up and {failed} failed",
         f"best: trial {best}, {search.objective.replace('_', ' ')} {_value(search, trials[best])}, with {values}",
-        f"the first, the setting of params.yaml: {_value(search, trials[0])}",
+        f"the first, the setting that params.yaml then had: {_value(search, trials[0])}",
     ]
     if best and trials[best].returns and trials[0].returns:
         differences = np.mean(trials[best].returns, axis=0) - np.mean(trials[0].returns, axis=0)  # (E,), by seed
