@@ -2,7 +2,8 @@
 
 Needs minigrid, the extra `tasks`. studies/generalist uses it.
 
-GridAndMission   -- a wrapper of `minigrid:BabyAI-...-v0`
+MissionFilter    -- a wrapper of `minigrid:BabyAI-...-v0`: levels whose mission names, or does not name, certain objects
+GridAndMission   -- a wrapper around it, or around the level itself
 act(observation) -- the bot, who has said in `advice`, which students must not see, what it would do
 """
 
@@ -19,12 +20,53 @@ from minigrid.utils.baby_ai_bot import BabyAIBot
 VIEW = 7  # cells that are seen ahead, and across
 OBJECTS = ("unseen", "empty", "wall", "door", "key", "ball", "box")
 COLOURS = tuple(COLOR_TO_IDX)
+PAIRS = tuple(f"{colour} {thing}" for colour in COLOURS for thing in ("ball", "box", "key"))  # that missions name
 STATES = 3  # of a door: open, closed, locked
 WORDS = (
     *("go", "to", "pick", "up", "put", "next", "open", "the", "a", "you", "your", "on", "in", "front", "of", "behind"),
     *("left", "right", "object", "door", "key", "ball", "box", *COLOURS),
 )
 DONE = 6  # the action that says that nothing is left to do
+MOST_DRAWS = 1000  # of levels at a reset, until one has a mission that is wanted
+
+
+class MissionFilter(gymnasium.Wrapper[dict[str, Any], int, dict[str, Any], int]):
+    """Levels of some missions alone: further ones are drawn, from the seed's own numbers, until a mission is wanted.
+
+    Args:
+        environment: a level.
+        only: pairs of a colour and an object such as "red ball", of which a mission has to name one; None where it may name any.
+        without: pairs of which it may name none.
+
+    Raises:
+        ValueError: a pair does not exist, or neither is given or both are; at a reset, where MOST_DRAWS levels have others.
+    """
+
+    def __init__(
+        self, environment: gymnasium.Env[Any, Any], only: list[str] | None = None, without: list[str] | None = None
+    ) -> None:
+        super().__init__(environment)
+        if (only is None) == (without is None):
+            raise ValueError(f"expected either only or without, got {only} and {without}")
+        self.pairs, self.wanted = list(without if only is None else only), only is not None
+        for pair in self.pairs:
+            if pair not in PAIRS:
+                raise ValueError(f"expected pairs of a colour and an object, such as {PAIRS[0]!r}, got {pair!r}")
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The first level with a mission that is wanted, of those that follow from the seed."""
+        for _ in range(MOST_DRAWS):
+            observed, info = self.env.reset(seed=seed, options=options)
+            if any(pair in observed["mission"] for pair in self.pairs) == self.wanted:
+                return observed, info
+            seed = None  # the next level, not the same once more
+        kind = "that names" if self.wanted else "without"
+        raise ValueError(
+            f"mission: expected one {kind} {' or '.join(self.pairs)} among {MOST_DRAWS} levels,"
+            f" got none, at last {observed['mission']!r}"
+        )
 
 
 class GridAndMission(gymnasium.Wrapper[dict[str, np.ndarray], int, dict[str, Any], int]):

@@ -1,5 +1,6 @@
 """BabyAI's levels as vectors: what is seen, what is to be done, and a bot whose advice is good until it is lost."""
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from understudy.params.whole import load_params
 
 pytest.importorskip("minigrid", reason="minigrid, of the extra tasks, is not installed")
 STUDY = ROOT / "studies" / "instructions"
-LEVELS = ("go_to_obj", "go_to_local", "pickup_loc")
+LEVELS = ("go_to_obj", "go_to_local", "pickup_loc", "transfer/put_next_local", "transfer/unseen_pairs")
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,49 @@ def test_a_mission_is_its_words_in_their_places(babyai):
 def test_a_mission_that_cannot_be_told_is_refused(babyai, mission, sentence):
     with refused(ValueError, sentence):
         babyai.encode_mission(mission, 3)
+
+
+PAIRS = ["red ball", "green box"]
+
+
+def missions(babyai, level: str = "GoToLocal", seeds: range = range(30), **pairs) -> list[str]:
+    environment = babyai.MissionFilter(gymnasium.make(f"minigrid:BabyAI-{level}-v0"), **pairs)
+    return [environment.reset(seed=seed)[0]["mission"] for seed in seeds]
+
+
+def test_missions_name_a_wanted_pair_or_none_that_is_not(babyai):
+    everything = missions(babyai, only=list(babyai.PAIRS))
+    named = [any(pair in mission for pair in PAIRS) for mission in everything]
+    assert 0 < sum(named) < 30
+    only, without = missions(babyai, only=PAIRS), missions(babyai, without=PAIRS)
+    assert set(only) == {"go to the red ball", "go to the green box"}
+    assert not {"go to the red ball", "go to the green box"} & set(without)
+    for mission, kept, found, other in zip(everything, named, only, without, strict=True):
+        assert (found if kept else other) == mission
+    assert missions(babyai, only=PAIRS) == only  # a seed has one level
+
+
+def test_a_level_of_other_missions_is_drawn_so_many_times_and_no_more(babyai, monkeypatch):
+    monkeypatch.setattr(babyai, "MOST_DRAWS", 3)
+    with refused(
+        ValueError, "mission: expected one without red ball or green box among 3 levels, got none, at last 'go"
+    ):
+        missions(babyai, level="GoToRedBall", without=PAIRS)
+    with refused(ValueError, "mission: expected one that names grey key among 3 levels, got none"):
+        missions(babyai, level="GoToRedBall", only=["grey key"])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentence"),
+    [
+        ({"only": ["pink ball"]}, "expected pairs of a colour and an object, such as 'red ball', got 'pink ball'"),
+        ({"only": PAIRS, "without": PAIRS}, "expected either only or without, got ['red ball', 'green box'] and ['red"),
+        ({}, "expected either only or without, got None and None"),
+    ],
+)
+def test_pairs_that_are_none_are_refused(babyai, pairs, sentence):
+    with refused(ValueError, sentence):
+        missions(babyai, **pairs)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -16,11 +16,12 @@ STUDIES = ROOT / "studies"
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
 OWN_STAGES = OF_LOGS | {STUDIES / "generalist", STUDIES / "instructions", STUDIES / "pruning"}
 WORDS = STUDIES / "words"
-TRANSFER = STUDIES / "generalist/transfer"  # whose runs depend on the generalist: tests/studies/test_transfer.py
+# Whose runs depend on a generalist: tests/studies/test_transfer.py
+TRANSFER = {STUDIES / "generalist/transfer", STUDIES / "instructions/transfer"}
 RUNS = sorted(
     path.parent
     for path in STUDIES.rglob("params.yaml")
-    if ".dvc" not in path.parts and path.parent not in OWN_STAGES and not {WORDS, TRANSFER} & set(path.parents)
+    if ".dvc" not in path.parts and path.parent not in OWN_STAGES and not {WORDS, *TRANSFER} & set(path.parents)
 )
 PROJECTS = sorted(path.parent for path in STUDIES.glob("*/dvc.yaml"))
 HIDDEN = STUDIES / "hidden_velocity"

@@ -1,4 +1,4 @@
-"""The study of what the generalist carries to new tasks: its runs, how they depend on the generalist, its table and figure."""
+"""The studies of what a generalist carries to new tasks: their runs, how they depend on it, their table and figure."""
 
 import gymnasium
 import networkx
@@ -8,23 +8,37 @@ from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
-from understudy.errors import DataError
+from understudy.errors import DataError, ParameterError
 from understudy.params.project import load_project
 from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
 
-STUDY = ROOT / "studies/generalist"
+STUDY, INSTRUCTIONS = ROOT / "studies/generalist", ROOT / "studies/instructions"
 TRANSFER = STUDY / "transfer"
 DRAW = imported(TRANSFER / "draw.py")
-COUNTS = (1, 5, 10, 25, 50, 100)
+RUNS = {
+    STUDY: ("mountain_car", "lander_wind", "lander_gravity"),
+    INSTRUCTIONS: ("put_next_local", "unseen_pairs"),
+}
+COUNTS = {STUDY: (1, 5, 10, 25, 50, 100), INSTRUCTIONS: (10, 100)}
+LANDER = "LunarLander-v3"
+STARTS_AS = {  # but for those that no trained task stands for
+    "lander_wind": LANDER,
+    "lander_gravity": LANDER,
+    "put_next_local": "minigrid:BabyAI-PickupLoc-v0",
+    "unseen_pairs": "minigrid:BabyAI-GoToLocal-v0",
+}
 START = "../../models/coarse"
 OWN_LINE = f"      - {START}  # from which policies start\n"
-each_run = pytest.mark.parametrize("name", DRAW.RUNS)
+each_run = pytest.mark.parametrize(
+    "folder", [study / "transfer" / name for study, names in RUNS.items() for name in names], ids=lambda path: path.name
+)
+each_study = pytest.mark.parametrize("study", RUNS, ids=lambda path: path.name)
 
 
 @each_run
-def test_a_run_s_pipeline_is_the_root_s_and_depends_on_the_generalist(name):
-    text = (TRANSFER / name / "dvc.yaml").read_text()
+def test_a_run_s_pipeline_is_the_root_s_and_depends_on_the_generalist(folder):
+    text = (folder / "dvc.yaml").read_text()
     stages = YAML(typ="safe").load(text)["stages"]
     assert START in stages["select_columns"]["deps"]
     assert text.count(OWN_LINE) == 1
@@ -33,43 +47,56 @@ def test_a_run_s_pipeline_is_the_root_s_and_depends_on_the_generalist(name):
 
 
 @each_run
-def test_policies_differ_in_where_they_start_and_in_the_number_of_demonstrations_alone(name):
-    params, generalist = load_params(TRANSFER / name / "params.yaml"), load_project(STUDY / "params.yaml")
-    known = name != "mountain_car"
+def test_policies_differ_in_where_they_start_and_in_the_number_of_demonstrations_alone(folder):
+    study = folder.parents[1]
+    params, generalist = load_params(folder / "params.yaml"), load_project(study / "params.yaml")
+    known, counts = STARTS_AS.get(folder.name), COUNTS[study]
     seen = set()
     for policy, block in params.policies.items():
         kept = block.model_dump() | {"starts_from": None, "starts_as": None, "demonstrations": None}
         of_generalist = generalist.policies.named("coarse").model_dump()
         assert {key: kept[key] for key in of_generalist} == of_generalist
         assert block.starts_from in (START, None)
-        assert block.starts_as == ("LunarLander-v3" if known and block.starts_from else None)
+        assert block.starts_as == (known if block.starts_from else None)
         assert policy == ("scratch_" if block.starts_from is None else "tuned_") + str(block.demonstrations) or (
             policy == "zero_shot" and block.demonstrations == 0 and known
         )
         seen.add((block.starts_from is not None, block.demonstrations))
-    assert seen == {(tuned, count) for tuned in (True, False) for count in COUNTS} | ({(True, 0)} if known else set())
+    assert seen == {(tuned, count) for tuned in (True, False) for count in counts} | ({(True, 0)} if known else set())
     assert set(params.training.seeds) <= set(generalist.training.seeds)
-    assert params.comparison.differences == [[f"tuned_{count}", f"scratch_{count}"] for count in COUNTS]
+    assert params.comparison.differences == [[f"tuned_{count}", f"scratch_{count}"] for count in counts]
 
 
 @each_run
-def test_there_are_as_many_demonstrations_as_the_most_that_are_asked_for(name):
-    params = load_params(TRANSFER / name / "params.yaml")
+def test_there_are_as_many_demonstrations_as_the_most_that_are_asked_for(folder):
+    params = load_params(folder / "params.yaml")
     episodes, share = params.rollouts.episodes, params.sequences.validation_fraction
-    assert episodes - round(episodes * share) == max(COUNTS)
+    kept = episodes - round(episodes * share)
+    assert kept >= max(COUNTS[folder.parents[1]])
+    assert kept == max(COUNTS[folder.parents[1]]) or params.rollouts.minimum_return is not None  # some are dropped
     assert params.evaluation.first_seed == load_params(ROOT / "params.yaml").evaluation.first_seed
 
 
-def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_from():
-    with Repo(STUDY) as repo:
+@each_study
+def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_from(study):
+    transfer = study / "transfer"
+    with Repo(study) as repo:
         graph = repo.index.graph
-        [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(TRANSFER)]
+        [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(transfer)]
         needed = networkx.descendants(graph, drawing)
-        below = {each for each in graph if each.wdir.startswith(f"{TRANSFER}/")}
+        below = {each for each in graph if each.wdir.startswith(f"{transfer}/")}
         assert below <= needed
-        assert {each.wdir for each in below} == {str(TRANSFER / name) for name in DRAW.RUNS}
-        trained = {each.name for each in needed if each.wdir == str(STUDY) and each.name.startswith("train_policy")}
-        assert trained == {f"train_policy@coarse-{seed}" for seed in load_project(STUDY / "params.yaml").training.seeds}
+        assert {each.wdir for each in below} == {str(transfer / name) for name in RUNS[study]}
+        trained = {each.name for each in needed if each.wdir == str(study) and each.name.startswith("train_policy")}
+        assert trained == {f"train_policy@coarse-{seed}" for seed in load_project(study / "params.yaml").training.seeds}
+        assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS[study])}")
+
+
+def test_the_pairs_that_are_asked_for_are_those_that_no_trained_task_names():
+    asked = load_params(INSTRUCTIONS / "transfer/unseen_pairs/params.yaml").environment.wrappers
+    for name in load_project(INSTRUCTIONS / "params.yaml").tasks.names:
+        trained = load_params(INSTRUCTIONS / name / "params.yaml").environment.wrappers
+        assert trained == [{"name": "babyai:MissionFilter", "without": asked[0]["only"]}, *asked[1:]]
 
 
 def test_who_demonstrates_drives_up_the_hill():
@@ -90,7 +117,7 @@ SCORES = {"tuned_10": 0.9, "scratch_10": 0.25, "zero_shot": 0.5}
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Runs with summaries of three policies, in which the generalist helps with wind alone."""
-    for name in DRAW.RUNS:
+    for name in RUNS[STUDY]:
         params = YAML().load(TRANSFER / name / "params.yaml")
         names = [policy for policy in SCORES if policy in params["policies"]]
         params["policies"] = {policy: dict(params["policies"][policy]) for policy in names}
@@ -111,7 +138,7 @@ def study(tmp_path, monkeypatch):
 
 
 def test_the_table_says_what_each_start_reaches_and_where_the_generalist_helps(study, capsys):
-    DRAW.main()
+    DRAW.main(list(RUNS[STUDY]))
     text = (study / "results.md").read_text()
     assert capsys.readouterr().out == text
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
@@ -140,3 +167,10 @@ def test_a_summary_without_a_policy_or_a_difference_is_refused(study):
     write_json(path, {"tuned_10": row, "zero_shot": row, "scratch_10": row})
     with refused(DataError, "summary.json: expected a difference tuned_10 - scratch_10, got none"):
         DRAW.read_run(study / "lander_wind")
+
+
+def test_folders_that_are_no_runs_are_refused(study):
+    sentence = "expected folders among mountain_car, lander_wind, lander_gravity, put_next_local, unseen_pairs, got {}"
+    for names, got in (([], "none"), (["mountain_car", "lander_heat"], "mountain_car lander_heat")):
+        with refused(ParameterError, sentence.format(got)):
+            DRAW.main(names)

@@ -1,4 +1,6 @@
-"""Table and figure of what the generalist carries to new tasks, from their runs' summaries. Writes results.md and results.png.
+"""Table and figure of what a generalist carries to new tasks, from their runs' summaries. Writes results.md and results.png.
+
+`draw.py FOLDER ...`, a folder a run, is a stage of studies/generalist/transfer and of studies/instructions/transfer.
 
 A policy starts from the generalist or from random weights, and learns from so many demonstrations for the same number of steps.
 With none it is the generalist as it is, which can act only where a task has the observations and actions of one that it knows.
@@ -23,10 +25,12 @@ from understudy.report.charts import STYLE
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
-RUNS = {
+TITLES = {
     "mountain_car": "MountainCar-v0",
     "lander_wind": "LunarLander-v3 with wind",
     "lander_gravity": "LunarLander-v3 with a gravity of -5",
+    "put_next_local": "PutNextLocal",
+    "unseen_pairs": "GoToLocal, unseen pairs",
 }
 LINES = {True: "from the generalist", False: "from random weights"}
 HEADER = ("task", "demonstrations", LINES[True], LINES[False], "difference")
@@ -95,8 +99,8 @@ def format_table(runs: dict[str, Run]) -> str:
             scores = [_cell(run.score(tuned, count)) for tuned in LINES]
             if count == 0:
                 scores = [scores[0] or "cannot act: none of its tasks has these observations and actions", ""]
-            rows.append((RUNS[name], str(count), *scores, _cell(run.difference(count))))
-    better = [RUNS[name] for name, run in runs.items() if (run.difference(FEW) or (0.0, 0.0, 0.0))[1] > 0]
+            rows.append((TITLES[name], str(count), *scores, _cell(run.difference(count))))
+    better = [TITLES[name] for name, run in runs.items() if (run.difference(FEW) or (0.0, 0.0, 0.0))[1] > 0]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return (
         f"{text}\n\nWith {FEW} demonstrations it is better to start from the generalist, by an interval above zero, in"
@@ -114,7 +118,7 @@ def draw(runs: dict[str, Run], path: Path) -> None:
         figure, axes = pyplot.subplots(1, len(runs), figsize=(9.6, 3.4), layout="constrained", squeeze=False)
         for axis, (name, run) in zip(axes[0], runs.items(), strict=True):
             _panel(axis, run)
-            axis.set_title(RUNS[name])
+            axis.set_title(TITLES[name])
             axis.set_xlabel("demonstrations")
         axes[0, 0].set_ylabel("score")
         handles = {
@@ -141,9 +145,16 @@ def _panel(axis: Axes, run: Run) -> None:
     axis.set_xticks(range(len(counts)), [str(count) for count in counts])
 
 
-def main() -> None:
-    """Read, draw and write."""
-    runs = {name: read_run(Path(name)) for name in RUNS}
+def main(names: list[str]) -> None:
+    """Read, draw and write.
+
+    Raises:
+        DataError: a summary lacks something.
+        ParameterError: a name is none of TITLES, or there is none.
+    """
+    if not names or not set(names) <= TITLES.keys():
+        raise ParameterError(f"expected folders among {', '.join(TITLES)}, got {' '.join(names) or 'none'}")
+    runs = {name: read_run(Path(name)) for name in names}
     table = format_table(runs)
     with replace_file(Path("results.png")) as unfinished:
         draw(runs, unfinished)
@@ -154,6 +165,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except (DataError, ParameterError) as error:
         sys.exit(f"draw: {error}")
