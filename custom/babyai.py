@@ -27,6 +27,7 @@ WORDS = (
     *("left", "right", "object", "door", "key", "ball", "box", *COLOURS),
 )
 DONE = 6  # the action that says that nothing is left to do
+SMALLEST_TILE = 3  # pixels, with which all objects of all colours look different
 MOST_DRAWS = 1000  # of levels at a reset, until one has a mission that is wanted
 
 
@@ -74,30 +75,37 @@ class GridAndMission(gymnasium.Wrapper[dict[str, np.ndarray], int, dict[str, Any
 
     Observations, in the order in which they are flattened: `advice`, the number of the action that the bot would take;
     `direction` (4,), where the agent faces; `grid` (7 * 7 * 16,), of each cell its object, colour and state; `mission`
-    (most_words * words,), which word stands at each place. A bot that has lost its way, as after some mistakes of whoever acts,
-    advises to do nothing, and the level's limit of steps ends the episode: `rollouts.minimum_return` drops and counts such
-    demonstrations.
+    (most_words * words,), which word stands at each place. With a `tile_size` not `grid`, but at last `pixels`
+    (7 * tile_size * 7 * tile_size * 3,), the same view as a picture, each number from 0 to 255.
+
+    A bot that has lost its way, as after some mistakes of whoever acts, advises to do nothing, and the level's limit of steps
+    ends the episode: `rollouts.minimum_return` drops and counts such demonstrations.
 
     Args:
         environment: a level.
         most_words: of a mission.
+        tile_size: pixels along a cell; None for cells in place of pixels.
 
     Raises:
-        ValueError: at a reset, where a mission has more words, or one that is not known.
+        ValueError: a tile has not even 3 pixels; at a reset, where a mission has more words, or one that is not known.
     """
 
-    def __init__(self, environment: gymnasium.Env[Any, Any], most_words: int = 9) -> None:
+    def __init__(self, environment: gymnasium.Env[Any, Any], most_words: int = 9, tile_size: int | None = None) -> None:
         super().__init__(environment)
-        self.most_words = most_words
+        if tile_size is not None and tile_size < SMALLEST_TILE:
+            raise ValueError(f"tile_size: expected at least {SMALLEST_TILE} pixels, got {tile_size}")
+        self.most_words, self.tile_size = most_words, tile_size
         cells = VIEW * VIEW * (len(OBJECTS) + len(COLOURS) + STATES)
-        self.observation_space = spaces.Dict(
-            {
-                "advice": spaces.Box(0.0, float(DONE), ()),
-                "direction": spaces.Box(0.0, 1.0, (4,)),
-                "grid": spaces.Box(0.0, 1.0, (cells,)),
-                "mission": spaces.Box(0.0, 1.0, (most_words * len(WORDS),)),
-            }
-        )
+        parts: dict[str, spaces.Space[Any]] = {
+            "advice": spaces.Box(0.0, float(DONE), ()),
+            "direction": spaces.Box(0.0, 1.0, (4,)),
+            "mission": spaces.Box(0.0, 1.0, (most_words * len(WORDS),)),
+        }
+        if tile_size is None:
+            parts["grid"] = spaces.Box(0.0, 1.0, (cells,))
+        else:
+            parts["pixels"] = spaces.Box(0.0, 255.0, (3 * (VIEW * tile_size) ** 2,))
+        self.observation_space = spaces.Dict(parts)
         self.bot: BabyAIBot | None = None
         self.mission = np.zeros(0, np.float32)
 
@@ -127,12 +135,17 @@ class GridAndMission(gymnasium.Wrapper[dict[str, np.ndarray], int, dict[str, Any
             return DONE
 
     def _observe(self, observed: dict[str, Any], advice: int) -> dict[str, np.ndarray]:
+        seen = {"grid": encode_grid(observed["image"])} if self.tile_size is None else {"pixels": self._draw()}
         return {
             "advice": np.asarray(advice, np.float32),
             "direction": np.eye(4, dtype=np.float32)[observed["direction"]],
-            "grid": encode_grid(observed["image"]),
             "mission": self.mission,
+            **seen,
         }
+
+    def _draw(self) -> np.ndarray:
+        level: Any = self.env.unwrapped
+        return level.get_frame(tile_size=self.tile_size, agent_pov=True).astype(np.float32).reshape(-1)
 
 
 def encode_grid(image: np.ndarray) -> np.ndarray:

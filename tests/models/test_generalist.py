@@ -11,21 +11,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.builders import refused
-from tests.mixed import MIXED, TASKS, draw_mixed, mixed_batch
+from tests.mixed import MIXED, TASKS, WIDE, draw_mixed, mixed_batch
 from tests.models.rows import roll_out, steps_of
-from tests.toys import CONFIGS
+from tests.toys import CONFIGS, tiny_interface
 from understudy.errors import ParameterError
+from understudy.interface import Interface
 from understudy.policies.build import build_model
 from understudy.sequences.batch import Batch
 
 IDS, STEPS = torch.tensor([0, 1, 2, 1, 0, 2]), 9
-each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine"])
+PICTURES = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
+PICTURED = replace(WIDE, components=("a", "pixels_0", "pixels_1", "pixels_2", "pixels_3"))
+# The second task's last components are then a picture: tokens that the others do not have.
+WITH_PICTURES = Interface((TASKS[0], tiny_interface(PICTURED).task, TASKS[2]))
+each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine", "pictures"])
 
 
 def build(tokens: str, **config: object) -> nn.Module:
+    """A model of the three tasks; of "pictures" tokens are coarse."""
     torch.manual_seed(0)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12} | config
-    model = build_model("generalist", config, MIXED, "policies.p")
+    pictures = tokens == "pictures"
+    of_layout = {"tokens": "coarse", **PICTURES} if pictures else {"tokens": tokens}
+    config = CONFIGS["generalist"] | of_layout | {"num_bins": 12} | config
+    model = build_model("generalist", config, WITH_PICTURES if pictures else MIXED, "policies.p")
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim > 1:
@@ -63,7 +71,7 @@ def test_mixed_rows_play_as_the_full_pass_says(tokens: str) -> None:
         if task.discrete_actions:
             assert decided[:, 0].tolist() == preds[row].argmax(-1).tolist()
             assert (decided[:, 1:] == 0).all()
-        elif tokens == "coarse":
+        elif tokens != "fine":
             torch.testing.assert_close(decided, of_task(preds[row], number), atol=1e-5, rtol=1e-5)
         else:  # the second entry follows the first that was decided, not the one that was executed
             assert torch.equal(decided[:, 0], preds[row, :, 0])
@@ -149,7 +157,7 @@ def masks(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 def test_another_tasks_numbers_never_reach_a_row(tokens: str) -> None:
     model, (states, executed) = build(tokens), draw_mixed(IDS, STEPS)
     states.requires_grad_()
-    if tokens == "coarse":  # bins have no gradient
+    if tokens != "fine":  # bins have no gradient
         predict(model, states, executed)[0].sum().backward()
         reached = states.grad.abs().sum((1, 2)) > 0
         assert reached.tolist() == [True] + [False] * 5
@@ -179,10 +187,18 @@ def test_a_tasks_loss_moves_no_weights_of_another(tokens: str) -> None:
     assert per_task
     for weights in per_task:
         assert (weights.grad[[0, 2]] == 0).all()
-    if tokens == "coarse":
+    if tokens != "fine":
         assert all((weights.grad == 0).all() for weights in model.head.mean.maps[0].parameters())
     without = {name for name, weights in model.named_parameters() if weights.grad is None}
     assert without == {"tokens.dropped_token"}  # the same at every step, as training by several processes wants
+
+
+def test_a_loss_of_tasks_without_pictures_moves_none_of_their_weights() -> None:
+    model, batch = build("pictures"), mixed_batch(IDS, [9] * 6)
+    only = replace(batch, mask=batch.mask & (IDS != 1)[:, None])
+    model.losses(only, torch.Generator()).objective().backward()
+    weights = list(model.tokens.images.parameters())
+    assert len(weights) == 4 and all((each.grad == 0).all() for each in weights)
 
 
 @each_layout
@@ -213,6 +229,16 @@ def test_tokens_that_a_task_does_not_have_are_seen_by_none_of_its_rows() -> None
     assert torch.equal(play(model, IDS, states, executed).actions, played)
     model.tokens.component_vectors[0, 2] += 5.0
     assert not torch.equal(predict(model, states, executed), before)
+
+
+@torch.inference_mode()
+def test_pictures_are_seen_by_rows_that_have_them_alone() -> None:
+    model, (states, executed) = build("pictures"), draw_mixed(IDS, STEPS)
+    before, played = predict(model, states, executed), play(model, IDS, states, executed).actions
+    model.tokens.images.token_map.bias += torch.linspace(-5.0, 5.0, 8)
+    after, now_played = predict(model, states, executed), play(model, IDS, states, executed).actions
+    assert torch.equal(after[IDS != 1], before[IDS != 1]) and torch.equal(now_played[IDS != 1], played[IDS != 1])
+    assert not torch.allclose(after[IDS == 1], before[IDS == 1], atol=1e-2)
 
 
 @each_layout
@@ -314,6 +340,21 @@ def test_a_family_of_one_task_refuses_several(family: str) -> None:
         ({"tokens": "medium"}, "policies.p.model.tokens"),
         ({"action_dropout": 1.5}, "policies.p.model.action_dropout: expected a chance from 0 to 1, got 1.5"),
         ({"tokens": "fine", "num_bins": 1}, "policies.p.model.num_bins: expected at least 2, got 1"),
+        (PICTURES | {"tokens": "fine"}, "policies.p.model.image_shape: expected null with fine tokens"),
+        (PICTURES, "policies.p.model.image_shape: expected a task with components pixels_0 to pixels_3, got none"),
+        (
+            {"patch_dim": 3},
+            "policies.p.model.image_shape, patch_size, patch_dim: expected all or none, got None, None and 3",
+        ),
+        (
+            PICTURES | {"image_shape": [2, 2]},
+            "policies.p.model.image_shape: expected rows, columns and channels, got [2, 2]",
+        ),
+        (
+            PICTURES | {"patch_size": 3},
+            "policies.p.model.patch_size: expected a divisor of 2 rows and 2 columns, got 3",
+        ),
+        (PICTURES | {"patch_dim": 0}, "policies.p.model.patch_dim: expected at least 1, got 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_a_sentence(config: dict, sentence: str) -> None:

@@ -7,7 +7,7 @@ Tokens: what is observed at step 0, a_0, what is observed at step 1, a_1, ... Ob
 coarse`), or each component as one, in a vocabulary that all tasks share, and then a separator (`tokens: fine`). The task enters
 by a learned vector, in the state's token or as the separator; Gato shows it by a prompt. The action at step t is predicted from
 the last observed token, and the further entries of a vector, of fine tokens, each from the one before it. As in Gato nothing but
-actions is predicted.
+actions is predicted. Of a picture among the components coarse tokens have one more, before the state's.
 
 Rows of different tasks stand side by side, in training and at play, where a memory's `task_ids` say which task each row acts in.
 What other tasks have and a row's does not is masked.
@@ -24,8 +24,10 @@ from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import draw_action_dropout
+from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.rows import check_rows
 from understudy.nn.task_heads import CoarseHead, FineHead, TaskHead
+from understudy.nn.task_images import Images, TaskImages
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import CoarseTokens, FineTokens, TaskTokens
 from understudy.nn.task_values import ActionValues
@@ -48,11 +50,15 @@ class Generalist(nn.Module):
         num_bins: of a number, of fine tokens; coarse ones have no use for it.
         action_dropout: chance that a past action is withheld in a training batch.
         continuous_loss: of action vectors, of coarse tokens: "nll", a Gaussian's, or "mse". Fine ones predict bins.
+        image_shape: rows, columns and channels of the picture that the last components of some tasks are, of coarse tokens;
+            None where they are numbers like any others.
+        patch_size: side of its square patches, in pixels; None without pictures.
+        patch_dim: how many numbers a patch becomes before all of them become a token; None without pictures.
         options: fields of TrunkOptions.
 
     Raises:
         ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, or a size or chance is
-            out of its range.
+            out of its range, or pictures are not of that shape.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "action", "label", "task"})
@@ -72,6 +78,9 @@ class Generalist(nn.Module):
         num_bins: int = 256,
         action_dropout: float = 0.0,
         continuous_loss: Literal["nll", "mse"] = "nll",
+        image_shape: list[int] | None = None,
+        patch_size: int | None = None,
+        patch_dim: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -79,6 +88,9 @@ class Generalist(nn.Module):
             raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
         self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
         self.spaces = TaskSpaces(tasks)
+        images = Images.of(image_shape, patch_size, patch_dim)
+        if images is not None and tokens == "fine":
+            raise ValueError(f"image_shape: expected null with fine tokens, each of a single number, got {image_shape}")
         # The trunk first: it refuses sizes that the embeddings would only fail at.
         self.trunk = TrunkOptions(**options).build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.tokens: TaskTokens
@@ -87,7 +99,8 @@ class Generalist(nn.Module):
             values = ActionValues(self.spaces, num_bins)
             self.tokens, self.head = FineTokens(values, embed_dim, num_bins), FineHead(values, embed_dim)
         else:
-            self.tokens = CoarseTokens(self.spaces, embed_dim)
+            pictures = None if images is None else TaskImages(tasks, images, embed_dim)
+            self.tokens = CoarseTokens(self.spaces, embed_dim, pictures)
             self.head = CoarseHead(self.spaces, embed_dim, continuous_loss)
         self.tokens_per_step = self.tokens.num_observed + self.tokens.num_entries
 
@@ -111,6 +124,13 @@ class Generalist(nn.Module):
         self.spaces.check(states, actions, task_ids)
         preds, _ = self._predict(states, self.spaces.as_entries(actions), task_ids, None)
         return self.head.as_predictions(preds, task_ids)
+
+    def attention_maps(self, states: Tensor, actions: Tensor, number: int) -> AttentionMaps:
+        """What attends to what in `forward`, of rows of the task of this number."""
+        task_ids = torch.full((len(states),), number, device=states.device)
+        self.spaces.check(states, actions, task_ids)
+        tokens, steps, real = self._embed(states, self.spaces.as_entries(actions), task_ids, None)
+        return attention_maps(self.trunk, tokens, steps, self.tokens.names(number), real)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
         """Nothing is measured: bins mean the same in every task."""
@@ -163,19 +183,26 @@ class Generalist(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """What the head says of each step of rows: states (B, T, S), entries (B, T, E)."""
         length = states.shape[1]
+        tokens, steps, real = self._embed(states, entries, task_ids, dropped)
+        first, count = self.tokens.num_observed - 1, self.head.num_predicted
+        token = first if count == 1 else None
+        features = self.trunk(tokens, steps, self.tokens_per_step, real, token=token)
+        if count == 1:
+            return self.head.predict(features[:, :, None], task_ids)
+        features = features.unflatten(1, (length, self.tokens_per_step))
+        return self.head.predict(features[:, :, first : first + count], task_ids)
+
+    def _embed(
+        self, states: Tensor, entries: Tensor, task_ids: Tensor, dropped: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Tokens (B, T M, D) of rows, the step (T M,) of each, and which of them exist (B, T M); None where all do."""
+        length = states.shape[1]
         tokens = torch.cat(
             [self.tokens.observed(states, task_ids), self.tokens.acted(entries, task_ids, dropped)], dim=2
         )  # (B, T, M, D)
         steps = torch.arange(length, device=states.device).repeat_interleave(self.tokens_per_step)
         exists = self.tokens.exist(task_ids)  # (B, M)
-        real = None if exists is None else exists.repeat(1, length)
-        first, count = self.tokens.num_observed - 1, self.head.num_predicted
-        token = first if count == 1 else None
-        features = self.trunk(tokens.flatten(1, 2), steps, self.tokens_per_step, real, token=token)
-        if count == 1:
-            return self.head.predict(features[:, :, None], task_ids)
-        features = features.unflatten(1, (length, self.tokens_per_step))
-        return self.head.predict(features[:, :, first : first + count], task_ids)
+        return tokens.flatten(1, 2), steps, None if exists is None else exists.repeat(1, length)
 
 
 FAMILY = Generalist

@@ -29,6 +29,8 @@ class TaskSpaces(nn.Module):
         state_width: S.
         entry_width: E.
         action_width: of predictions, the most choices or entries that a task has.
+        component_names: of the components of each.
+        entry_names: of the entries of each; "action" of a choice.
         alike: whether all tasks have as many components and entries.
         is_choice: (K,) bool.
         state_exists: (K, S) bool.
@@ -45,6 +47,8 @@ class TaskSpaces(nn.Module):
         self.state_dims = [task.state_dim for task in tasks]
         self.action_dims = [task.action_dim for task in tasks]
         self.discrete = [task.discrete_actions for task in tasks]
+        self.component_names = [task.visible_components for task in tasks]
+        self.entry_names = [("action",) if task.discrete_actions else task.environment.action_labels for task in tasks]
         entries = torch.tensor([task.num_entries for task in tasks])
         self.state_width, self.entry_width = max(self.state_dims), int(entries.max())
         self.action_width = max(self.action_dims)

@@ -1,7 +1,7 @@
 """The steps of several tasks as tokens, coarse or fine.
 
 TaskTokens   -- what both are to a model
-CoarseTokens -- one token a modality: the state, the action
+CoarseTokens -- one token a modality: the picture, if there is one, the state, the action
 FineTokens   -- one token a number: each component of the state, a separator that names the task, each entry of the action
 
 B rows, T steps, K tasks, S states, E entries of an action, D width; M = O + N tokens a step: O of what is observed, from the last
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from understudy.nn.bin_vectors import BinEmbedding
 from understudy.nn.mu_law import MuLawBins
+from understudy.nn.task_images import TaskImages
 from understudy.nn.task_spaces import TaskLinear, TaskSpaces, of_rows
 from understudy.nn.task_values import ActionValues
 
@@ -39,6 +40,9 @@ class TaskTokens(Protocol):
     def exist(self, task_ids: Tensor) -> Tensor | None:
         """Which tokens (B, M) bool there are of a row's step; None where every task has all."""
 
+    def names(self, number: int) -> tuple[str, ...]:
+        """Of the M tokens of a step of the task of this number; empty of those that it does not have."""
+
 
 class CoarseTokens(nn.Module):
     """A linear map of the state, with the task's vector, and a vector of the choice or a linear map of the action.
@@ -46,23 +50,30 @@ class CoarseTokens(nn.Module):
     Args:
         spaces: of the tasks.
         embed_dim: D.
+        images: of tasks with pictures, which are tokens of their own before the state's; None where none is told of.
     """
 
-    num_observed = num_entries = 1
+    num_entries = 1
 
-    def __init__(self, spaces: TaskSpaces, embed_dim: int) -> None:
+    def __init__(self, spaces: TaskSpaces, embed_dim: int, images: TaskImages | None = None) -> None:
         super().__init__()
         self.spaces, count = spaces, spaces.count
-        self.state_map = TaskLinear(spaces.state_dims, [embed_dim] * count)
+        self.num_observed = 1 if images is None else 2
+        pixels = [0] * count if images is None else images.sizes
+        others = [dim - size for dim, size in zip(spaces.state_dims, pixels, strict=True)]  # which come first
+        self.state_map = TaskLinear(others, [embed_dim] * count)
         self.task_vectors = nn.Parameter(torch.randn(count, embed_dim))
         self.choice_vectors = nn.Parameter(torch.randn(count, spaces.action_width, embed_dim))
         entries = [1 if discrete else dim for discrete, dim in zip(spaces.discrete, spaces.action_dims, strict=True)]
         self.action_map = TaskLinear(entries, [embed_dim] * count)
         self.dropped_token = nn.Parameter(torch.zeros(embed_dim))
+        self.images = images
 
     def observed(self, states: Tensor, task_ids: Tensor) -> Tensor:
-        """Tokens (B, ..., 1, D) of states (B, ..., S)."""
-        return (self.state_map(states, task_ids) + of_rows(self.task_vectors[task_ids], states)).unsqueeze(-2)
+        """Tokens (B, ..., O, D) of states (B, ..., S): the picture, if any task has one, and the state."""
+        token = self.state_map(states, task_ids) + of_rows(self.task_vectors[task_ids], states)
+        tokens = [token] if self.images is None else [self.images(states, task_ids), token]
+        return torch.stack(tokens, dim=-2)
 
     def acted(self, entries: Tensor, task_ids: Tensor, dropped: Tensor | None = None) -> Tensor:
         """Tokens (B, ..., 1, D) of actions (B, ..., E)."""
@@ -78,8 +89,17 @@ class CoarseTokens(nn.Module):
         return _without(dropped, self.dropped_token, tokens).unsqueeze(-2)
 
     def exist(self, task_ids: Tensor) -> Tensor | None:
-        """Every task has a state and an action."""
-        return None
+        """Which tokens (B, 3) bool there are, of picture, state and action; None where every task has all."""
+        if self.images is None or self.images.everywhere:
+            return None
+        is_there = self.images.is_there[task_ids, None]
+        return torch.cat([is_there, torch.ones_like(is_there).expand(-1, 2)], dim=1)
+
+    def names(self, number: int) -> tuple[str, ...]:
+        """The modalities."""
+        if self.images is None:
+            return ("state", "action")
+        return ("picture" if self.images.sizes[number] else "", "state", "action")
 
 
 class FineTokens(nn.Module):
@@ -132,6 +152,12 @@ class FineTokens(nn.Module):
             return None
         separator = torch.ones(len(task_ids), 1, dtype=torch.bool, device=task_ids.device)
         return torch.cat([self.spaces.state_exists[task_ids], separator, self.spaces.entry_exists[task_ids]], dim=1)
+
+    def names(self, number: int) -> tuple[str, ...]:
+        """Those of the components, "task", and "action" or its entries' own."""
+        components, actions = self.spaces.component_names[number], self.spaces.entry_names[number]
+        missing = ("",) * (self.spaces.state_width - len(components)), ("",) * (self.num_entries - len(actions))
+        return (*components, *missing[0], "task", *actions, *missing[1])
 
     def embed_values(self, values: Tensor, task_ids: Tensor, first: int = 0) -> Tensor:
         """Tokens (B, ..., n, D) of values (B, ..., n) int64 of the entries from `first` on."""
