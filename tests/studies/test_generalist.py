@@ -15,6 +15,8 @@ from understudy.params.whole import load_params
 
 SIZES = ("embed_dim", "num_layers", "num_heads", "num_kv_heads", "hidden_dim", "context")
 
+APART = {"transfer", "pixels"}  # folders of runs that are none of its tasks
+
 each_study = pytest.mark.parametrize(
     "study", [ROOT / "studies" / name for name in ("generalist", "instructions")], ids=str
 )
@@ -29,9 +31,15 @@ def test_everything_comes_before_the_drawing(study):
     params = load_project(study / "params.yaml")
     with Repo(study) as repo:
         graph = repo.index.graph
-        own = {stage for stage in graph if not Path(stage.wdir).is_relative_to(study / "transfer")}
-        [drawing] = [stage for stage in own if stage.name == "draw"]
-        assert {drawing, *networkx.descendants(graph, drawing)} == own
+        own = {stage for stage in graph if not any(Path(stage.wdir).is_relative_to(study / each) for each in APART)}
+        [drawing], [attention] = ([stage for stage in own if stage.name == name] for name in ("draw", "attention"))
+        assert {drawing, attention, *networkx.descendants(graph, drawing)} == own
+        trained = {
+            stage
+            for stage in graph
+            if stage.name.startswith(("train_policy", "evaluate_task")) and stage.wdir == str(study)
+        }
+        assert trained <= networkx.descendants(graph, attention)
         named = [stage for stage in graph if stage.name.startswith("evaluate_task")]
         assert len(named) == len(params.policies.names) * len(params.training.seeds) * len(params.tasks.names)
 
@@ -40,7 +48,7 @@ def test_everything_comes_before_the_drawing(study):
 def test_each_task_is_a_folder_and_all_are_judged_on_the_same_seeds(study):
     params = load_project(study / "params.yaml")
     assert isinstance(params, TaskProject)
-    assert {path.parent.name for path in study.glob("*/params.yaml")} == set(params.tasks.names)
+    assert {path.parent.name for path in study.glob("*/params.yaml")} - APART == set(params.tasks.names)
     for name in params.tasks.names:
         assert load_params(study / name / "params.yaml").evaluation == params.evaluation
 
@@ -72,3 +80,16 @@ def test_a_specialist_has_the_generalists_sizes(study):
         if "coarse" in params.policies.names:
             assert params.policies.named("coarse").model == generalist.policies.named("coarse").model
         assert params.training.seeds == generalist.training.seeds
+
+
+def test_the_run_of_pixels_differs_from_that_of_cells_in_what_is_seen():
+    cells, pixels = (
+        load_params(ROOT / "studies/instructions" / name / "params.yaml") for name in ("go_to_obj", "pixels")
+    )
+    assert pixels.environment.id == cells.environment.id
+    assert pixels.environment.wrappers == [cells.environment.wrappers[-1] | {"tile_size": 4}]
+    assert (pixels.rollouts, pixels.sequences, pixels.evaluation) == (cells.rollouts, cells.sequences, cells.evaluation)
+    numbers, patches = (pixels.policies.named(name).model for name in ("numbers", "patches"))
+    assert numbers == load_project(ROOT / "studies/instructions/params.yaml").policies.named("coarse").model
+    assert patches == numbers | {"image_shape": [28, 28, 3], "patch_size": 4, "patch_dim": 32}
+    assert pixels.comparison.differences == [["patches", "numbers"]]
