@@ -9,6 +9,8 @@ from tests.builders import refused
 from tests.mixed import TASKS, WIDE
 from tests.toys import tiny_interface
 from understudy.nn.task_images import Images, TaskImages
+from understudy.nn.task_spaces import TaskSpaces
+from understudy.nn.task_tokens import CoarseTokens
 
 IMAGES = Images((2, 4, 1), patch_size=2, patch_dim=3)
 PIXELS = tuple(f"pixels_{place}" for place in range(8))
@@ -56,3 +58,15 @@ def test_a_token_is_made_of_the_raw_pixels_of_the_task_s_own_picture() -> None:
 def test_components_that_are_not_the_picture_s_are_refused(components: tuple[str, ...]) -> None:
     with refused(ValueError, "image_shape: expected the last components of Wide-v0 to be pixels_0 to pixels_7, got"):
         TaskImages([pictured(*components)], IMAGES, 6)
+
+
+def test_tasks_without_a_picture_have_no_token_of_one() -> None:
+    tasks = [TASKS[0], pictured("a", *PIXELS)]
+    spaces = TaskSpaces(tasks)
+    tokens = CoarseTokens(spaces, 6, TaskImages(tasks, IMAGES, 6))
+    assert (tokens.num_observed, tokens.num_entries) == (2, 1)
+    assert tokens.exist(torch.tensor([1, 0])).long().tolist() == [[1, 1, 1], [0, 1, 1]]
+    assert [tokens.names(number) for number in (0, 1)] == [("", "state", "action"), ("picture", "state", "action")]
+    assert [each.in_features for each in tokens.state_map.maps] == [TASKS[0].state_dim, 1]
+    alone = CoarseTokens(TaskSpaces(tasks[1:]), 6, TaskImages(tasks[1:], IMAGES, 6))
+    assert alone.exist(torch.tensor([0, 0])) is None
