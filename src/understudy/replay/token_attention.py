@@ -37,7 +37,8 @@ class AttendedTokens:
     @property
     def by_token(self) -> np.ndarray:
         """Shares of the tokens, whichever step they are of."""
-        return self.weights.sum(axis=1)
+        shares: np.ndarray = self.weights.sum(axis=1)
+        return shares
 
 
 @torch.inference_mode()
@@ -58,10 +59,10 @@ def attended_tokens(trained: TrainedPolicy, episodes: Iterable[Episode], steps_b
     number = interface.number_of(task.environment)
     total, count = torch.zeros(steps_back, model.tokens_per_step, dtype=torch.float64), 0
     for episode in episodes:
-        states = task.normalize_states(task.select_visible(episode.observations[:MOST_STEPS]))
-        actions = interface.pad_actions(number, task.normalize_actions(episode.actions[:MOST_STEPS]))
-        rows = (torch.from_numpy(each)[None] for each in (interface.pad_states(states), actions))
-        maps = model.attention_maps(*rows, number)
+        observations, executed = episode.observations[:MOST_STEPS], episode.actions[:MOST_STEPS]
+        states = torch.from_numpy(interface.pad_states(task.normalize_states(task.select_visible(observations))))
+        actions = torch.from_numpy(interface.pad_actions(number, task.normalize_actions(executed)))
+        maps = model.attention_maps(states[None], actions[None], number)
         total += _by_steps_back(maps.layers[-1][0].mean(0), model.tokens.num_observed - 1, total.shape)
         count += len(states)
     if not count:
