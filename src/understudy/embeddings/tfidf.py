@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn import config_context
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from understudy.embeddings.terms import TermWeights
 from understudy.errors import DataError
 
 # Words, numbers apart from them, and what names of tools and fields consist of: `order_id` is two words.
@@ -40,8 +40,7 @@ class TfidfEmbedder:
         self.vocabulary, self.components, self.ngrams = tuple(vocabulary), components, ngrams
         self.max_characters, self.dim = max_characters, len(components)
         self._by_term = np.ascontiguousarray(components.T)  # else every text would copy it for the product
-        self.vectorizer = _vectorizer(ngrams, vocabulary={term: place for place, term in enumerate(vocabulary)})
-        self.vectorizer.idf_ = idf.astype(np.float32)
+        self.terms = TermWeights(_vectorizer(ngrams).build_analyzer(), vocabulary, idf.astype(np.float32))
 
     @classmethod
     def fit(
@@ -83,10 +82,8 @@ class TfidfEmbedder:
         """Vectors (N, D) float32 of N texts."""
         if not len(texts):
             return np.zeros((0, self.dim), np.float32)
-        # Checking its arguments takes scikit-learn longer than the work on a text, which matters along a conversation.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            counts = self.vectorizer.transform([text[: self.max_characters] for text in texts])
-        reduced = np.asarray(counts @ self._by_term, np.float32)
+        weights = self.terms.weigh([text[: self.max_characters] for text in texts])
+        reduced = np.asarray(weights @ self._by_term, np.float32)
         lengths = np.sqrt(np.einsum("nd,nd->n", reduced, reduced))[:, None]
         return reduced / np.where(lengths == 0, np.float32(1), lengths)
 
@@ -96,7 +93,7 @@ class TfidfEmbedder:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Inverse document frequencies and components."""
-        return {"idf": np.asarray(self.vectorizer.idf_, np.float32), "components": self.components}
+        return {"idf": self.terms.idf, "components": self.components}
 
     @classmethod
     def rebuild(cls, described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Self:

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn import config_context
 from sklearn.feature_extraction.text import TfidfVectorizer
+
+from understudy.embeddings.terms import TermWeights
 
 
 class WordIndex:
@@ -25,8 +26,7 @@ class WordIndex:
         if len(vocabulary) != len(idf):
             raise ValueError(f"idf: expected {len(vocabulary)} numbers, one a term, got {len(idf)}")
         self.vocabulary = tuple(vocabulary)
-        self.vectorizer = _vectorizer(vocabulary={term: place for place, term in enumerate(vocabulary)})
-        self.vectorizer.idf_ = np.asarray(idf, np.float32)
+        self.terms = TermWeights(_vectorizer().build_analyzer(), vocabulary, np.asarray(idf, np.float32))
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Self:
@@ -36,13 +36,11 @@ class WordIndex:
 
     def vectors(self, texts: Sequence[str]) -> csr_matrix:
         """(N, V) float32 of N texts."""
-        # Checking its arguments takes scikit-learn longer than the work on a text, which matters along a conversation.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            return self.vectorizer.transform(texts)
+        return self.terms.weigh(texts)
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready values that rebuild it."""
-        return {"vocabulary": list(self.vocabulary), "idf": self.vectorizer.idf_.tolist()}
+        return {"vocabulary": list(self.vocabulary), "idf": self.terms.idf.tolist()}
 
     @classmethod
     def rebuild(cls, described: Mapping[str, Any]) -> Self:
@@ -50,5 +48,5 @@ class WordIndex:
         return cls(described["vocabulary"], described["idf"])
 
 
-def _vectorizer(**options: Any) -> TfidfVectorizer:
-    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **options)
+def _vectorizer() -> TfidfVectorizer:
+    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
