@@ -1,13 +1,14 @@
-"""Stage strategies: what options tell of the next tool beyond the domain, against k-means. Writes metrics/strategies.json.
+"""Stage strategies@SEED: what options tell of the next tool beyond the domain, against k-means, in one fold of all domains.
 
-On the folds of all domains. A hierarchical policy learns with options found in its training runs; in the runs left out it follows
-options of its own, which it chooses before each decision. k-means clusters the same observations. How many nats either takes off
-the surprise of the logged choice is counted on the runs left out, by counts from the training runs.
+Writes data/strategies/seed_SEED.json. A hierarchical policy learns with options found in its training runs; in the runs left out
+it follows options of its own, which it chooses before each decision. k-means clusters the same observations. How many nats either
+takes off the surprise of the logged choice is counted on the runs left out, by counts from the training runs.
 """
 
 import contextlib
 import runpy
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
+from understudy.errors import DataError
 from understudy.log_evaluation.follow import follow
-from understudy.log_evaluation.intervals import TaskBootstrap
 from understudy.log_evaluation.runs import JudgedRuns
 from understudy.log_evaluation.splits import read_splits
 from understudy.logs.importing import import_logs
@@ -47,48 +48,47 @@ class StrategyParams(Section):
     model: dict[str, Any]
 
 
-def work() -> None:
+def work(seed: int) -> None:
     project = load_project(Path("params.yaml"))
     assert isinstance(project, LogProject)
     sections = load_sections(Path("further.yaml"), {"folds": FOLDS["FoldParams"], "strategies": StrategyParams})
-    params, strategies = sections["folds"], sections["strategies"]
-    domains, gains = params.domains[EVERYTHING], []
+    params, number = sections["folds"], fold_of(seed, project.training.seeds, sections["folds"].count)
+    domains = params.domains[EVERYTHING]
     with tempfile.TemporaryDirectory() as scratch:
         logs = Path(scratch) / "logs"
         import_logs([Path(path) for path in params.paths], "auto", logs, skip_bad=False, shown=False)
-        episodes = read_logs(logs).episodes
-        for number, tasks in enumerate(FOLDS["deal"](episodes, domains, params.count, params.seed)):
-            runs = RunParams(domains=domains, test_tasks=tasks, test_agents=[])
-            gains.append(one_fold(project, strategies, runs, project.training.seeds[number], logs))
-            print(f"fold {number}: " + ", ".join(f"{name} {each.mean():.3f}" for name, (each, _) in gains[-1].items()))
-    evaluation = project.log_evaluation
-    tasks = np.concatenate([of + 1000 * fold for fold, each in enumerate(gains) for _, of in [each["option"]]])
-    _, numbers = np.unique(tasks, return_inverse=True)
-    bootstrap = TaskBootstrap(numbers, evaluation.resamples, evaluation.confidence, evaluation.seed)
-    pooled = {name: np.concatenate([each[name][0] for each in gains])[None] for name in gains[0]}
-    every, found = np.ones(len(numbers), bool), {}
-    for name, gain in pooled.items():
-        interval = bootstrap.share(gain, every)
-        found[name] = {"nats": float(gain.mean()), "ci_low": interval.low, "ci_high": interval.high}
-        found[name]["folds"] = [float(each[name][0].mean()) for each in gains]
-    apart = bootstrap.difference(pooled["option"], pooled["k_means"], every)
-    mean = found["option"]["nats"] - found["k_means"]["nats"]
-    found["option less k_means"] = {"nats": mean, "ci_low": apart.low, "ci_high": apart.high}
-    write_json(Path("metrics/strategies.json"), found)
+        tasks = FOLDS["deal"](read_logs(logs).episodes, domains, params.count, params.seed)[number]
+        runs = RunParams(domains=domains, test_tasks=tasks, test_agents=[])
+        gains, of = one_fold(project, sections["strategies"], runs, seed, logs)
+    target = Path(f"data/strategies/seed_{seed}.json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_json(target, {"tasks": of.tolist(), "gains": {name: gain.tolist() for name, gain in gains.items()}})
+    told = ", ".join(f"{name} {gain.mean():.3f}" for name, gain in gains.items())
+    print(f"fold {number}: {told} nats a decision, of {len(of)}")
+
+
+def fold_of(seed: int, seeds: Sequence[int], count: int) -> int:
+    """The n-th fold is learned from the n-th training seed.
+
+    Raises:
+        DataError: the seed is none of these, or stands for no fold.
+    """
+    if seed not in list(seeds)[:count]:
+        raise DataError(f"seed: expected one of {list(seeds)[:count]}, a training seed a fold, got {seed}")
+    return list(seeds).index(seed)
 
 
 def one_fold(
     project: LogProject, params: StrategyParams, runs: RunParams, seed: int, logs: Path
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Nats gained at each decision of the runs left out, and the tasks of these, (N,) each, by what tells of the choice."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Nats gained at each decision of the runs left out (N,), by what tells of the choice; and the tasks of these (N,)."""
     block = {"family": FAMILY, "model": params.model, "play": {}, "best_returns": None, "training": {}}
     known = dict(project) | {
         "runs": runs,
         "training": project.training.model_copy(update={"seeds": [seed]}),
         "policies": PoliciesParams.model_validate({FAMILY: block}),
-        "decisions": project.decisions.model_copy(
-            update={"copies": 0}
-        ),  # with copies options take minutes a fold to find
+        # With noisy copies it takes minutes a fold to find options.
+        "decisions": project.decisions.model_copy(update={"copies": 0}),
         "options": project.options.model_copy(
             update={"count": params.options, "seed": seed, "iterations": params.iterations, "restarts": 1}
         ),
@@ -108,7 +108,7 @@ def one_fold(
     clusters = KMeans(params.options, n_init=4, random_state=seed).fit(scaled[0])
     told = {"option": options, "k_means": [clusters.predict(each) for each in scaled]}
     learned, judged = ((domains_of(runs), runs.labels) for _, runs in (training, test))
-    return {name: (gained(learned, judged, of, params.smoothing), test[1].step_tasks) for name, of in told.items()}
+    return {name: gained(learned, judged, of, params.smoothing) for name, of in told.items()}, test[1].step_tasks
 
 
 def domains_of(runs: JudgedRuns) -> np.ndarray:

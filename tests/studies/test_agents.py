@@ -19,7 +19,15 @@ from understudy.params.project import load_project
 
 STUDY = ROOT / "studies/agents"
 STAGES = YAML(typ="safe").load((STUDY / "dvc.yaml").read_text())["stages"]
-OWN = {"fetch", "folds", "judge", "strategies", "two_agents", "who_and_when"}  # programs that lie beside its dvc.yaml
+OWN = {
+    "fetch",
+    "folds",
+    "judge",
+    "judge_strategies",
+    "strategies",
+    "two_agents",
+    "who_and_when",
+}  # programs that lie beside its dvc.yaml
 ROOTS = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -54,7 +62,8 @@ def test_the_readmes_tables_are_those_of_its_run(name):
 
 def test_its_own_programs_depend_on_themselves():
     for name in OWN:
-        assert f"{name}.py" in STAGES[name]["deps"] and STAGES[name]["cmd"].endswith(f"run.py {name}.py")
+        assert f"{name}.py" in STAGES[name]["deps"]
+        assert STAGES[name]["cmd"].removesuffix(" --seed ${item.seed}").endswith(f"run.py {name}.py")
 
 
 def test_folds_are_of_whole_groups_and_hold_each_task_once():
@@ -83,6 +92,28 @@ def test_a_told_thing_gains_what_it_tells_beyond_the_domain():
     assert gained((domains, by_domain), (domains, by_domain), [by_domain, by_domain], 1e-6) == pytest.approx(
         np.zeros(400), abs=1e-6
     )
+
+
+def test_a_training_seed_stands_for_a_fold():
+    fold_of = imported(STUDY / "strategies.py").fold_of
+    assert [fold_of(seed, [3, 5, 7], 2) for seed in (3, 5)] == [0, 1]
+    with refused(DataError, "seed: expected one of [3, 5], a training seed a fold, got 7"):
+        fold_of(7, [3, 5, 7], 2)
+
+
+def test_folds_of_strategies_are_pooled_by_decision():
+    program = imported(STUDY / "judge_strategies.py")
+    gains = {
+        "option": [np.array([0.5, 0.1, 0.3]), np.array([0.1])],
+        "k_means": [np.array([0.3, 0.1, 0.2]), np.array([0.2])],
+    }
+    found = program.summarise(gains, [[0, 0, 1], [0]], load_project(STUDY / "params.yaml").log_evaluation)
+    assert found["option"]["nats"] == pytest.approx(0.25) and found["option"]["folds"] == pytest.approx([0.3, 0.1])
+    assert found["option less k_means"]["nats"] == pytest.approx(0.05)
+    # Three tasks: drawn thrice, the one of the second fold says the least and the first one's two decisions the most.
+    assert (found["option"]["ci_low"], found["option"]["ci_high"]) == pytest.approx((0.1, 0.3))
+    apart = found["option less k_means"]
+    assert (apart["ci_low"], apart["ci_high"]) == pytest.approx((-0.1, 0.1))
 
 
 def test_the_mistake_is_judged_by_the_likeliest_turn():
