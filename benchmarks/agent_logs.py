@@ -34,7 +34,7 @@ from understudy.policies.files import TrainedPolicy
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = {"choice": ("agents", "decoder"), "reply": ("agent_replies", "similarity")}
 TEST = {"domains": None, "test_tasks": 0.2, "test_agents": []}
-STEPS, CONVERSATIONS, ROUNDS = 20, 5, 9
+STEPS, CONVERSATIONS, ROUNDS = 20, 5, 7
 LOGS, EMBEDDINGS = Path("data/logs"), Path("data/embeddings")
 
 
