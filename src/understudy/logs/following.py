@@ -157,7 +157,7 @@ class Follower:
 
 
 def _copied(kept: Any) -> Any:
-    """A memory, or a part of one, that shares nothing with it: copy.deepcopy, which alone takes a third of a step's time."""
+    """A memory, or a part of one, that shares nothing with it; copy.deepcopy would look at every object of the cache."""
     if isinstance(kept, torch.Tensor):
         return kept.clone()
     if isinstance(kept, list):
