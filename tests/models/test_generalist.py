@@ -277,7 +277,7 @@ def test_coarse_rows_cost_what_a_single_task_costs() -> None:
 def test_coarse_vectors_may_cost_a_gaussians_likelihood() -> None:
     model, ids = build("coarse"), torch.tensor([2])
     batch = mixed_batch(ids, [6])
-    preds, log_std = model._predict(batch["observation"], batch["action"], ids, None)
+    preds, log_std, _ = model._predict(batch["observation"], batch["action"], ids)
     gaussian = torch.distributions.Normal(preds[..., :2], log_std[..., :2].exp())
     expected = -gaussian.log_prob(batch["label"]).sum(-1).mean()
     torch.testing.assert_close(model.losses(batch, torch.Generator()).objective(), expected)
@@ -289,7 +289,7 @@ def test_fine_rows_cost_the_bins_of_their_own_entries() -> None:
     for number, task in enumerate(TASKS):
         ids = torch.tensor([number])
         batch = mixed_batch(ids, [5])
-        logits, _ = model._predict(batch["observation"], batch["action"], ids, None)
+        logits, _, _ = model._predict(batch["observation"], batch["action"], ids)
         total = 0.0
         for entry in range(task.num_entries):
             values = batch["label"][0, :, entry]

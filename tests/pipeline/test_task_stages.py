@@ -31,13 +31,19 @@ def block(tokens: str) -> dict:
     return {"family": "generalist", "model": model, "play": {}, "best_returns": None, "training": {}}
 
 
+TARGETS = {
+    "target_return": {"quantile": 0.9},
+    "variants": {"low": {"target_return": {"quantile": 0.1}}, "expert": {"target_return": "expert"}},
+}
+TOLD = block("coarse") | {"play": TARGETS}
+TOLD["model"] = TOLD["model"] | {"return_conditioned": True, "return_bins": 8}
 TRAINING = PARAMETERS["training"] | {"threads": 1, "steps": 6, "batch_size": 4, "chunk_length": 16, "evaluate_every": 3}
 EVALUATION = PARAMETERS["evaluation"] | {"episodes": 3, "block_size": 3}
 COMPUTE = {"device": "cpu", "workers": 1}
 STUDY = {
     "tasks": {"cart_pole": {"weight": 3.0}, "pendulum": {"weight": 1.0}},
     "training": TRAINING,
-    "policies": {"coarse": block("coarse"), "fine": block("fine")},
+    "policies": {"coarse": block("coarse"), "fine": block("fine"), "coarse_returns": TOLD},
     "evaluation": EVALUATION,
     "compute": COMPUTE,
 }
@@ -121,6 +127,54 @@ def test_it_plays_every_task_on_the_experts_seeds_beside_the_expert(study, polic
     assert (study / "before" / name).read_bytes() == (study / "data/evaluation" / name).read_bytes()
 
 
+def test_it_is_asked_for_returns_in_every_task_and_what_comes_of_it_is_drawn(study, capsys, monkeypatch):
+    """The experts' own play stands in for that of specialists."""
+    draw = imported(ROOT / "studies/generalist_returns/draw.py")
+    before = {task: (study / task / "params.yaml").read_text() for task in TASKS}
+    for task, (environment, function) in TASKS.items():
+        for name in ("coarse", "coarse_returns"):
+            call_stage("evaluate_task", policy=name, seed=0, task=task)
+        plain, low = (
+            read_recording(study / "data/evaluation" / task / "coarse_returns/seed_0" / way) for way in ("", "low")
+        )
+        assert plain.episodes["seed"].tolist() == low.episodes["seed"].tolist()
+        dt = {"family": "decision_transformer", "model": MODEL, "play": TARGETS, "best_returns": None, "training": {}}
+        YAML().dump(
+            of_task(environment, function)
+            | {"policies": {"dt": dt}, "comparison": PARAMETERS["comparison"] | {"baseline": None, "differences": []}},
+            study / task / "params.yaml",
+        )
+        for way in ("", "low", "expert"):
+            shutil.copytree(
+                study / task / "data/evaluation/expert",
+                study / task / "data/evaluation/dt/seed_0" / way,
+                dirs_exist_ok=True,
+            )
+    monkeypatch.setattr(draw, "BOOTSTRAP", draw.Bootstrap(resamples=20, confidence=0.95, seed=0))
+    draw.main()
+    rows = {tuple(line.split(" | ")[:2]) for line in capsys.readouterr().out.splitlines()}
+    said = ("quantile 0.1", "quantile 0.9", "expert", "nothing")
+    assert rows >= {(f"| {task}", each) for task in TASKS for each in said}
+    assert (study / "results.png").stat().st_size > 1000
+    for task, text in before.items():
+        (study / task / "params.yaml").write_text(text)
+    with refused(ParameterError, "--policy: expected one of", "got 'dt'"):
+        draw.main()
+
+
+def test_a_target_that_means_nothing_is_a_sentence(study):
+    params = (study / "params.yaml").read_text()
+    wrong = block("coarse") | {"play": {"target_return": "expert"}}
+    YAML().dump(STUDY | {"policies": STUDY["policies"] | {"coarse": wrong}}, study / "params.yaml")
+    try:
+        with refused(
+            ParameterError, "policies.coarse.play.target_return: expected null, since the model is not return_"
+        ):
+            call_stage("evaluate_task", policy="coarse", seed=0, task="pendulum")
+    finally:
+        (study / "params.yaml").write_text(params)
+
+
 def test_a_task_that_is_none_is_refused():
     with refused(ParameterError, "--task: expected one of cart_pole, pendulum, got 'acrobot'"):
         call_stage("evaluate_task", policy="coarse", seed=0, task="acrobot")
@@ -154,7 +208,7 @@ def test_what_both_score_is_drawn_beside_specialists(study, capsys, monkeypatch)
     draw.main()
     rows = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     specialists = [f"{name} alone" for name in PARAMETERS["policies"]]
-    assert rows == ["policy", "---", "coarse", "fine", *specialists]
+    assert rows == ["policy", "---", *STUDY["policies"], *specialists]
     text = (study / "results.md").read_text()
     assert "| decoder alone | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] |" in text
     assert "of the score of decoder alone over all tasks." in text

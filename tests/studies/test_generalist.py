@@ -18,7 +18,7 @@ SIZES = ("embed_dim", "num_layers", "num_heads", "num_kv_heads", "hidden_dim", "
 APART = {"transfer", "pixels"}  # folders of runs that are none of its tasks
 
 each_study = pytest.mark.parametrize(
-    "study", [ROOT / "studies" / name for name in ("generalist", "instructions")], ids=str
+    "study", [ROOT / "studies" / name for name in ("generalist", "generalist_returns", "instructions")], ids=str
 )
 
 

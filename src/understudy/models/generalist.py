@@ -1,13 +1,16 @@
 """The generalist: one decoder for several tasks with different states and actions, as in Gato (Reed et al., 2022).
 
-B rows, T steps, K tasks, S states and E action entries of the widest task, P choices or entries of it, D width; M = O + N tokens
-a step, O of what is observed and N of the action.
+B rows, T steps, K tasks, S states and E action entries of the widest task, P choices or entries of it, N bins of returns, D
+width. Tokens a step: some that are observed, one of the return or none, and some of the action.
 
 Tokens: what is observed at step 0, a_0, what is observed at step 1, a_1, ... Observed is the state as one token (`tokens:
 coarse`), or each component as one, in a vocabulary that all tasks share, and then a separator (`tokens: fine`). The task enters
 by a learned vector, in the state's token or as the separator; Gato shows it by a prompt. The action at step t is predicted from
 the last observed token, and the further entries of a vector, of fine tokens, each from the one before it. As in Gato nothing but
 actions is predicted. Of a picture among the components coarse tokens have one more, before the state's.
+
+With `return_conditioned`, as in Multi-Game Decision Transformers (Lee et al., 2022), a step's return-to-go stands between what is
+observed and the action, by the scale of the row's task; the action is predicted from it, and it from the last observed token.
 
 Rows of different tasks stand side by side, in training and at play, where a memory's `task_ids` say which task each row acts in.
 What other tasks have and a row's does not is masked.
@@ -20,14 +23,17 @@ import torch
 from torch import Tensor, nn
 
 from understudy.interface import Task
+from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import draw_action_dropout
 from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.return_conditioning import TargetReturn
 from understudy.nn.rows import check_rows
 from understudy.nn.task_heads import CoarseHead, FineHead, TaskHead
 from understudy.nn.task_images import Images, TaskImages
+from understudy.nn.task_returns import TaskReturns, check_returns
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import CoarseTokens, FineTokens, TaskTokens
 from understudy.nn.task_values import ActionValues
@@ -54,14 +60,17 @@ class Generalist(nn.Module):
             None where they are numbers like any others.
         patch_size: side of its square patches, in pixels; None without pictures.
         patch_dim: how many numbers a patch becomes before all of them become a token; None without pictures.
+        return_conditioned: whether it acts for a return that is asked for.
+        return_bins: how many the distribution of returns has that `target_return: expert` needs; 0 for none.
+        return_weight: weight of its cross-entropy beside the imitation's loss.
         options: fields of TrunkOptions.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, or a size or chance is
-            out of its range, or pictures are not of that shape.
+        ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, a size or chance is out
+            of its range, pictures are not of that shape, or there are bins of returns without returns.
     """
 
-    reads: ClassVar[frozenset[str]] = frozenset({"observation", "action", "label", "task"})
+    reads: frozenset[str] = frozenset({"observation", "action", "label", "task"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     burn_in = 1
     Options = TrunkOptions
@@ -81,12 +90,16 @@ class Generalist(nn.Module):
         image_shape: list[int] | None = None,
         patch_size: int | None = None,
         patch_dim: int | None = None,
+        return_conditioned: bool = False,
+        return_bins: int = 0,
+        return_weight: float = 0.1,
         **options: Any,
     ) -> None:
         super().__init__()
         if not 0 <= action_dropout <= 1:
             raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
-        self.max_seq_len, self.action_dropout = max_seq_len, action_dropout
+        check_returns(return_conditioned, return_bins, return_weight)
+        self.max_seq_len, self.action_dropout, self.return_weight = max_seq_len, action_dropout, return_weight
         self.spaces = TaskSpaces(tasks)
         images = Images.of(image_shape, patch_size, patch_dim)
         if images is not None and tokens == "fine":
@@ -102,9 +115,19 @@ class Generalist(nn.Module):
             pictures = None if images is None else TaskImages(tasks, images, embed_dim)
             self.tokens = CoarseTokens(self.spaces, embed_dim, pictures)
             self.head = CoarseHead(self.spaces, embed_dim, continuous_loss)
-        self.tokens_per_step = self.tokens.num_observed + self.tokens.num_entries
+        self.returns = TaskReturns(tasks, embed_dim, return_bins) if return_conditioned else None
+        if return_conditioned:
+            self.reads = self.reads | {"return_to_go"}
+        self.tokens_per_step = self.tokens.num_observed + return_conditioned + self.tokens.num_entries
 
-    def forward(self, states: Tensor, actions: Tensor, task_ids: Tensor, seq_lens: Tensor) -> Tensor:
+    def forward(
+        self,
+        states: Tensor,
+        actions: Tensor,
+        task_ids: Tensor,
+        seq_lens: Tensor,
+        returns_to_go: Tensor | None = None,
+    ) -> Tensor:
         """Predict the action at every step; what is predicted after a row's end means nothing.
 
         Args:
@@ -113,6 +136,7 @@ class Generalist(nn.Module):
                 (B, T) int64 where that has choices.
             task_ids: (B,) int64, the number of each row's task.
             seq_lens: (B,) int64, steps of each row that are real.
+            returns_to_go: (B, T) float32, normalised; None where the model is told none.
 
         Returns:
             Logits of choices, -inf beyond those that the task has, or action vectors, (B, T, P).
@@ -122,27 +146,37 @@ class Generalist(nn.Module):
         """
         check_rows(states, actions, seq_lens, self.max_seq_len)
         self.spaces.check(states, actions, task_ids)
-        preds, _ = self._predict(states, self.spaces.as_entries(actions), task_ids, None)
+        got = None if returns_to_go is None else tuple(returns_to_go.shape)
+        if got != (expected := None if self.returns is None else tuple(states.shape[:2])):
+            raise ValueError(f"returns_to_go: expected shape {expected}, got {got}")
+        preds, _, _ = self._predict(states, self.spaces.as_entries(actions), task_ids, returns_to_go=returns_to_go)
         return self.head.as_predictions(preds, task_ids)
 
     def attention_maps(self, states: Tensor, actions: Tensor, number: int) -> AttentionMaps:
         """What attends to what in `forward`, of rows of the task of this number."""
         task_ids = torch.full((len(states),), number, device=states.device)
         self.spaces.check(states, actions, task_ids)
-        tokens, steps, real = self._embed(states, self.spaces.as_entries(actions), task_ids, None)
+        tokens, steps, real = self._embed(states, self.spaces.as_entries(actions), task_ids)
         return attention_maps(self.trunk, tokens, steps, self.tokens.names(number), real)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
         """Nothing is measured: bins mean the same in every task."""
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """The imitation's loss; `generator` draws which past actions to drop."""
+        """Imitation, and what return is to come where that is learned; `generator` draws which past actions to drop."""
         dropped = draw_action_dropout(batch.mask.shape, self.action_dropout if self.training else 0.0, generator)
         task_ids, executed, labels = batch["task"], batch["action"], self.spaces.as_entries(batch["label"])
-        preds, log_std = self._predict(batch["observation"], self.spaces.as_entries(executed), task_ids, dropped)
+        to_go = None if self.returns is None else batch["return_to_go"]
+        preds, log_std, told = self._predict(
+            batch["observation"], self.spaces.as_entries(executed), task_ids, dropped=dropped, returns_to_go=to_go
+        )
         by_step = self.head.step_losses(preds, log_std, labels, task_ids)
-        term = LossTerm(masked_mean(by_step, batch.mask), batch.mask)
-        return Losses({"action": term}, self.head.as_predictions(preds, task_ids))
+        terms = {"action": LossTerm(masked_mean(by_step, batch.mask), batch.mask)}
+        if told is not None:
+            assert self.returns is not None and self.returns.distribution is not None and to_go is not None
+            entropies = cross_entropy_by_step(told, self.returns.distribution.bins(to_go))
+            terms["return"] = LossTerm(masked_mean(entropies, batch.value_mask), batch.value_mask, self.return_weight)
+        return Losses(terms, self.head.as_predictions(preds, task_ids))
 
     def after_update(self) -> None:
         """Nothing follows the weights."""
@@ -151,20 +185,35 @@ class Generalist(nn.Module):
         """The trunk's matrices and its cache."""
         self.trunk.set_compute_dtype(dtype)
 
-    def begin(self, num_rows: int) -> RowMemory:
-        """An empty cache for rows of the first task; who plays others sets `task_ids`."""
-        return RowMemory(num_rows, cache=self.trunk.new_cache(num_rows, self.tokens_per_step))
+    def begin(self, num_rows: int, *, target_return: TargetReturn | None = None, kappa: float = 10.0) -> RowMemory:
+        """An empty cache for rows of the first task; who plays others sets `task_ids`.
+
+        Args:
+            num_rows: B.
+            target_return: what a return-conditioned model is to act for, in each row by its own task: a raw return; {"quantile":
+                q}, the return below which a share q of the task's training episodes lies; "expert", what an expert would have
+                from here on, by the distribution that was learned; None for the quantile 0.9.
+            kappa: how much of an expert, where the target is "expert": 0 for what the data have, 10 in Lee et al.
+
+        Raises:
+            ValueError: the model is told no returns, the target is not finite, or "expert" where no distribution was learned.
+        """
+        cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
+        if self.returns is not None:
+            settings = self.returns.settings(target_return, kappa)
+            return RowMemory(num_rows, {"reward_so_far": torch.zeros(num_rows)}, cache, settings=settings)
+        if target_return is not None:
+            raise ValueError(
+                f"target_return: expected null, since the model is not return_conditioned, got {target_return!r}"
+            )
+        return RowMemory(num_rows, cache=cache)
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
-        """Actions for the present states; the last actions and these states go through the trunk as one pass."""
-        task_ids, count = memory.task_ids, self.tokens.num_observed
-        acted = self.tokens.acted(self.spaces.as_entries(step.previous_action), task_ids)
-        tokens = torch.cat([acted, self.tokens.observed(step.observation, task_ids)], dim=1)  # (B, M, D)
-        exists = self.tokens.exist(task_ids)
-        offsets = (1,) * self.tokens.num_entries + (0,) * count
-        features = self.trunk.decode_step(
-            tokens, offsets, memory.kv_cache, None if exists is None else exists.roll(-count, dims=1), in_order=True
-        )
+        """Actions for the present states; the last actions, these states and the return go through the trunk as one pass.
+
+        For an expert they take two, since the return is predicted from the state.
+        """
+        task_ids, features = memory.task_ids, self._decode(memory, step)
         draft = self.trunk.new_beams(memory.kv_cache, self.tokens.num_entries)
 
         def following(values: Tensor, number: int) -> Tensor:
@@ -178,31 +227,85 @@ class Generalist(nn.Module):
         memory.kv_cache.end_step()
         return Decision(self.spaces.as_actions(entries), predictions=predictions)
 
+    def _decode(self, memory: RowMemory, step: Step[Tensor]) -> Tensor:
+        """Features (B, D) of the token that the present action is predicted from."""
+        task_ids, count = memory.task_ids, self.tokens.num_observed
+        acted = self.tokens.acted(self.spaces.as_entries(step.previous_action), task_ids)
+        tokens = torch.cat([acted, self.tokens.observed(step.observation, task_ids)], dim=1)  # (B, N + O, D)
+        exists = self._exist(task_ids)
+        if exists is not None:
+            exists = exists.roll(self.tokens.num_entries, dims=1)  # first the action, which is of the step before
+        offsets = (1,) * self.tokens.num_entries + (0,) * count
+        if self.returns is None:
+            return self.trunk.decode_step(tokens, offsets, memory.kv_cache, exists, in_order=True)
+        wanted = self.returns.still_wanted(memory, step)
+        if wanted is None:
+            assert self.returns.distribution is not None
+            before = None if exists is None else exists[:, :-1]
+            told = self.trunk.decode_step(tokens, offsets, memory.kv_cache, before, in_order=True)
+            wanted = self.returns.distribution.expert(told, memory.settings["kappa"])
+            tokens, offsets, exists = tokens[:, :0], (), None
+        tokens = torch.cat([tokens, self.returns.embed(wanted)[:, None]], dim=1)
+        return self.trunk.decode_step(tokens, (*offsets, 0), memory.kv_cache, exists, in_order=True)
+
     def _predict(
-        self, states: Tensor, entries: Tensor, task_ids: Tensor, dropped: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """What the head says of each step of rows: states (B, T, S), entries (B, T, E)."""
-        length = states.shape[1]
-        tokens, steps, real = self._embed(states, entries, task_ids, dropped)
-        first, count = self.tokens.num_observed - 1, self.head.num_predicted
-        token = first if count == 1 else None
-        features = self.trunk(tokens, steps, self.tokens_per_step, real, token=token)
-        if count == 1:
-            return self.head.predict(features[:, :, None], task_ids)
-        features = features.unflatten(1, (length, self.tokens_per_step))
-        return self.head.predict(features[:, :, first : first + count], task_ids)
+        self,
+        states: Tensor,
+        entries: Tensor,
+        task_ids: Tensor,
+        *,
+        dropped: Tensor | None = None,
+        returns_to_go: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """What the head says of each step of rows, and the logits (B, T, N) of returns where these are learned.
+
+        Args:
+            states: (B, T, S).
+            entries: (B, T, E).
+            task_ids: (B,) int64.
+            dropped: (B, T) bool, actions that are withheld.
+            returns_to_go: (B, T), of a model that is told them.
+        """
+        last, count = self.tokens.num_observed - 1, self.head.num_predicted
+        distribution, first = None, last
+        if self.returns is not None:
+            distribution, first = self.returns.distribution, last + 1
+        stream, steps, real = self._embed(states, entries, task_ids, dropped=dropped, returns_to_go=returns_to_go)
+        token = first if count == 1 and distribution is None else None
+        features = self.trunk(stream, steps, self.tokens_per_step, real, token=token)
+        features = features.unflatten(1, (states.shape[1], -1))
+        if token is not None:
+            return *self.head.predict(features, task_ids), None
+        told = None if distribution is None else distribution(features[:, :, last])
+        return *self.head.predict(features[:, :, first : first + count], task_ids), told
 
     def _embed(
-        self, states: Tensor, entries: Tensor, task_ids: Tensor, dropped: Tensor | None
+        self,
+        states: Tensor,
+        entries: Tensor,
+        task_ids: Tensor,
+        *,
+        dropped: Tensor | None = None,
+        returns_to_go: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Tokens (B, T M, D) of rows, the step (T M,) of each, and which of them exist (B, T M); None where all do."""
         length = states.shape[1]
-        tokens = torch.cat(
-            [self.tokens.observed(states, task_ids), self.tokens.acted(entries, task_ids, dropped)], dim=2
-        )  # (B, T, M, D)
+        tokens = [self.tokens.observed(states, task_ids), self.tokens.acted(entries, task_ids, dropped)]
+        if self.returns is not None:
+            assert returns_to_go is not None
+            tokens.insert(1, self.returns.embed(returns_to_go)[..., None, :])
         steps = torch.arange(length, device=states.device).repeat_interleave(self.tokens_per_step)
-        exists = self.tokens.exist(task_ids)  # (B, M)
-        return tokens.flatten(1, 2), steps, None if exists is None else exists.repeat(1, length)
+        exists = self._exist(task_ids)
+        real = None if exists is None else exists.repeat(1, length)
+        return torch.cat(tokens, dim=2).flatten(1, 2), steps, real
+
+    def _exist(self, task_ids: Tensor) -> Tensor | None:
+        """Which tokens (B, M) bool there are of a row's step; None where every task has all."""
+        exists = self.tokens.exist(task_ids)
+        if exists is None or self.returns is None:
+            return exists
+        observed, acted = exists.split([self.tokens.num_observed, self.tokens.num_entries], dim=1)
+        return torch.cat([observed, torch.ones_like(acted[:, :1]), acted], dim=1)
 
 
 FAMILY = Generalist

@@ -1,0 +1,87 @@
+"""Returns of several tasks, for a model that acts for the return that is asked for.
+
+TaskReturns        -- a return-to-go as a token, as a prediction, and what is asked for
+check_returns(...) -- holds the options of such a model together
+
+B rows, K tasks, D width, N bins.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from understudy.interface import Task
+from understudy.nn.cache import RowMemory
+from understudy.nn.return_conditioning import (
+    DEFAULT_TARGET,
+    ReturnDistribution,
+    ReturnEmbedding,
+    TargetReturn,
+    add_reward,
+    resolve_target,
+)
+from understudy.step import Step
+
+
+class TaskReturns(nn.Module):
+    """The token of a return-to-go, which means the same in every task, since each task has its own scale, and what is asked for.
+
+    Args:
+        tasks: K of them.
+        embed_dim: D.
+        num_bins: N, of the distribution that `target_return: expert` needs; 0 for none.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, tasks: Sequence[Task], embed_dim: int, num_bins: int) -> None:
+        super().__init__()
+        self.quantiles = [task.return_quantiles for task in tasks]
+        self.embed = ReturnEmbedding(embed_dim)
+        self.distribution = ReturnDistribution(embed_dim, num_bins) if num_bins else None
+        for name in ("mean", "std"):
+            scale = torch.tensor([getattr(task.scales, f"return_{name}") for task in tasks])
+            self.register_buffer(name, scale, persistent=False)  # (K,)
+
+    def settings(self, target_return: TargetReturn | None, kappa: float) -> dict[str, Any]:
+        """How rows play: `targets`, a raw return for each task, or `kappa`, for an expert.
+
+        Args:
+            target_return: a raw return, the same in every task; {"quantile": q}, of each task's training returns; "expert"; None
+                for DEFAULT_TARGET.
+            kappa: how much of an expert.
+
+        Raises:
+            ValueError: the target is not finite, nothing is known of the training returns, or "expert" where no distribution was
+                learned.
+        """
+        if isinstance(target_return, str):
+            if self.distribution is None:
+                raise ValueError("target_return: expected a number or a quantile, since return_bins is 0, got 'expert'")
+            return {"kappa": kappa}
+        target = DEFAULT_TARGET if target_return is None else target_return
+        if isinstance(target, float | int):
+            # Rows may be of any task: a number is outside of what was learned where it is so in all of them.
+            known = [quantiles for quantiles in self.quantiles if quantiles]
+            reach = (min(each[0] for each in known), max(each[-1] for each in known)) if known else ()
+            return {"targets": [resolve_target(target, reach)] * len(self.quantiles)}
+        return {"targets": [resolve_target(target, quantiles) for quantiles in self.quantiles]}
+
+    def still_wanted(self, memory: RowMemory, step: Step[Tensor]) -> Tensor | None:
+        """Normalised returns-to-go (B,), each row's target less what it was paid, by its task's scale; None for an expert."""
+        paid, task_ids = add_reward(memory, step), memory.task_ids
+        if "targets" not in memory.settings:
+            return None
+        targets = torch.tensor(memory.settings["targets"], device=paid.device)[task_ids]
+        return (targets - paid - self.mean[task_ids]) / self.std[task_ids]
+
+
+def check_returns(return_conditioned: bool, return_bins: int, return_weight: float) -> None:
+    """Raise a ValueError where bins of returns or their weight make no sense."""
+    if return_bins < 0 or not return_weight >= 0:
+        raise ValueError(f"return_bins, return_weight: expected at least 0 each, got {return_bins} and {return_weight}")
+    if return_bins and not return_conditioned:
+        raise ValueError(f"return_bins: expected 0, since the model is not return_conditioned, got {return_bins}")
