@@ -11,7 +11,7 @@ from understudy.options.labels import with_labels
 from understudy.params.compute import ComputeParams
 from understudy.params.policies import PoliciesParams, PolicyParams
 from understudy.params.training import TrainingParams
-from understudy.policies.build import build_model, check_play
+from understudy.policies.build import build_model, check_play, learns_tasks
 from understudy.policies.card import write_card
 from understudy.policies.files import TrainedPolicy, save_policy
 from understudy.policies.start import read_start
@@ -24,6 +24,7 @@ from understudy.training.accuracy import Accuracy, held_out_accuracy, write_outc
 from understudy.training.distributed import count, process_group, rank, rank_zero_first
 from understudy.training.loop import train
 from understudy.training.run import Outcome
+from understudy.training.steps import training_steps
 from understudy.utils.atomic import replace_folder
 from understudy.utils.checkpoint import checkpoint_folder, remove_checkpoints
 from understudy.utils.jsonfile import sha256
@@ -50,6 +51,8 @@ def train_policy(name: str, seed: int, policies: PoliciesParams, params: Trainin
         provenance["starts_from"] = trainings_hash(start.folder.parent)
     torch.manual_seed(seed)
     model = build_model(policy.family, policy.model, training.interface, where)
+    if start is not None and learns_tasks(policy.family):
+        model.fit(training_steps(training))  # the demonstrations that it keeps are its own, whatever it starts from
     weights, taken = (None, "") if start is None else start.weights(model.state_dict())
     if start is not None and rank() == 0:
         print(f"{name} starts with {taken}")

@@ -142,6 +142,10 @@ def draw_batch(case: Case, names: frozenset[str] | None = None) -> Batch:
         "task": torch.zeros(rows, dtype=torch.int64),
         "option": torch.randint(NUM_OPTIONS, (rows, STEPS)),
         "termination": torch.rand(rows, STEPS) < 0.4,
+        "prompt_observation": torch.randn(rows, STEPS, state_dim),
+        "prompt_action": draw_actions(case.spec, rows, STEPS),
+        "prompt_length": torch.full((rows,), STEPS),
+        "first_step": torch.zeros(rows, dtype=torch.int64),
     }
     assert columns.keys() == set(BATCH_COLUMNS)
     names = load_family(case.name).reads if names is None else names

@@ -106,3 +106,17 @@ def test_a_part_that_the_other_does_not_have_is_new():
     assert {counts[name] for name in counts if name.startswith("head.bins.")} == {0}
     size = CONFIGS["generalist"]["embed_dim"]
     assert counts["tokens.value_vectors"] == 4 * size  # of the 12 values of its entries
+
+
+def test_the_demonstrations_that_are_kept_are_a_models_own_where_it_has_some():
+    prompted = CONFIGS["generalist"] | {"prompt_steps": 4}
+    other, model = (build_model("generalist", prompted, Interface(tasks), "p") for tasks in (MIXED.tasks, TASKS[:2]))
+    other.prompts.prompt_lengths.fill_(3)
+    other.prompts.prompt_states.copy_(torch.randn_like(other.prompts.prompt_states))
+    model.prompts.prompt_lengths[0, 0] = 4
+    model.prompts.prompt_states[0, 0] = 7.0
+    own = model.prompts.prompt_states[0].clone()
+    taken_by(model, other, (0, 1))
+    assert model.prompts.prompt_lengths.tolist() == [[4, 0, 0, 0, 0], [3] * 5]
+    assert torch.equal(model.prompts.prompt_states[0], own)
+    assert torch.equal(model.prompts.prompt_states[1], other.prompts.prompt_states[1])

@@ -13,6 +13,8 @@ from understudy.interface import Interface, raw_interface
 from understudy.params.environment import EnvironmentParams
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy, load_trained, save_policy
+from understudy.rollouts.parquet import read_recording
+from understudy.sequences.mixture import open_store
 from understudy.utils.jsonfile import read_json, write_json
 
 EXPERT = """
@@ -27,6 +29,14 @@ POLICIES = {
     "tuned": BLOCK | START | {"demonstrations": 2},
     "trunk": BLOCK | {"starts_from": "../models/coarse", "demonstrations": 2},
     "scratch": BLOCK | {"demonstrations": 2},
+    "shown": BLOCK
+    | START
+    | {
+        "model": MODEL | {"prompt_steps": 4},
+        "starts_from": "../models/prompted",
+        "demonstrations": 0,
+        "play": {"variants": {"prompt_5": {"prompt": 5}}},
+    },
 }
 ENVIRONMENT = {"id": "CartPole-v1", "kwargs": {"max_episode_steps": 30}, "wrappers": []}
 PARAMS = PARAMETERS | {
@@ -39,10 +49,10 @@ PARAMS = PARAMETERS | {
     "evaluation": PARAMETERS["evaluation"] | {"episodes": 3, "block_size": 3},
     "compute": {"device": "cpu", "workers": 1},
 }
-DVC = {"stages": {"select_columns": {"deps": ["../models/coarse"]}}}
+DVC = {"stages": {"select_columns": {"deps": ["../models/coarse", "../models/prompted"]}}}
 
 
-def write_generalist(folder, seed):
+def write_generalist(folder, seed, config=MODEL):
     """A generalist of CartPole-v1 and Pendulum-v1 that has learned nothing."""
     tasks = []
     for name in ("CartPole-v1", "Pendulum-v1"):
@@ -50,18 +60,19 @@ def write_generalist(folder, seed):
         tasks.append(raw_interface(spec).task)
     interface = Interface(tuple(tasks))
     torch.manual_seed(seed)
-    model = build_model("generalist", MODEL, interface, "p").eval()
-    save_policy(TrainedPolicy(model, "generalist", MODEL, interface, {}), folder)
+    model = build_model("generalist", config, interface, "p").eval()
+    save_policy(TrainedPolicy(model, "generalist", config, interface, {}), folder)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project with demonstrations, beside the generalist's, in which all policies have been trained."""
     study = tmp_path_factory.mktemp("study")
-    origin, folder = study / "models/coarse/seed_0", study / "short_pole"
-    for each in (origin, folder):
+    origin, prompted, folder = study / "models/coarse/seed_0", study / "models/prompted/seed_0", study / "short_pole"
+    for each in (origin, prompted, folder):
         each.mkdir(parents=True)
     write_generalist(origin, 5)
+    write_generalist(prompted, 5, MODEL | {"prompt_steps": 4})
     (folder / "balance_pole.py").write_text(EXPERT)
     YAML().dump(PARAMS, folder / "params.yaml")
     YAML().dump(DVC, folder / "dvc.yaml")
@@ -101,6 +112,19 @@ def test_without_demonstrations_it_is_the_other_one_in_another_environment(proje
     assert torch.equal(own.model.state_dict()["head.mean.maps.0.weight"], theirs["head.mean.maps.0.weight"])
     assert (folder_of("zero_shot") / "learning_curve.csv").read_text() == "step,train_loss,validation_loss\n"
     call_stage("evaluate_policy", policy="zero_shot", seed=0)
+
+
+def test_without_demonstrations_to_learn_from_it_is_shown_those_of_its_own_project(project):
+    other, own = load_trained(project.parent / "models/prompted/seed_0").model.state_dict(), trained("shown").model
+    assert torch.equal(own.state_dict()["head.mean.maps.0.weight"], other["head.mean.maps.0.weight"])
+    assert not other["prompts.prompt_lengths"].any()
+    sequences = open_store(Path("data/processed/sequences"), "train")
+    first = torch.from_numpy(trained("shown").task.normalize_states(sequences.states[:4]))
+    assert torch.equal(own.prompts.prompt_states[0, 0], first)
+    assert own.prompts.prompt_lengths[0].tolist() == [4] * 5
+    call_stage("evaluate_policy", policy="shown", seed=0)
+    plain, shown = (read_recording(Path("data/evaluation/shown/seed_0") / way) for way in ("", "prompt_5"))
+    assert plain.episodes["seed"].tolist() == shown.episodes["seed"].tolist()
 
 
 def test_where_it_learns_it_ends_elsewhere_than_it_starts():

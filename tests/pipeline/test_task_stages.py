@@ -37,13 +37,15 @@ TARGETS = {
 }
 TOLD = block("coarse") | {"play": TARGETS}
 TOLD["model"] = TOLD["model"] | {"return_conditioned": True, "return_bins": 8}
+PROMPTED = block("fine") | {"play": {"variants": {"prompt_5": {"prompt": 5}}}}
+PROMPTED["model"] = PROMPTED["model"] | {"prompt_steps": 8, "prompt_chance": 0.5, "task_token": "prompt"}
 TRAINING = PARAMETERS["training"] | {"threads": 1, "steps": 6, "batch_size": 4, "chunk_length": 16, "evaluate_every": 3}
 EVALUATION = PARAMETERS["evaluation"] | {"episodes": 3, "block_size": 3}
 COMPUTE = {"device": "cpu", "workers": 1}
 STUDY = {
     "tasks": {"cart_pole": {"weight": 3.0}, "pendulum": {"weight": 1.0}},
     "training": TRAINING,
-    "policies": {"coarse": block("coarse"), "fine": block("fine"), "coarse_returns": TOLD},
+    "policies": {"coarse": block("coarse"), "fine": block("fine"), "coarse_returns": TOLD, "prompted": PROMPTED},
     "evaluation": EVALUATION,
     "compute": COMPUTE,
 }
@@ -160,6 +162,19 @@ def test_it_is_asked_for_returns_in_every_task_and_what_comes_of_it_is_drawn(stu
         (study / task / "params.yaml").write_text(text)
     with refused(ParameterError, "--policy: expected one of", "got 'dt'"):
         draw.main()
+
+
+def test_it_is_shown_demonstrations_of_every_task(study):
+    model = load_trained(study / "models/prompted/seed_0").model
+    assert model.prompts.prompt_lengths.tolist() == [[8] * 5] * 2
+    assert not model.tokens.task_vectors.any()
+    for task in TASKS:
+        call_stage("evaluate_task", policy="prompted", seed=0, task=task)
+        plain, shown = (
+            read_recording(study / "data/evaluation" / task / "prompted/seed_0" / way) for way in ("", "prompt_5")
+        )
+        assert plain.episodes["seed"].tolist() == shown.episodes["seed"].tolist()
+        assert plain.steps["action"].shape[0] > 0
 
 
 def test_a_target_that_means_nothing_is_a_sentence(study):

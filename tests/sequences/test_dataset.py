@@ -139,6 +139,10 @@ def test_shapes_and_types_of_a_batch(spec):
         "final_observation": ((4, 3), torch.float32),
         "agent": ((4,), torch.int64),
         "task": ((4,), torch.int64),
+        "prompt_observation": ((4, 7, 3), torch.float32),
+        "prompt_action": actions,
+        "prompt_length": ((4,), torch.int64),
+        "first_step": ((4,), torch.int64),
         "option": ((4, 7), torch.int64),
         "termination": ((4, 7), torch.bool),
     }
@@ -205,13 +209,16 @@ def test_a_column_that_the_sequences_do_not_have_is_refused(name):
 
 
 def test_chunks_are_picked_with_all_that_is_known_of_them():
-    chunks = Chunks(np.array([0, 5, 9]), np.array([4, 3, 2]), np.array([0, 1, 1]), np.array([0, 0, 1]))
+    chunks = Chunks(
+        np.array([0, 5, 9]), np.array([4, 3, 2]), np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([1, 3, 2])
+    )
     picked = chunks.picked(np.array([2, 0]))
     assert {name: numbers.tolist() for name, numbers in vars(picked).items()} == {
         "first": [9, 0],
         "length": [2, 4],
         "burn_in": [1, 0],
         "sequence": [1, 0],
+        "further": [2, 1],
     }
 
 
@@ -359,3 +366,52 @@ def test_some_episodes_alone_make_a_dataset(spec):
     expected = np.isin(np.arange(sequences.num_steps), chosen).astype(int).tolist()
     assert times_counted(dataset.in_order(), sequences.num_steps) == expected
     assert times_counted(dataset.shuffled(0, 3), sequences.num_steps) == expected
+
+
+# Prompts
+
+PROMPTED = {"observation", "prompt_observation", "prompt_action", "prompt_length", "first_step"}
+
+
+@pytest.mark.parametrize("spec", [*SPECS, SEVERAL_CHOICES])
+def test_each_row_comes_with_the_first_steps_of_another_episode_of_its_agent(spec) -> None:
+    agents = spec.num_agents
+    sequences = counting(spec, np.repeat(LENGTHS, agents).tolist())
+    seen = set()
+    for epoch in range(4):
+        for batch in chunked(sequences, 6, 3, columns=PROMPTED).shuffled(0, epoch):
+            for row in range(len(batch.mask)):
+                own, prompt = int(batch["observation"][row, 0, 0]), int(batch["prompt_observation"][row, 0, 0])
+                of_own, of_prompt = (
+                    np.searchsorted(sequences.offsets, each, side="right") - 1 for each in (own, prompt)
+                )
+                assert of_own % agents == of_prompt % agents and of_own != of_prompt
+                assert prompt == sequences.offsets[of_prompt]
+                length = min(6, LENGTHS[of_prompt // agents])
+                assert batch["prompt_length"][row] == length
+                assert batch["prompt_observation"][row, :length, 1].tolist() == list(range(length))
+                expected = sequences.actions[prompt : prompt + length]
+                expected = sequences.task.normalize_actions(expected)
+                np.testing.assert_array_equal(batch["prompt_action"][row, :length], expected)
+                assert batch["first_step"][row] == batch["observation"][row, 0, 1]
+                seen.add((of_own // agents, of_prompt // agents))
+    assert len(seen) > 12  # of 20 pairs
+
+
+def test_the_only_episode_has_no_other_to_show() -> None:
+    for batch in chunked(counting(CHOICES, [9]), 6, 3, columns=PROMPTED).in_order():
+        assert not batch["prompt_length"].any()
+
+
+def test_in_order_it_is_the_next_episode_that_is_shown() -> None:
+    sequences = counting(CHOICES, LENGTHS)
+    [batch] = chunked(sequences, 40, 9, columns=PROMPTED).in_order()
+    assert batch["prompt_observation"][:, 0, 0].tolist() == [9, 10, 14, 44, 0]
+
+
+def test_what_is_shown_moves_no_chunk() -> None:
+    sequences = counting(CHOICES, LENGTHS)
+    plain, prompted = (
+        rows_of(chunked(sequences, 6, 3, columns=each).shuffled(1, 2)) for each in (OBSERVATION, PROMPTED)
+    )
+    assert plain == prompted

@@ -28,8 +28,9 @@ STARTS_AS = {  # but for those that no trained task stands for
     "put_next_local": "minigrid:BabyAI-PickupLoc-v0",
     "unseen_pairs": "minigrid:BabyAI-GoToLocal-v0",
 }
-START = "../../models/coarse"
-OWN_LINE = f"      - {START}  # from which policies start\n"
+START, PROMPTED = "../../models/coarse", "../../models/prompted"
+OWN_LINES = [f"      - {folder}  # from which policies start\n" for folder in (START, PROMPTED)]
+SHOWN = ("lander_wind", "lander_gravity")  # which one is shown demonstrations of
 each_run = pytest.mark.parametrize(
     "folder", [study / "transfer" / name for study, names in RUNS.items() for name in names], ids=lambda path: path.name
 )
@@ -41,8 +42,10 @@ def test_a_run_s_pipeline_is_the_root_s_and_depends_on_the_generalist(folder):
     text = (folder / "dvc.yaml").read_text()
     stages = YAML(typ="safe").load(text)["stages"]
     assert START in stages["select_columns"]["deps"]
-    assert text.count(OWN_LINE) == 1
-    own = text.replace(OWN_LINE, "").replace("vars: [{root: ../../../..}]", "vars: [{root: .}]")
+    assert [text.count(line) for line in OWN_LINES] == [1, int(folder.name in SHOWN)]
+    for line in OWN_LINES:
+        text = text.replace(line, "")
+    own = text.replace("vars: [{root: ../../../..}]", "vars: [{root: .}]")
     assert own == (ROOT / "dvc.yaml").read_text()
 
 
@@ -53,6 +56,8 @@ def test_policies_differ_in_where_they_start_and_in_the_number_of_demonstrations
     known, counts = STARTS_AS.get(folder.name), COUNTS[study]
     seen = set()
     for policy, block in params.policies.items():
+        if policy == "shown":
+            continue
         kept = block.model_dump() | {"starts_from": None, "starts_as": None, "demonstrations": None}
         of_generalist = generalist.policies.named("coarse").model_dump()
         assert {key: kept[key] for key in of_generalist} == of_generalist
@@ -88,7 +93,9 @@ def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_fro
         assert below <= needed
         assert {each.wdir for each in below} == {str(transfer / name) for name in RUNS[study]}
         trained = {each.name for each in needed if each.wdir == str(study) and each.name.startswith("train_policy")}
-        assert trained == {f"train_policy@coarse-{seed}" for seed in load_project(study / "params.yaml").training.seeds}
+        seeds = load_project(study / "params.yaml").training.seeds
+        starts = ("coarse", "prompted") if study == STUDY else ("coarse",)
+        assert trained == {f"train_policy@{name}-{seed}" for name in starts for seed in seeds}
         assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS[study])}")
 
 
@@ -97,6 +104,14 @@ def test_the_pairs_that_are_asked_for_are_those_that_no_trained_task_names():
     for name in load_project(INSTRUCTIONS / "params.yaml").tasks.names:
         trained = load_params(INSTRUCTIONS / name / "params.yaml").environment.wrappers
         assert trained == [{"name": "babyai:MissionFilter", "without": asked[0]["only"]}, *asked[1:]]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_one_is_shown_demonstrations_and_learns_from_none(name):
+    block = load_params(TRANSFER / name / "params.yaml").policies.named("shown")
+    assert block.model == load_project(STUDY / "params.yaml").policies.named("prompted").model
+    assert (block.starts_from, block.starts_as, block.demonstrations) == (PROMPTED, "LunarLander-v3", 0)
+    assert block.play_variants == {"prompt_1": {"prompt": 1}, "prompt_5": {"prompt": 5}}
 
 
 def test_who_demonstrates_drives_up_the_hill():
@@ -111,20 +126,22 @@ def test_who_demonstrates_drives_up_the_hill():
         assert terminated
 
 
-SCORES = {"tuned_10": 0.9, "scratch_10": 0.25, "zero_shot": 0.5}
+SCORES = {"tuned_10": 0.9, "scratch_10": 0.25, "zero_shot": 0.5, "shown": 0.4}
+WAYS = {"shown/prompt_1": 0.6, "shown/prompt_5": 0.7}
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Runs with summaries of three policies, in which the generalist helps with wind alone."""
+    """Runs with summaries of four policies, in which the generalist helps with wind alone."""
     for name in RUNS[STUDY]:
         params = YAML().load(TRANSFER / name / "params.yaml")
         names = [policy for policy in SCORES if policy in params["policies"]]
         params["policies"] = {policy: dict(params["policies"][policy]) for policy in names}
         params["comparison"] |= {"baseline": "scratch_10", "differences": []}
+        scores = SCORES | WAYS
         summary = {
-            policy: {"score": SCORES[policy], "score_ci_low": SCORES[policy] - 0.05, "score_ci_high": 1.0}
-            for policy in names
+            policy: {"score": scores[policy], "score_ci_low": scores[policy] - 0.05, "score_ci_high": 1.0}
+            for policy in (*names, *(WAYS if "shown" in names else ()))
         }
         low = 0.125 if name == "lander_wind" else -0.125
         difference = {"gain": 0.65, "gain_ci_low": low, "gain_ci_high": 0.75}
@@ -154,6 +171,11 @@ def test_the_table_says_what_each_start_reaches_and_where_the_generalist_helps(s
         ["LunarLander-v3 with wind", "10", "0.900 [0.850, 1.000]", "0.250 [0.200, 1.000]", "0.650 [0.125, 0.750]"],
     ]
     assert rows[4:6] == wind
+    shown = {"0": "0.400 [0.350, 1.000]", "1": "0.600 [0.550, 1.000]", "5": "0.700 [0.650, 1.000]"}
+    assert rows[6:9] == [
+        ["LunarLander-v3 with wind", f"{count} shown, none learned from", score, "", ""]
+        for count, score in shown.items()
+    ]
     assert text.endswith("by an interval above zero, in 1 of 3 tasks: LunarLander-v3 with wind.\n")
     assert (study / "results.png").stat().st_size > 1000
 
@@ -161,10 +183,14 @@ def test_the_table_says_what_each_start_reaches_and_where_the_generalist_helps(s
 def test_a_summary_without_a_policy_or_a_difference_is_refused(study):
     path = study / "lander_wind/metrics/summary.json"
     row = {"score": 1.0, "score_ci_low": 1.0, "score_ci_high": 1.0}
-    write_json(path, {"tuned_10": row, "zero_shot": row})
+    shown = dict.fromkeys(("zero_shot", "shown", *WAYS), row)
+    write_json(path, {"tuned_10": row} | shown)
     with refused(DataError, "lander_wind/metrics/summary.json: expected an entry scratch_10, got none"):
         DRAW.read_run(study / "lander_wind")
-    write_json(path, {"tuned_10": row, "zero_shot": row, "scratch_10": row})
+    write_json(path, {"tuned_10": row, "scratch_10": row})
+    with refused(DataError, "lander_wind/metrics/summary.json: expected an entry zero_shot, got none"):
+        DRAW.read_run(study / "lander_wind")
+    write_json(path, {"tuned_10": row, "scratch_10": row} | shown)
     with refused(DataError, "summary.json: expected a difference tuned_10 - scratch_10, got none"):
         DRAW.read_run(study / "lander_wind")
 

@@ -144,7 +144,9 @@ def test_the_outcome_says_how_right_each_task_was(tmp_path) -> None:
 
 def test_steps_for_tables_name_their_task() -> None:
     steps = training_steps(TRAINING)
-    assert list(steps) == ["observation", "action", "reward", "return_to_go", "task"] and len(steps) == 5
+    assert {"observation", "action", "reward", "return_to_go", "task"} <= set(steps) and len(steps) == len(list(steps))
+    assert steps["demonstration_observation"].shape == (3 * 5, 64, 5)
+    assert steps["demonstration_action"].shape == (3 * 5, 64, 2)
     assert steps["task"].bincount().tolist() == [sum(LENGTHS)] * 3
     assert steps["observation"].shape == (3 * sum(LENGTHS), 5)
     assert steps["action"].shape == (3 * sum(LENGTHS), 2)

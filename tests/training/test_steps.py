@@ -30,7 +30,8 @@ def test_all_steps_are_there_in_a_models_units_and_rewards_raw() -> None:
 
 def test_nothing_is_read_before_it_is_asked_for(monkeypatch) -> None:
     columns = TrainingSteps(SEQUENCES)
-    assert list(columns) == ["observation", "action", "reward", "return_to_go"] and len(columns) == 4
+    demonstrations = ["demonstration_observation", "demonstration_action", "demonstration_length"]
+    assert list(columns) == ["observation", "action", "reward", "return_to_go", *demonstrations] and len(columns) == 7
     monkeypatch.setattr(type(SEQUENCES), "states", property(lambda sequences: 1 / 0))
     assert len(columns["reward"]) == 7
     with pytest.raises(ZeroDivisionError):
@@ -42,3 +43,12 @@ def test_nothing_is_read_before_it_is_asked_for(monkeypatch) -> None:
 def test_of_very_many_evenly_spaced_ones_are_taken() -> None:
     assert TrainingSteps(SEQUENCES, 3)["reward"].tolist() == [0, 3, 6]
     assert TrainingSteps(SEQUENCES, 6)["reward"].tolist() == [0, 2, 4, 6]
+
+
+def test_the_first_steps_of_the_first_episodes_are_there_as_demonstrations() -> None:
+    columns = TrainingSteps(SEQUENCES)
+    assert columns["demonstration_length"].tolist() == [4, 3, 0, 0, 0]
+    assert columns["demonstration_observation"].shape == (5, 64, 3)
+    second = (STATES[4:7] - 0.25) / 0.5
+    np.testing.assert_array_equal(columns["demonstration_observation"][1, :3], second)
+    assert columns["demonstration_action"][1, :3].tolist() == [1, 2, 0]

@@ -5,9 +5,10 @@ width. Tokens a step: some that are observed, one of the return or none, and som
 
 Tokens: what is observed at step 0, a_0, what is observed at step 1, a_1, ... Observed is the state as one token (`tokens:
 coarse`), or each component as one, in a vocabulary that all tasks share, and then a separator (`tokens: fine`). The task enters
-by a learned vector, in the state's token or as the separator; Gato shows it by a prompt. The action at step t is predicted from
-the last observed token, and the further entries of a vector, of fine tokens, each from the one before it. As in Gato nothing but
-actions is predicted. Of a picture among the components coarse tokens have one more, before the state's.
+by a learned vector, in the state's token or as the separator, and as in Gato by other episodes (`prompt_steps`), which stand
+before a row. The action at step t is predicted from the last observed token, and the further entries of a vector, of fine tokens,
+each from the one before it. As in Gato nothing but actions is predicted. Of a picture among the components coarse tokens have
+one more, before the state's.
 
 With `return_conditioned`, as in Multi-Game Decision Transformers (Lee et al., 2022), a step's return-to-go stands between what is
 observed and the action, by the scale of the row's task; the action is predicted from it, and it from the last observed token.
@@ -29,15 +30,17 @@ from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import draw_action_dropout
 from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.prompts import LayerPrompt
 from understudy.nn.return_conditioning import TargetReturn
 from understudy.nn.rows import check_rows
 from understudy.nn.task_heads import CoarseHead, FineHead, TaskHead
-from understudy.nn.task_images import Images, TaskImages
-from understudy.nn.task_returns import TaskReturns, check_returns
+from understudy.nn.task_images import TaskImages
+from understudy.nn.task_options import TaskOptions
+from understudy.nn.task_prompts import PROMPT_COLUMNS, TaskPrompts
+from understudy.nn.task_returns import TaskReturns
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import CoarseTokens, FineTokens, TaskTokens
 from understudy.nn.task_values import ActionValues
-from understudy.nn.transformer_options import TrunkOptions
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 
@@ -54,26 +57,17 @@ class Generalist(nn.Module):
         max_seq_len: the longest row that `forward` takes, in steps.
         tokens: "coarse", one a state and one an action, or "fine", one a number.
         num_bins: of a number, of fine tokens; coarse ones have no use for it.
-        action_dropout: chance that a past action is withheld in a training batch.
-        continuous_loss: of action vectors, of coarse tokens: "nll", a Gaussian's, or "mse". Fine ones predict bins.
-        image_shape: rows, columns and channels of the picture that the last components of some tasks are, of coarse tokens;
-            None where they are numbers like any others.
-        patch_size: side of its square patches, in pixels; None without pictures.
-        patch_dim: how many numbers a patch becomes before all of them become a token; None without pictures.
-        return_conditioned: whether it acts for a return that is asked for.
-        return_bins: how many the distribution of returns has that `target_return: expert` needs; 0 for none.
-        return_weight: weight of its cross-entropy beside the imitation's loss.
-        options: fields of TrunkOptions.
+        options: fields of TaskOptions.
 
     Raises:
-        ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, a size or chance is out
-            of its range, pictures are not of that shape, or there are bins of returns without returns.
+        ValueError: embed_dim is not a multiple of 2 * num_heads, the context is longer than max_seq_len, a size is out of its
+            range, pictures are not of the shape that is told, or as in TaskOptions.
     """
 
     reads: frozenset[str] = frozenset({"observation", "action", "label", "task"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     burn_in = 1
-    Options = TrunkOptions
+    Options = TaskOptions
 
     def __init__(
         self,
@@ -85,27 +79,19 @@ class Generalist(nn.Module):
         max_seq_len: int,
         tokens: Literal["coarse", "fine"] = "coarse",
         num_bins: int = 256,
-        action_dropout: float = 0.0,
-        continuous_loss: Literal["nll", "mse"] = "nll",
-        image_shape: list[int] | None = None,
-        patch_size: int | None = None,
-        patch_dim: int | None = None,
-        return_conditioned: bool = False,
-        return_bins: int = 0,
-        return_weight: float = 0.1,
         **options: Any,
     ) -> None:
         super().__init__()
-        if not 0 <= action_dropout <= 1:
-            raise ValueError(f"action_dropout: expected a chance from 0 to 1, got {action_dropout}")
-        check_returns(return_conditioned, return_bins, return_weight)
-        self.max_seq_len, self.action_dropout, self.return_weight = max_seq_len, action_dropout, return_weight
+        self.options = TaskOptions(**options)
+        self.max_seq_len = max_seq_len
         self.spaces = TaskSpaces(tasks)
-        images = Images.of(image_shape, patch_size, patch_dim)
+        images = self.options.images
         if images is not None and tokens == "fine":
-            raise ValueError(f"image_shape: expected null with fine tokens, each of a single number, got {image_shape}")
+            raise ValueError(
+                f"image_shape: expected null with fine tokens, each of a single number, got {self.options.image_shape}"
+            )
         # The trunk first: it refuses sizes that the embeddings would only fail at.
-        self.trunk = TrunkOptions(**options).build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
+        self.trunk = self.options.build_trunk(embed_dim, num_layers, num_heads, hidden_dim, max_seq_len)
         self.tokens: TaskTokens
         self.head: TaskHead
         if tokens == "fine":
@@ -114,11 +100,14 @@ class Generalist(nn.Module):
         else:
             pictures = None if images is None else TaskImages(tasks, images, embed_dim)
             self.tokens = CoarseTokens(self.spaces, embed_dim, pictures)
-            self.head = CoarseHead(self.spaces, embed_dim, continuous_loss)
-        self.returns = TaskReturns(tasks, embed_dim, return_bins) if return_conditioned else None
-        if return_conditioned:
-            self.reads = self.reads | {"return_to_go"}
-        self.tokens_per_step = self.tokens.num_observed + return_conditioned + self.tokens.num_entries
+            self.head = CoarseHead(self.spaces, embed_dim, self.options.continuous_loss)
+        told, prompt_steps = self.options.return_conditioned, self.options.prompt_steps
+        self.returns = TaskReturns(tasks, embed_dim, self.options.return_bins) if told else None
+        self.prompts = TaskPrompts(self.spaces, prompt_steps) if prompt_steps else None
+        self.reads = self.reads | ({"return_to_go"} if told else set()) | (PROMPT_COLUMNS if prompt_steps else set())
+        if self.options.task_token == "prompt":
+            nn.init.zeros_(self.tokens.task_vectors.requires_grad_(False))
+        self.tokens_per_step = self.tokens.num_observed + told + self.tokens.num_entries
 
     def forward(
         self,
@@ -160,22 +149,31 @@ class Generalist(nn.Module):
         return attention_maps(self.trunk, tokens, steps, self.tokens.names(number), real)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured: bins mean the same in every task."""
+        """Nothing is measured, since bins mean the same in every task; demonstrations are kept for prompts."""
+        if self.prompts is not None:
+            self.prompts.fit(steps)
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation, and what return is to come where that is learned; `generator` draws which past actions to drop."""
-        dropped = draw_action_dropout(batch.mask.shape, self.action_dropout if self.training else 0.0, generator)
-        task_ids, executed, labels = batch["task"], batch["action"], self.spaces.as_entries(batch["label"])
+        dropout, prompts = self.options.action_dropout if self.training else 0.0, None
+        if self.prompts is None:
+            dropped = draw_action_dropout(batch.mask.shape, dropout, generator)
+        else:
+            chance = self.options.prompt_chance if self.training else 1.0
+            shown, dropped = self.prompts.draw(batch.mask.shape, chance, dropout, generator)
+            prompts = self.prompts.of_batch(batch, shown, self.trunk, self.tokens)
+        task_ids, executed = batch["task"], self.spaces.as_entries(batch["action"])
         to_go = None if self.returns is None else batch["return_to_go"]
-        preds, log_std, told = self._predict(
-            batch["observation"], self.spaces.as_entries(executed), task_ids, dropped=dropped, returns_to_go=to_go
-        )
+        given: dict[str, Any] = {"dropped": dropped, "returns_to_go": to_go, "prompts": prompts}
+        preds, log_std, told = self._predict(batch["observation"], executed, task_ids, **given)
+        labels = self.spaces.as_entries(batch["label"])
         by_step = self.head.step_losses(preds, log_std, labels, task_ids)
         terms = {"action": LossTerm(masked_mean(by_step, batch.mask), batch.mask)}
         if told is not None:
             assert self.returns is not None and self.returns.distribution is not None and to_go is not None
             entropies = cross_entropy_by_step(told, self.returns.distribution.bins(to_go))
-            terms["return"] = LossTerm(masked_mean(entropies, batch.value_mask), batch.value_mask, self.return_weight)
+            known, weight = batch.value_mask, self.options.return_weight
+            terms["return"] = LossTerm(masked_mean(entropies, known), known, weight)
         return Losses(terms, self.head.as_predictions(preds, task_ids))
 
     def after_update(self) -> None:
@@ -185,7 +183,14 @@ class Generalist(nn.Module):
         """The trunk's matrices and its cache."""
         self.trunk.set_compute_dtype(dtype)
 
-    def begin(self, num_rows: int, *, target_return: TargetReturn | None = None, kappa: float = 10.0) -> RowMemory:
+    def begin(
+        self,
+        num_rows: int,
+        *,
+        target_return: TargetReturn | None = None,
+        kappa: float = 10.0,
+        prompt: int | None = None,
+    ) -> RowMemory:
         """An empty cache for rows of the first task; who plays others sets `task_ids`.
 
         Args:
@@ -194,11 +199,16 @@ class Generalist(nn.Module):
                 q}, the return below which a share q of the task's training episodes lies; "expert", what an expert would have
                 from here on, by the distribution that was learned; None for the quantile 0.9.
             kappa: how much of an expert, where the target is "expert": 0 for what the data have, 10 in Lee et al.
+            prompt: how many demonstrations of its task each row is shown, of those that were kept; None for 1 where they alone
+                tell the task, else 0.
 
         Raises:
-            ValueError: the model is told no returns, the target is not finite, or "expert" where no distribution was learned.
+            ValueError: the model is told no returns, the target is not finite, or "expert" where no distribution was learned;
+                or so many demonstrations cannot be shown.
         """
-        cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
+        shown = self.options.prompts_shown(prompt)
+        prompt_tokens = shown * self.options.prompt_steps * self.tokens_per_step
+        cache = self.trunk.new_cache(num_rows, self.tokens_per_step, prompt_tokens)
         if self.returns is not None:
             settings = self.returns.settings(target_return, kappa)
             return RowMemory(num_rows, {"reward_so_far": torch.zeros(num_rows)}, cache, settings=settings)
@@ -206,13 +216,15 @@ class Generalist(nn.Module):
             raise ValueError(
                 f"target_return: expected null, since the model is not return_conditioned, got {target_return!r}"
             )
-        return RowMemory(num_rows, cache=cache)
+        return RowMemory(num_rows, cache=cache, settings={"prompt": shown})
 
     def act(self, memory: RowMemory, step: Step[Tensor], generator: torch.Generator | None = None) -> Decision[Tensor]:
         """Actions for the present states; the last actions, these states and the return go through the trunk as one pass.
 
         For an expert they take two, since the return is predicted from the state.
         """
+        if self.prompts is not None:
+            self.prompts.show(memory, step.is_first, self.trunk, self.tokens)
         task_ids, features = memory.task_ids, self._decode(memory, step)
         draft = self.trunk.new_beams(memory.kv_cache, self.tokens.num_entries)
 
@@ -234,7 +246,7 @@ class Generalist(nn.Module):
         tokens = torch.cat([acted, self.tokens.observed(step.observation, task_ids)], dim=1)  # (B, N + O, D)
         exists = self._exist(task_ids)
         if exists is not None:
-            exists = exists.roll(self.tokens.num_entries, dims=1)  # first the action, which is of the step before
+            exists = exists.roll(self.tokens.num_entries, dims=1)  # the last step's action comes first
         offsets = (1,) * self.tokens.num_entries + (0,) * count
         if self.returns is None:
             return self.trunk.decode_step(tokens, offsets, memory.kv_cache, exists, in_order=True)
@@ -256,6 +268,7 @@ class Generalist(nn.Module):
         *,
         dropped: Tensor | None = None,
         returns_to_go: Tensor | None = None,
+        prompts: list[LayerPrompt] | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What the head says of each step of rows, and the logits (B, T, N) of returns where these are learned.
 
@@ -265,6 +278,7 @@ class Generalist(nn.Module):
             task_ids: (B,) int64.
             dropped: (B, T) bool, actions that are withheld.
             returns_to_go: (B, T), of a model that is told them.
+            prompts: of the rows, a layer after the other.
         """
         last, count = self.tokens.num_observed - 1, self.head.num_predicted
         distribution, first = None, last
@@ -272,7 +286,7 @@ class Generalist(nn.Module):
             distribution, first = self.returns.distribution, last + 1
         stream, steps, real = self._embed(states, entries, task_ids, dropped=dropped, returns_to_go=returns_to_go)
         token = first if count == 1 and distribution is None else None
-        features = self.trunk(stream, steps, self.tokens_per_step, real, token=token)
+        features = self.trunk(stream, steps, self.tokens_per_step, real, token=token, prompts=prompts)
         features = features.unflatten(1, (states.shape[1], -1))
         if token is not None:
             return *self.head.predict(features, task_ids), None

@@ -99,8 +99,8 @@ class BeamCache:
         self.steps_ahead = torch.cat([self.steps_ahead, ahead])
         self.length = taken.stop
         clock = self.past.clock + step_ahead
-        age = clock - self.past.slot_clock  # (R,)
-        seen = self.past.valid & (age >= 0) & (age < self.past.context)  # (B, R)
+        now = torch.tensor([clock], device=self.past.valid.device)
+        seen = self.past.valid & self.past.within_reach(now)  # (B, R)
         ring_bias = torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -torch.inf)[:, None, None]
         for layer in self.layers:
             layer.slots, layer.ring_bias = taken, ring_bias

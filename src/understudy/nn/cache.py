@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from understudy.nn.dot_product import Band, attend_bands
+from understudy.nn.prompts import LayerPrompt
 from understudy.nn.running_sums import SumsCache
 from understudy.utils.masking import create_causal_mask
 
@@ -61,8 +62,9 @@ class KVCache:
         num_kv_heads: G.
         head_dim: K.
         context: steps that a token sees, its own counted.
-        tokens_per_step: how many tokens each step has; R is (context + 1) * tokens_per_step.
+        tokens_per_step: how many tokens each step has; the ring has (context + 1) * tokens_per_step slots.
         dtype: of keys and values.
+        prompt_tokens: slots after the ring, whose tokens all steps of a row see; R is those of both.
 
     Attributes:
         clock: the step that all rows are at, counted from the first one.
@@ -81,15 +83,16 @@ class KVCache:
         context: int,
         tokens_per_step: int,
         dtype: torch.dtype = torch.float32,
+        prompt_tokens: int = 0,
     ) -> None:
         self.context = context
         self.num_slots = (context + 1) * tokens_per_step
-        shape = (2, num_rows, num_kv_heads, self.num_slots, head_dim)
+        shape = (2, num_rows, num_kv_heads, self.num_slots + prompt_tokens, head_dim)
         self.layers = [LayerKVCache(torch.zeros(shape, dtype=dtype), slice(0)) for _ in range(num_layers)]
         self.clock = 0
         self.episode_start = torch.zeros(num_rows, dtype=torch.int64)
-        self.slot_clock = torch.full((self.num_slots,), EMPTY)
-        self.valid = torch.zeros(num_rows, self.num_slots, dtype=torch.bool)
+        self.slot_clock = torch.full((self.num_slots + prompt_tokens,), EMPTY)
+        self.valid = torch.zeros(num_rows, self.num_slots + prompt_tokens, dtype=torch.bool)
         self._next_slot = 0
 
     @property
@@ -129,13 +132,26 @@ class KVCache:
         in_episode = clock >= self.episode_start[:, None]  # (B, L)
         self.slot_clock[slots] = clock
         self.valid[:, slots] = in_episode if exists is None else in_episode & exists
-        age = clock[:, None] - self.slot_clock  # (L, R)
-        reach = (age >= 0) & (age < self.context)
+        reach = self.within_reach(clock)  # (L, R)
         if in_order:
             reach[:, slots] &= create_causal_mask(len(step_offsets)).to(reach.device)
         allowed = reach & self.valid[:, None, :]  # (B, L, R)
         allowed[:, :, slots].diagonal(dim1=1, dim2=2).fill_(True)
         return clock, allowed[:, None]
+
+    def within_reach(self, clock: Tensor) -> Tensor:
+        """Which slots (L, R) tokens of these steps, clock (L,) int64, see where they are valid: prompts, and the last steps."""
+        age = clock[:, None] - self.slot_clock
+        reach = (age >= 0) & (age < self.context)
+        reach[:, self.num_slots :] = True
+        return reach
+
+    def prompt(self, rows: Tensor, prompts: Sequence[LayerPrompt]) -> None:
+        """Put prompts before the episodes of `rows` (n,) int64, which begin now: (2, n, G, N, K) a layer, N those of a row."""
+        for layer, of_layer in zip(self.layers, prompts, strict=True):
+            layer.ring[:, rows, :, self.num_slots :] = of_layer.kv.to(layer.ring.dtype)
+        self.valid = self.valid.clone()
+        self.valid[rows, self.num_slots :] = prompts[0].exists
 
     def end_step(self) -> None:
         """All rows go on to the next step."""

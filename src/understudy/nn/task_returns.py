@@ -1,8 +1,5 @@
 """Returns of several tasks, for a model that acts for the return that is asked for.
 
-TaskReturns        -- a return-to-go as a token, as a prediction, and what is asked for
-check_returns(...) -- holds the options of such a model together
-
 B rows, K tasks, D width, N bins.
 """
 
@@ -77,11 +74,3 @@ class TaskReturns(nn.Module):
             return None
         targets = torch.tensor(memory.settings["targets"], device=paid.device)[task_ids]
         return (targets - paid - self.mean[task_ids]) / self.std[task_ids]
-
-
-def check_returns(return_conditioned: bool, return_bins: int, return_weight: float) -> None:
-    """Raise a ValueError where bins of returns or their weight make no sense."""
-    if return_bins < 0 or not return_weight >= 0:
-        raise ValueError(f"return_bins, return_weight: expected at least 0 each, got {return_bins} and {return_weight}")
-    if return_bins and not return_conditioned:
-        raise ValueError(f"return_bins: expected 0, since the model is not return_conditioned, got {return_bins}")

@@ -26,10 +26,12 @@ class TaskTokens(Protocol):
     Attributes:
         num_observed: O.
         num_entries: N.
+        task_vectors: (K, D), what says which task it is.
     """
 
     num_observed: int
     num_entries: int
+    task_vectors: nn.Parameter
 
     def observed(self, states: Tensor, task_ids: Tensor) -> Tensor:
         """Tokens (B, ..., O, D) of states (B, ..., S); task_ids (B,) int64."""

@@ -4,7 +4,8 @@ take_weights(own, other, numbers) -- what both share, and what belongs to the ta
 
 Of the tokens and heads of task_tokens.py and task_heads.py belong to a task: the maps of a TaskLinear, and the entries along the
 first axis of PER_TASK. All else means the same in every task: the trunk, the token of a dropped action, and of fine tokens the
-vectors and logits of values and bins.
+vectors and logits of values and bins. Of the demonstrations that task_prompts.py keeps, a model's own are kept, and of a task of
+which it has none the other's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 MAPS = ".maps."
+KEPT, KEPT_LENGTHS = ("prompt_entries", "prompt_lengths", "prompt_states"), "prompts.prompt_lengths"
 PER_TASK = frozenset(
     {
         "choice_vectors",
@@ -41,12 +43,16 @@ def take_weights(
     taken, counts = {}, {}
     for name, weights in own.items():
         taken[name] = weights.clone()
-        counts[name] = sum(_copy(place, source) for place, source in _places(name, taken[name], other, numbers))
+        counts[name] = sum(_copy(place, source) for place, source in _places(name, taken[name], own, other, numbers))
     return taken, counts
 
 
 def _places(
-    name: str, weights: Tensor, other: Mapping[str, Tensor], numbers: Sequence[int | None]
+    name: str,
+    weights: Tensor,
+    own: Mapping[str, Tensor],
+    other: Mapping[str, Tensor],
+    numbers: Sequence[int | None],
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Parts of a tensor, and what the other model has for each."""
     if MAPS in name:
@@ -55,6 +61,11 @@ def _places(
         number = numbers[int(own_number)]
         if number is not None and (source := other.get(f"{before}{MAPS}{number}.{rest}")) is not None:
             yield weights, source
+    elif name in other and name.rpartition(".")[2] in KEPT:
+        without = ~own[KEPT_LENGTHS].any(dim=1)
+        for place, source_place, empty in zip(weights, numbers, without, strict=True):
+            if source_place is not None and empty:
+                yield place, other[name][source_place]
     elif name in other and name.rpartition(".")[2] in PER_TASK:
         for place, source_place in zip(weights, numbers, strict=True):
             if source_place is not None:

@@ -25,6 +25,7 @@ from understudy.nn.cache import KVCache
 from understudy.nn.dot_product import Band
 from understudy.nn.heads import MOST_LAYERS
 from understudy.nn.linear_attention import LinearAttention, LinearCache, whole_row
+from understudy.nn.prompts import LayerPrompt
 from understudy.nn.running_sums import BeamSums, SumsCache
 
 Attention = Literal["softmax", "performer", "elu"]
@@ -146,6 +147,7 @@ class Trunk(nn.Module):
         real: Tensor | None = None,
         *,
         token: int | None = None,
+        prompts: Sequence[LayerPrompt] | None = None,
     ) -> Tensor:
         """Features (B, L, D) of a row's tokens.
 
@@ -155,17 +157,18 @@ class Trunk(nn.Module):
             tokens_per_step: how many tokens each step has.
             real: (B, L) bool, marks the tokens that exist; None where all do.
             token: which of a step's tokens is asked for; the last block then leaves out the others, and (B, T, D) comes back.
+            prompts: of each layer, which all tokens see.
         """
         rotation = rotary_angles(steps, self.frequencies)
         bands = self._bands(steps, tokens_per_step, real)
         last = bands if token is None else one_token_a_step(bands, token, tokens_per_step)
         x = tokens
-        for block in self.blocks:
+        for block, prompt in zip(self.blocks, prompts or [None] * len(self.blocks), strict=True):
             asked = last if block is self.blocks[-1] else bands
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(block, x, rotation, asked, use_reentrant=False, preserve_rng_state=False)
+                x = checkpoint(block, x, rotation, asked, prompt, use_reentrant=False, preserve_rng_state=False)
             else:
-                x = block(x, rotation, asked)
+                x = block(x, rotation, asked, prompt)
         return self.norm(x)
 
     def attention_maps(
@@ -225,8 +228,11 @@ class Trunk(nn.Module):
             x = block(x, rotation, [band], layer)
         return self.norm(x)
 
-    def new_cache(self, num_rows: int, tokens_per_step: int) -> KVCache | SumsCache:
-        """An empty cache for `num_rows` rows: keys and values in the format of the blocks' matrices, or sums in float32."""
+    def new_cache(self, num_rows: int, tokens_per_step: int, prompt_tokens: int = 0) -> KVCache | SumsCache:
+        """An empty cache for `num_rows` rows: keys and values in the format of the blocks' matrices, or sums in float32.
+
+        Under softmax attention it has room for a row's prompts.
+        """
         first = self.blocks[0]
         assert isinstance(first, Block)
         sizes = {
@@ -243,6 +249,7 @@ class Trunk(nn.Module):
             context=self.context,
             tokens_per_step=tokens_per_step,
             dtype=first.attention.qkv_proj.weight.dtype,
+            prompt_tokens=prompt_tokens,
         )
 
     def new_beams(self, past: KVCache | SumsCache, capacity: int) -> BeamCache | BeamSums:

@@ -11,7 +11,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-OF_EPISODES = ("agent", "final_observation", "task")  # columns that have no steps
+# Columns that have no steps, or steps of another episode.
+OF_EPISODES = (
+    "agent",
+    "final_observation",
+    "first_step",
+    "prompt_action",
+    "prompt_length",
+    "prompt_observation",
+    "task",
+)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,14 @@ S visible state components, A entries of an action vector. A batch has one row a
     final_observation  (B, S) float32, normalised: what came after the episode's last step
     agent              (B,) int64, which of an episode's agents the row is
     task               (B,) int64, which of the model's tasks the row is of; 0 where there is one
+    prompt_observation (B, T, S) float32, normalised: the first steps of another episode, padded by its last
+    prompt_action      like action, of these steps
+    prompt_length      (B,) int64, how many of them are real; 0 where there is no other episode
+    first_step         (B,) int64, at which step of its episode the row begins
     option             (B, T) int64, where options have been found
     termination        (B, T) bool, where the option before has ended and another begins, and at an episode's first step
 
+A prompt is of the same agent. The episode is drawn among all of the split, and where chunks are in order it is the next one.
 Where rows of several tasks stand side by side, states and actions are padded as interface.py says.
 """
 
@@ -41,6 +46,10 @@ BATCH_COLUMNS = (
     "final_observation",
     "agent",
     "task",
+    "prompt_observation",
+    "prompt_action",
+    "prompt_length",
+    "first_step",
     *LABEL_COLUMNS,
 )
 

@@ -4,7 +4,7 @@ B rows, T steps a chunk, N agents.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -27,20 +27,23 @@ class Chunks:
         length: (C,) int64, in steps.
         burn_in: (C,) int64, first steps of the chunk that are context and do not count.
         sequence: (C,) int64, which sequence it is cut from.
+        further: (C,) int64, from 1, how many episodes after its own the one lies whose first steps it comes with; None for 1.
     """
 
     first: np.ndarray
     length: np.ndarray
     burn_in: np.ndarray
     sequence: np.ndarray
+    further: np.ndarray | None = None
 
     def picked(self, which: np.ndarray) -> "Chunks":
         """Those at the places `which`."""
-        return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which])
+        further = None if self.further is None else self.further[which]
+        return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which], further)
 
     def followed_by(self, others: "Chunks") -> "Chunks":
         """These, then the others, of the same sequences."""
-        names = [field.name for field in fields(self)]
+        names = [field.name for field in fields(self) if getattr(self, field.name) is not None]
         return Chunks(**{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
 
     def of_all_agents(self, sequences: Sequences) -> "Chunks":
@@ -49,7 +52,7 @@ class Chunks:
         own = self.picked(np.repeat(np.arange(len(self.first)), agents))
         numbers = (self.sequence[:, None] + np.arange(agents)).reshape(-1)
         first = own.first + sequences.offsets[numbers] - sequences.offsets[own.sequence]
-        return Chunks(first, own.length, own.burn_in, numbers)
+        return replace(own, first=first, sequence=numbers)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,11 @@ class SequenceDataset:
         """All chunks once, cut at places and put into an order that the generator draws."""
         stride = self.chunk_length - self.burn_in
         chunks = self.cut(generator.integers(stride, size=len(self._members)))
-        return chunks.picked(generator.permutation(len(chunks.first)))
+        chunks = chunks.picked(generator.permutation(len(chunks.first)))
+        if "prompt_length" not in self.columns:
+            return chunks
+        others = max(1, self.sequences.num_episodes - 1)
+        return replace(chunks, further=generator.integers(1, others + 1, size=len(chunks.first)))
 
     def cut(self, offsets: np.ndarray) -> Chunks:
         """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is a stride and its burn-in."""
@@ -158,6 +165,10 @@ def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) ->
             return chunks.sequence % task.num_agents
         case "task":
             return np.zeros(len(chunks.first), np.int64)
+        case "first_step":
+            return chunks.first - sequences.offsets[chunks.sequence]
+        case "prompt_observation" | "prompt_action" | "prompt_length":
+            return _read_prompts(name, sequences, chunks, chunk_length)
         case "terminated" | "truncated":
             last = sequences.offsets[chunks.sequence + 1] - 1 - chunks.first  # (B,) the episode's last step in the row
             return (time == last[:, None]) & file.episodes[name][chunks.sequence][:, None]
@@ -175,3 +186,15 @@ def _read(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) ->
             return task.normalize_returns(raw[..., 0])
         case _:
             return raw[..., 0]
+
+
+def _read_prompts(name: str, sequences: Sequences, chunks: Chunks, chunk_length: int) -> np.ndarray:
+    """A column of the first steps of another episode, of the same agent, for each chunk."""
+    others, further = sequences.num_episodes - 1, np.asarray(1) if chunks.further is None else chunks.further
+    prompt = (chunks.sequence + sequences.spec.num_agents * further) % sequences.num_sequences
+    first = sequences.offsets[prompt]
+    length = np.minimum(sequences.offsets[prompt + 1] - first, chunk_length)
+    if name == "prompt_length":
+        return length if others else np.zeros_like(length)
+    of_prompts = Chunks(first, length, np.zeros_like(length), prompt)
+    return _read(name.removeprefix("prompt_"), sequences, of_prompts, chunk_length)

@@ -10,6 +10,7 @@ K tasks, B rows, T steps a chunk. States and actions are padded as interface.py 
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -134,9 +135,9 @@ class MixedDataset:
         match name:
             case "task":
                 return torch.full_like(column, number)
-            case "observation" | "final_observation":
+            case "observation" | "final_observation" | "prompt_observation":
                 return torch.from_numpy(self.interface.pad_states(column.numpy()))
-            case "action" | "label":
+            case "action" | "label" | "prompt_action":
                 return torch.from_numpy(self.interface.pad_actions(number, column.numpy()))
         return column
 
@@ -161,8 +162,7 @@ class _Stream:
             self.place = stop
         if not taken:
             return self.chunks.picked(np.arange(0))
-        columns = ([getattr(each, name) for each in taken] for name in ("first", "length", "burn_in", "sequence"))
-        return Chunks(*map(np.concatenate, columns))
+        return reduce(Chunks.followed_by, taken)
 
     def _shuffled(self) -> Chunks:
         return self.part.shuffled_chunks(np.random.default_rng([*self.key, next(self.rounds)]))

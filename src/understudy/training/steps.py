@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from understudy.sequences.dataset import Chunks, gather
 from understudy.sequences.mixture import SequenceMixture
 from understudy.sequences.store import Sequences
 
 MOST_STEPS = 1_000_000  # enough to measure any table on, and a small part of the largest recordings
+DEMONSTRATIONS, DEMONSTRATION_STEPS = 5, 64  # that a model may keep of each task, and how many of their first steps
+DEMONSTRATION_COLUMNS = ("demonstration_observation", "demonstration_action", "demonstration_length")
 
 
 def training_steps(training: Sequences | SequenceMixture) -> Mapping[str, Tensor]:
@@ -23,7 +26,9 @@ def training_steps(training: Sequences | SequenceMixture) -> Mapping[str, Tensor
 class TrainingSteps(Mapping[str, Tensor]):
     """Columns of K steps, all or evenly spaced ones; most families ask for none, and then nothing is read.
 
-    observation (K, S), action (K,) or (K, A) and return_to_go (K,) are normalised, reward (K,) is raw.
+    observation (K, S), action (K,) or (K, A) and return_to_go (K,) are normalised, reward (K,) is raw. Beside them are the first
+    steps of the first episodes, of their first agents: demonstration_observation (5, 64, S) and demonstration_action, and how
+    many of these are real, demonstration_length (5,) int64, which is 0 where there are fewer episodes.
 
     Args:
         training: where they come from.
@@ -45,13 +50,25 @@ class TrainingSteps(Mapping[str, Tensor]):
                 return torch.from_numpy(training.rewards[chosen])
             case "return_to_go":
                 return torch.from_numpy(task.normalize_returns(training.returns_to_go[chosen]))
+        if name in DEMONSTRATION_COLUMNS:
+            return self._demonstrations(name.removeprefix("demonstration_"))
         raise KeyError(name)
 
+    def _demonstrations(self, name: str) -> Tensor:
+        sequences, agents = self.training, self.training.spec.num_agents
+        number = np.arange(DEMONSTRATIONS) % sequences.num_episodes * agents
+        first = sequences.offsets[number]
+        length = np.minimum(sequences.offsets[number + 1] - first, DEMONSTRATION_STEPS)
+        if name == "length":
+            return torch.from_numpy(np.where(np.arange(DEMONSTRATIONS) < sequences.num_episodes, length, 0))
+        chunks = Chunks(first, length, np.zeros_like(length), number)
+        return gather(sequences, chunks, DEMONSTRATION_STEPS, frozenset({name}))[name]
+
     def __iter__(self) -> Iterator[str]:
-        return iter(("observation", "action", "reward", "return_to_go"))
+        return iter(("observation", "action", "reward", "return_to_go", *DEMONSTRATION_COLUMNS))
 
     def __len__(self) -> int:
-        return 4
+        return 4 + len(DEMONSTRATION_COLUMNS)
 
 
 class MixedSteps(Mapping[str, Tensor]):
@@ -74,9 +91,9 @@ class MixedSteps(Mapping[str, Tensor]):
         match name:
             case "task":
                 return torch.full((len(part.chosen),), number)
-            case "observation":
+            case "observation" | "demonstration_observation":
                 return torch.from_numpy(self.interface.pad_states(part[name].numpy()))
-            case "action":
+            case "action" | "demonstration_action":
                 return torch.from_numpy(self.interface.pad_actions(number, part[name].numpy()))
         return part[name]
 

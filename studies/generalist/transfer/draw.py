@@ -3,11 +3,12 @@
 `draw.py FOLDER ...`, a folder a run, is a stage of studies/generalist/transfer and of studies/instructions/transfer.
 
 A policy starts from the generalist or from random weights, and learns from so many demonstrations for the same number of steps.
-With none it is the generalist as it is, which can act only where a task has the observations and actions of one that it knows.
+With none it is the generalist as it is, which can act only where a task has the observations and actions of one that it knows;
+one that may be shown demonstrations stands beside it, shown none, one or five, from which it learns nothing.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,12 @@ class Run:
     Attributes:
         names: of the policies, by whether they start from the generalist and by the number of demonstrations.
         summary: of metrics/summary.json.
+        shown: ways to play, by the number of demonstrations that are shown and not learned from.
     """
 
     names: dict[tuple[bool, int], str]
     summary: dict[str, Any]
+    shown: dict[int, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> list[int]:
@@ -56,9 +59,11 @@ class Run:
 
     def score(self, tuned: bool, count: int) -> tuple[float, float, float] | None:
         """A policy's score with its interval; None where there is no such policy."""
-        if (tuned, count) not in self.names:
-            return None
-        row = self.summary[self.names[tuned, count]]
+        return self.score_of(self.names[tuned, count]) if (tuned, count) in self.names else None
+
+    def score_of(self, way: str) -> tuple[float, float, float]:
+        """The score of a way to play, with its interval."""
+        row = self.summary[way]
         return row["score"], row["score_ci_low"], row["score_ci_high"]
 
     def difference(self, count: int) -> tuple[float, float, float] | None:
@@ -77,11 +82,19 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / "metrics/summary.json"
     params, summary = load_params(folder / "params.yaml"), read_json(path)
-    learners = {name: block for name, block in params.policies.items() if block.demonstrations is not None}
-    run = Run(
-        {(block.starts_from is not None, block.demonstrations or 0): name for name, block in learners.items()}, summary
-    )
-    for name in run.names.values():
+    of_prompts = {name: block for name, block in params.policies.items() if block.model.get("prompt_steps")}
+    learners = {
+        name: block
+        for name, block in params.policies.items()
+        if block.demonstrations is not None and name not in of_prompts
+    }
+    shown = {block.plain_play.get("prompt", 0): name for name, block in of_prompts.items()}
+    shown |= {
+        how["prompt"]: f"{name}/{way}" for name, block in of_prompts.items() for way, how in block.play_variants.items()
+    }
+    names = {(block.starts_from is not None, block.demonstrations or 0): name for name, block in learners.items()}
+    run = Run(names, summary, shown)
+    for name in (*run.names.values(), *run.shown.values()):
         if name not in summary:
             raise DataError(f"{path}: expected an entry {name}, got none")
     for count in run.counts:
@@ -100,6 +113,10 @@ def format_table(runs: dict[str, Run]) -> str:
             if count == 0:
                 scores = [scores[0] or "cannot act: none of its tasks has these observations and actions", ""]
             rows.append((TITLES[name], str(count), *scores, _cell(run.difference(count))))
+        rows += [
+            (TITLES[name], f"{count} shown, none learned from", _cell(run.score_of(way)), "", "")
+            for count, way in run.shown.items()
+        ]
     better = [TITLES[name] for name, run in runs.items() if (run.difference(FEW) or (0.0, 0.0, 0.0))[1] > 0]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return (
@@ -141,6 +158,8 @@ def _panel(axis: Axes, run: Run) -> None:
     if unchanged is not None:
         axis.axhline(unchanged[0], color="C0", lw=1, ls=":", label="the generalist as it is")
         axis.axhspan(*unchanged[1:], color="C0", alpha=0.12, lw=0)
+    for (count, way), style in zip(run.shown.items(), (":", "-.", "--"), strict=False):
+        axis.axhline(run.score_of(way)[0], color="C2", lw=1, ls=style, label=f"shown {count}, learned from none")
     axis.axhline(1.0, color="0.5", lw=1, ls="--", label="demonstrator", zorder=0)
     axis.set_xticks(range(len(counts)), [str(count) for count in counts])
 
