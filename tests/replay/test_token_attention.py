@@ -103,3 +103,8 @@ def test_another_family_and_no_episode_are_refused() -> None:
         attended_tokens(tiny_policy("mlp", SPECS[0]), [episode(0, 3)], 3)
     with refused(DataError, "episodes: expected at least one, got none"):
         attended_tokens(policy("coarse", 0), [], 3)
+
+
+def test_a_policy_that_acts_for_a_return_is_refused() -> None:
+    with refused(DataError, "policy: expected a generalist that is not return_conditioned, got one that is"):
+        attended_tokens(policy("coarse", 0, return_conditioned=True), [episode(0, 3)], 2)

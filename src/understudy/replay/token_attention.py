@@ -51,11 +51,13 @@ def attended_tokens(trained: TrainedPolicy, episodes: Iterable[Episode], steps_b
         steps_back: how many steps are told apart, the present one counted.
 
     Raises:
-        DataError: the policy is of another family, or there is no episode.
+        DataError: the policy is of another family or return_conditioned, or there is no episode.
     """
     model, task, interface = trained.model, trained.task, trained.interface
     if not isinstance(model, Generalist):
         raise DataError(f"policy: expected one of the family generalist, got one of {trained.family}")
+    if model.returns is not None:
+        raise DataError("policy: expected a generalist that is not return_conditioned, got one that is")
     number = interface.number_of(task.environment)
     total, count = torch.zeros(steps_back, model.tokens_per_step, dtype=torch.float64), 0
     for episode in episodes:
