@@ -32,14 +32,15 @@ def test_everything_comes_before_the_drawing(study):
     with Repo(study) as repo:
         graph = repo.index.graph
         own = {stage for stage in graph if not any(Path(stage.wdir).is_relative_to(study / each) for each in APART)}
-        [drawing], [attention] = ([stage for stage in own if stage.name == name] for name in ("draw", "attention"))
-        assert {drawing, attention, *networkx.descendants(graph, drawing)} == own
+        [drawing] = [stage for stage in own if stage.name == "draw"]
+        pictures = {drawing, *(stage for stage in own if stage.name == "attention")}
+        assert {*pictures, *networkx.descendants(graph, drawing)} == own
         trained = {
             stage
             for stage in graph
             if stage.name.startswith(("train_policy", "evaluate_task")) and stage.wdir == str(study)
         }
-        assert trained <= networkx.descendants(graph, attention)
+        assert all(trained <= networkx.descendants(graph, picture) for picture in pictures)
         named = [stage for stage in graph if stage.name.startswith("evaluate_task")]
         assert len(named) == len(params.policies.names) * len(params.training.seeds) * len(params.tasks.names)
 
