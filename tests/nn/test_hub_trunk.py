@@ -32,6 +32,10 @@ KINDS = {
 }
 
 
+SEES_AHEAD = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 13, "vocab_size": 5}
+ENCODER_AND_DECODER = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 5}
+
+
 @pytest.fixture(params=KINDS)
 def folder(request, tmp_path):
     transformers = pytest.importorskip("transformers")
@@ -144,7 +148,7 @@ def test_another_backbone_is_refused(backbone):
 def test_without_the_library_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
     with pytest.raises(
-        ParameterError, match=r"backbones of the hub need transformers, which is not installed; `pip install"
+        ParameterError, match=r"backbone: models of the hub need transformers, which is not installed; `pip install"
     ):
         build_hub_trunk("hub:gpt2", 16, 12, 12)
 
@@ -152,3 +156,17 @@ def test_without_the_library_it_is_said_how_to_install_it(monkeypatch):
 def test_by_default_it_is_the_trunk():
     assert text_policy("language_bc", WORDLE).model.options.backbone == "trunk"
     assert SIZES["embed_dim"] == WIDTH
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "sentence"),
+    [
+        ("distilbert", SEES_AHEAD, "expected a model whose tokens can see those before them alone"),
+        ("t5", ENCODER_AND_DECODER, "expected one transformer, got"),
+    ],
+)
+def test_a_model_that_cannot_look_back_alone_is_refused(kind, sizes, sentence, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    transformers.AutoConfig.for_model(kind, **sizes).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=f"backbone: {sentence}"):
+        build_hub_trunk(f"hub_config:{tmp_path}", WIDTH, 12, 13)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from understudy.sources.optional import import_optional
 
 TRUNK, WEIGHTS, CONFIGURATION = "trunk", "hub:", "hub_config:"
+PROBED, PROBE_TOLERANCE = 4, 1e-4  # tokens, and what rounding may change
 
 
 class HubCache:
@@ -112,13 +113,13 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         longest_row: tokens of a row at most, in training.
 
     Raises:
-        ValueError: there is no such backbone, it is of another width, or its rows are shorter.
+        ValueError: there is no such backbone, it is of another width, its rows are shorter, or it cannot look back alone.
         ParameterError: the library is not installed.
     """
     kind, _, name = backbone.partition(":")
     if f"{kind}:" not in (WEIGHTS, CONFIGURATION) or not name:
         raise ValueError(f"backbone: expected {TRUNK}, {WEIGHTS}NAME or {CONFIGURATION}NAME, got {backbone!r}")
-    library = import_optional("transformers", "hub", "backbones of the hub")
+    library = import_optional("transformers", "hub", "backbone: models of the hub")
     try:
         config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
         config.is_decoder = True  # of models that look both ways: look back alone
@@ -141,7 +142,27 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         raise ValueError(
             f"max_seq_len: expected rows of at most {most} steps, as {backbone} takes, got up to {longest_row}"
         )
-    return HubTrunk(model, library.DynamicCache, context)
+    if config.is_encoder_decoder:
+        raise ValueError(f"backbone: expected one transformer, got {backbone!r}, which is an encoder and a decoder")
+    trunk = HubTrunk(model, library.DynamicCache, context)
+    if not _looks_back_alone(trunk, min(PROBED, context)):
+        raise ValueError(
+            "backbone: expected a model whose tokens can see those before them alone, step by step as in a row, such as gpt2,"
+            f" llama or bert, got {backbone!r}"
+        )
+    return trunk
+
+
+@torch.no_grad()
+def _looks_back_alone(trunk: HubTrunk, length: int) -> bool:
+    """Whether later tokens change nothing, and steps give what a row does: many masked models ignore is_decoder."""
+    tokens = torch.randn(2, length, trunk.embed_dim, generator=torch.Generator().manual_seed(0))
+    row, cache = trunk(tokens), trunk.new_cache(2)
+    steps = torch.stack([trunk.decode_step(token, cache) for token in tokens.unbind(1)], dim=1)
+    return all(
+        torch.allclose(found, row[:, : found.shape[1]], atol=PROBE_TOLERANCE, rtol=PROBE_TOLERANCE)
+        for found in (trunk(tokens[:, :-1]), steps)
+    )
 
 
 def _first_line(error: Exception) -> str:
