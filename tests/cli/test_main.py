@@ -1,6 +1,7 @@
 """The command line: every command has help and an example, and what goes wrong is a sentence and an exit code."""
 
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from tests.builders import random_episodes
 from tests.toys import tiny_policy
 from understudy import read_environment, write_recording
-from understudy.cli.main import COMMANDS, build_parser, main
+from understudy.cli.main import COMMANDS, build_parser, custom_folders, main
 from understudy.params.whole import load_params
 from understudy.policies.files import save_policy
 from understudy.rollouts import parquet
@@ -212,3 +213,19 @@ def test_a_report_elsewhere_than_in_a_project_is_refused(capsys, tmp_path):
     assert err.startswith(f"understudy report: {tmp_path / 'params.yaml'}: expected a file with parameters, found none")
     assert not (tmp_path / "x.html").exists()
     assert "--out: expected a name that ends with .html, got x.pdf" in run(capsys, "report", "--out", "x.pdf")[2]
+
+
+def test_modules_of_the_project_s_own_are_found_as_the_pipeline_finds_them(tmp_path):
+    (tmp_path / "pipeline").mkdir()
+    assert custom_folders(tmp_path / "study") == []
+    (tmp_path / "pipeline/run.py").touch()
+    assert custom_folders(tmp_path / "study") == [tmp_path / "custom"]
+
+
+def test_a_command_finds_them(capsys, tmp_path, monkeypatch):
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline/run.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    run(capsys, "inspect", "nowhere")
+    assert sys.path[-1] == str(tmp_path / "custom")

@@ -7,6 +7,7 @@ A command is a module of this folder with HELP, EXAMPLE, add_arguments(parser) a
 import argparse
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -35,6 +36,7 @@ KEYWORDS = {"import": "import_demonstrations", "import logs": "import_logs"}  # 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 bad data, 2 bad parameters, 130 interrupted. Messages go to standard error."""
     given = build_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+    sys.path.extend(str(folder) for folder in custom_folders(Path.cwd()))
     try:
         given.run(given)
     except ParameterError as error:
@@ -48,6 +50,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         _leave(f"understudy {given.command}: {error.filename or 'a file'}: {error.strerror}", EXIT_DATA)
     sys.exit(0)
+
+
+def custom_folders(here: Path) -> list[Path]:
+    """Where the project's own modules lie, which policies may name: custom/, which pipeline/run.py also adds."""
+    projects = (place for place in (here, *here.parents) if (place / "pipeline/run.py").is_file())
+    return [place / "custom" for place in projects][:1]
 
 
 def build_parser() -> argparse.ArgumentParser:
