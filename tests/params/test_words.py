@@ -34,6 +34,10 @@ def test_the_section_of_words_tells_which_kind_it_is(tmp_path):
         (("greedy_entropy", "clever"), "words.players.2.player: expected 'random', 'consistent' or 'greedy_entropy'"),
         (("max_turns: 6", "max_turns: 0"), "words.wordle.max_turns"),
         (
+            ("words: [cat, dog, pig, cow, ant, bee]", "words: apple"),
+            "words.wordle.words: expected a number of words of the list, or a list of words, got",
+        ),
+        (
             ("task: wordle", "task: text_maze\n  text_maze: {rows: [.G], max_turns: 3}"),
             "words.players.1.player: expected random",
         ),

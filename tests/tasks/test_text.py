@@ -29,3 +29,6 @@ def test_the_longest_token_that_fits_is_taken():
 def test_an_unknown_character_is_a_sentence():
     with refused(ValueError, "prompt: expected tokens among a b", "got '!' at place 2"):
         encode(TOKENS, "ab!", "prompt")
+    many = tuple(f"<{number}>" for number in range(50))
+    with refused(ValueError, "prompt: expected tokens among <0> <1>", " <38> ..., got '!' at place 3"):
+        encode(many, "<1>!", "prompt")

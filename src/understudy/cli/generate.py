@@ -28,8 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", type=float, default=1.0, help="of the draws; 0: the highest scores (default 1)"
     )
-    parser.add_argument("--beam", type=int, metavar="W", help="search the likeliest turns with W beams, draw none")
-    parser.add_argument("--beta", type=float, help="of a policy with values: how much they count beside likelihoods")
+    parser.add_argument(
+        "--beam",
+        type=int,
+        metavar="W",
+        help="search the likeliest turns with W beams, and draw none: --temperature and --seed then count for nothing",
+    )
+    parser.add_argument(
+        "--beta", type=float, help="of a policy with values: how much they count beside likelihoods (default 1)"
+    )
     parser.add_argument(
         "--free", action="store_true", help="write any letters, also where only some words may be guessed"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from understudy.params.section import Count, Probability, Section, Seed
 
@@ -18,10 +18,19 @@ class WordleParams(Section):
         marks_name_letters: whether each mark is a token with its letter, which is learned from sooner, or the mark alone.
     """
 
-    words: Count | list[str]
+    words: int | list[str]
     max_turns: Count
     words_only: bool
     marks_name_letters: bool
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def _number_or_list(cls, value: object) -> object:
+        if type(value) is int or (isinstance(value, Sequence) and not isinstance(value, str)):
+            return value
+        raise ValueError(
+            f"words.wordle.words: expected a number of words of the list, or a list of words, got {value!r}"
+        )
 
 
 class TextMazeParams(Section):

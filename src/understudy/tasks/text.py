@@ -10,6 +10,8 @@ import numpy as np
 
 from understudy.tasks.task import NOTHING
 
+MOST_TOLD = 40  # tokens in a message
+
 
 def encode(tokens: Sequence[str], text: str, where: str) -> np.ndarray:
     """Ids (L,) int64 of the tokens that a text is made of, the longest that fits at each place.
@@ -32,7 +34,7 @@ def encode(tokens: Sequence[str], text: str, where: str) -> np.ndarray:
         elif text[place].isspace():
             place += 1
         else:
-            known = " ".join(tokens)
+            known = " ".join(tokens if len(tokens) <= MOST_TOLD else (*tokens[: MOST_TOLD - 1], "..."))
             raise ValueError(f"{where}: expected tokens among {known}, got {text[place]!r} at place {place}")
     return np.asarray(ids, np.int64)
 
