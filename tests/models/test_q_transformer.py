@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tests.builders import refused
 from tests.models.rows import batch_of, roll_out, steps_of, with_columns
+from understudy.errors import DataError
 from understudy.models.q_transformer import QTransformer
 from understudy.sequences.batch import Batch
 
@@ -152,15 +153,26 @@ def test_the_penalty_is_how_much_more_is_said_of_what_was_not_done() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("discount", "rows_held"), [(1.0, [True, True, True]), (0.9, [True, False, False])])
+@pytest.mark.parametrize(("discount", "rows_held"), [(1.0, [True, False, True]), (0.9, [True, False, False])])
 def test_what_was_done_is_worth_no_less_than_what_came_of_it(discount: float, rows_held: list[bool]) -> None:
-    """Where that is known: with a discount, in rows that the environment ends. So high a return is above every target."""
+    """Where that is known: not of a row that is cut off, and with a discount of those alone that the environment ends."""
     high = with_columns(batch(), return_to_go=torch.full((ROWS, STEPS), 1000.0))
+    high.value_mask[1] = False  # as of an episode that a limit cut off
     plain, held = (build(discount=discount, penalty=each) for each in ("none", "floor"))
     assert held.reads == plain.reads | {"return_to_go"}
     one, two = (model.losses(high, torch.Generator()).row_errors for model in (plain, held))
     assert (two > 500).tolist() == rows_held
     assert torch.equal(one[two < 500], two[two < 500])
+
+
+def test_a_floor_of_returns_that_nobody_knows_is_refused() -> None:
+    paid, cut_off = torch.ones(3), torch.ones(3, dtype=torch.bool)
+    build(penalty="floor").fit({"reward": paid, "truncated": torch.tensor([True, False, True])})
+    build(penalty="cql").fit({"reward": paid, "truncated": cut_off})
+    with refused(
+        DataError, "q_transformer: penalty: expected none or cql, since the return of no episode is known, got floor"
+    ):
+        build(penalty="floor").fit({"reward": paid, "truncated": cut_off})
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ SEQUENCES = by_hand(
     [4, 3],
     rewards=np.arange(7.0),
     returns_to_go=10 * np.arange(7.0),
+    truncated=[1],
     interface=INTERFACE,
 )
 
@@ -28,10 +29,16 @@ def test_all_steps_are_there_in_a_models_units_and_rewards_raw() -> None:
     np.testing.assert_allclose(columns["return_to_go"], (10 * np.arange(7.0) - 3.0) / 4.0)
 
 
+def test_steps_are_told_of_which_a_limit_cut_the_episode_off() -> None:
+    assert TrainingSteps(SEQUENCES)["truncated"].tolist() == [False] * 4 + [True] * 3
+    assert TrainingSteps(SEQUENCES, 3)["truncated"].tolist() == [False, False, True]
+
+
 def test_nothing_is_read_before_it_is_asked_for(monkeypatch) -> None:
     columns = TrainingSteps(SEQUENCES)
     demonstrations = ["demonstration_observation", "demonstration_action", "demonstration_length"]
-    assert list(columns) == ["observation", "action", "reward", "return_to_go", *demonstrations] and len(columns) == 7
+    assert list(columns) == ["observation", "action", "reward", "return_to_go", "truncated", *demonstrations]
+    assert len(columns) == 8
     monkeypatch.setattr(type(SEQUENCES), "states", property(lambda sequences: 1 / 0))
     assert len(columns["reward"]) == 7
     with pytest.raises(ZeroDivisionError):

@@ -116,10 +116,15 @@ class QTransformer(nn.Module):
         """Nothing is measured.
 
         Raises:
-            DataError: nothing is ever paid.
+            DataError: nothing is ever paid, or a floor is asked for and no return is known.
         """
         if not steps["reward"].any():
             raise DataError("q_transformer: expected recordings with rewards, of which it learns, got zeros alone")
+        if self.options.penalty == "floor" and steps["truncated"].all():
+            raise DataError(
+                "q_transformer: penalty: expected none or cql, since the return of no episode is known, got floor;"
+                " a limit has cut off all of them"
+            )
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Squared errors of what was done against its targets, and the penalty; nothing here is random.

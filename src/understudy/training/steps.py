@@ -26,9 +26,10 @@ def training_steps(training: Sequences | SequenceMixture) -> Mapping[str, Tensor
 class TrainingSteps(Mapping[str, Tensor]):
     """Columns of K steps, all or evenly spaced ones; most families ask for none, and then nothing is read.
 
-    observation (K, S), action (K,) or (K, A) and return_to_go (K,) are normalised, reward (K,) is raw. Beside them are the first
-    steps of the first episodes, of their first agents: demonstration_observation (5, 64, S) and demonstration_action, and how
-    many of these are real, demonstration_length (5,) int64, which is 0 where there are fewer episodes.
+    observation (K, S), action (K,) or (K, A) and return_to_go (K,) are normalised, reward (K,) is raw, truncated (K,) bool says
+    of which steps a limit cut the episode off, so that their return is not known. Beside them are the first steps of the first
+    episodes, of their first agents: demonstration_observation (5, 64, S) and demonstration_action, and how many of these are
+    real, demonstration_length (5,) int64, which is 0 where there are fewer episodes.
 
     Args:
         training: where they come from.
@@ -50,6 +51,9 @@ class TrainingSteps(Mapping[str, Tensor]):
                 return torch.from_numpy(training.rewards[chosen])
             case "return_to_go":
                 return torch.from_numpy(task.normalize_returns(training.returns_to_go[chosen]))
+            case "truncated":
+                sequences = np.searchsorted(training.offsets, chosen, side="right") - 1
+                return torch.from_numpy(training.steps.episodes["truncated"][sequences])
         if name in DEMONSTRATION_COLUMNS:
             return self._demonstrations(name.removeprefix("demonstration_"))
         raise KeyError(name)
@@ -65,10 +69,10 @@ class TrainingSteps(Mapping[str, Tensor]):
         return gather(sequences, chunks, DEMONSTRATION_STEPS, frozenset({name}))[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("observation", "action", "reward", "return_to_go", *DEMONSTRATION_COLUMNS))
+        return iter(("observation", "action", "reward", "return_to_go", "truncated", *DEMONSTRATION_COLUMNS))
 
     def __len__(self) -> int:
-        return 4 + len(DEMONSTRATION_COLUMNS)
+        return 5 + len(DEMONSTRATION_COLUMNS)
 
 
 class MixedSteps(Mapping[str, Tensor]):
