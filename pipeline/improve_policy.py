@@ -80,6 +80,11 @@ def begin(
             f"policies.{params.policy}.family: expected one that reads no options, which nobody finds in what is new,"
             f" got {block.family!r}"
         )
+    if "reward" not in load_family(block.family).reads:
+        raise ParameterError(
+            f"policies.{params.policy}.family: expected one that learns from rewards, without which it would imitate itself,"
+            f" got {block.family!r}"
+        )
     if params.start == "scratch":
         model = build_model(block.family, block.model, recorded.interface, f"policies.{params.policy}")
         model.fit(TrainingSteps(recorded))

@@ -117,6 +117,17 @@ def test_what_cannot_go_on_is_refused(project, given, sentence) -> None:
         call_stage("improve_policy", name="online", seed=7)
 
 
+def test_a_family_that_would_imitate_itself_is_refused(project) -> None:
+    write_params(project)
+    params = YAML(typ="safe").load(project / "params.yaml")
+    params["policies"]["q"] |= {"family": "mlp", "model": {"hidden_dim": 8, "num_layers": 1}}
+    params["improvement"]["online"]["play"] = {}
+    with (project / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    with refused(ParameterError, "policies.q.family: expected one that learns from rewards", "got 'mlp'"):
+        call_stage("improve_policy", name="online", seed=0)
+
+
 def test_recordings_in_which_nothing_is_paid_are_refused(project) -> None:
     unpaid = [replace(each, rewards=0 * each.rewards) for each in random_episodes(SPEC, [30, 25])]
     written_store(project / "unpaid", SPEC, unpaid)
