@@ -94,6 +94,7 @@ def test_the_best_trial_is_what_the_pipeline_then_trains(workspace, capsys):
     assert [sha256(workspace / "models/mlp/seed_0/model.safetensors")] == best["weights"]
     before = TRIALS.read_bytes()
     assert run() == before
+    assert "(trial 2)" in capsys.readouterr().err  # the bar knows the best of those that were there
 
 
 def test_what_came_of_other_data_and_params_is_not_used_again(workspace, capsys):

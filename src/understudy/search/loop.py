@@ -85,6 +85,7 @@ def go_on(
     trials = resumed(path, origin)
     with progress_bar(search.trials, f"search {name}", "trial") as bar:
         bar.update(len(trials))
+        bar.set_postfix_str(best_so_far(search, trials), refresh=False)
         while len(trials) < search.trials:
             values = next_values(search, trials, first)
             same = next((each for each in trials if each.values == values), None)  # which would come out as it did
