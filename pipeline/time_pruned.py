@@ -48,7 +48,7 @@ def load_timed(pruning: PruningParams, name: str) -> dict[str, TrainedPolicy]:
     """The full policy, the sparsest one, which has as many products, and the smaller ones."""
     block: PrunedPolicyParams = pruning.policies.named(name)
     folder = f"models/{name}/seed_{pruning.seeds[0]}"
-    sparsest = list(block.sparsities)[-1:]
+    sparsest = sorted(block.sparsities, key=lambda way: block.sparsities[way])[-1:]
     ways = [f"{way}_{FINETUNED}" for way in (*sparsest, *block.structured)]
     return {FULL: load_trained(Path(pruning.project) / folder)} | {
         way: load_trained(Path(folder) / way) for way in ways
