@@ -61,7 +61,7 @@ def test_the_memoryless_baseline_differs_in_its_context_alone(params) -> None:
 
 def test_each_ablation_is_one_thing_another(params) -> None:
     q = params["ablations"].policies.named("q")
-    assert q == params["mediocre"].policies.named("q")
+    assert params["ablations"].policies.named("cql") == params["mediocre"].policies.named("q")
     changes = {}
     for name, block in params["ablations"].policies.items():
         model = {key for key in block.model.keys() | q.model.keys() if block.model.get(key) != q.model.get(key)}
@@ -70,8 +70,9 @@ def test_each_ablation_is_one_thing_another(params) -> None:
         "q": set(),
         "prioritized": {"replay"},
         "single_q": {"clipped_heads"},
+        "two_clipped": {"clipped_heads"},
         "one_step": {"num_steps"},
-        "no_penalty": {"penalty"},
+        "cql": {"penalty", "penalty_weight", "penalty_temperature"},
         "floor": {"penalty"},
         "autoencoder": {"bottleneck_dim", "autoencoder_weight"},
         "one_head": {"num_heads_of_values", "clipped_heads"},
