@@ -143,7 +143,8 @@ class KVCache:
         """Which slots (L, R) tokens of these steps, clock (L,) int64, see where they are valid: prompts, and the last steps."""
         age = clock[:, None] - self.slot_clock
         reach = (age >= 0) & (age < self.context)
-        reach[:, self.num_slots :] = True
+        if reach.shape[1] > self.num_slots:
+            reach[:, self.num_slots :] = True
         return reach
 
     def prompt(self, rows: Tensor, prompts: Sequence[LayerPrompt]) -> None:

@@ -163,7 +163,8 @@ class Trunk(nn.Module):
         bands = self._bands(steps, tokens_per_step, real)
         last = bands if token is None else one_token_a_step(bands, token, tokens_per_step)
         x = tokens
-        for block, prompt in zip(self.blocks, prompts or [None] * len(self.blocks), strict=True):
+        of_layers: Sequence[LayerPrompt | None] = prompts or [None] * len(self.blocks)
+        for block, prompt in zip(self.blocks, of_layers, strict=True):
             asked = last if block is self.blocks[-1] else bands
             if self.gradient_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, rotation, asked, prompt, use_reentrant=False, preserve_rng_state=False)
