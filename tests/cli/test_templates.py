@@ -23,7 +23,7 @@ def test_all_other_stages_are_the_root_s():
 
 def test_a_project_of_logs_has_the_study_s_stages():
     ours, study = stages(TEMPLATES / "own_logs.yaml"), stages(ROOT / "studies/agents/dvc.yaml")
-    own = {"fetch", "folds", "judge", "strategies", "two_agents", "who_and_when"}
+    own = {"fetch", "folds", "judge", "judge_strategies", "strategies", "two_agents", "who_and_when"}
     assert study.keys() - ours.keys() == own and not ours.keys() - study.keys()
     assert {name for name in ours if ours[name] != study[name]} == {"import_logs"}
     assert ours["import_logs"]["deps"] == ["data/code/import_logs.json", "transcripts"]

@@ -28,7 +28,7 @@ ALLOWED = {
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
     "sequences": BOTTOM | {"rollouts"},
-    "nn": {"interface", "sources.optional", "step", "utils.masking"},
+    "nn": {"errors", "interface", "sequences.batch", "sources.optional", "step", "utils.masking"},
     "losses": set(),
     "planning": {"nn", "utils.draws"},
     "models": {"errors", "interface", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},
