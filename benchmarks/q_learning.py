@@ -15,7 +15,8 @@ from benchmarks.rows import Comparison, Group, Program, ScoreComparison, gemm_fl
 from benchmarks.settings import THREADS, Settings
 from understudy.evaluation.statistics import Bootstrap
 
-STUDENT, ONLINE = "q", "scratch_ucb"  # a policy of the study, and a way in which it goes on online
+STUDENT, IMITATOR = "q", "bc"  # policies of the study, of the same size
+ONLINE = "scratch_ucb"  # a way in which it goes on online
 IMPROVED = Path("improved")
 DQN = {  # rl-baselines3-zoo's hyperparameters for LunarLander
     "learning_rate": 6.3e-4,
@@ -35,23 +36,32 @@ CQL_LAYERS = [256, 256]
 
 
 def q_training(settings: Settings, study: Study) -> Group:
-    """Learning offline: transitions that the loss counts a second."""
+    """Learning offline: transitions that the loss counts a second, also beside imitation by a decoder of the same size."""
     training = study.params.training
-    size = {"rows": training.batch_size, "length": training.chunk_length, "batches": settings.batches}
-    ours = Program.of(
-        "understudy, float32",
-        "ours.decoder_training",
-        precision="float32",
-        threads=THREADS,
-        run=study.folder,
-        policy=STUDENT,
-        **size,
+    rows, length = training.batch_size, training.chunk_length
+    ours, decoder = (
+        Program.of(
+            name,
+            "ours.decoder_training",
+            precision="float32",
+            threads=THREADS,
+            run=study.folder,
+            policy=policy,
+            rows=rows,
+            length=length,
+            batches=settings.batches,
+        )
+        for name, policy in (("understudy, float32", STUDENT), ("our decoder, float32", IMITATOR))
     )
     theirs = cql(settings, study, steps=settings.batches, episodes=0)
-    work = f"learning action values offline, batches of {training.batch_size} x {training.chunk_length} steps"
-    row = Comparison(work, "ours", "d3rlpy", "steps_per_second", gemm_floor("float32"))
-    programs = {"ours": ours, "d3rlpy": theirs}
-    return where_it_has_run(Group(settings.rounds, programs, (row,)), study, [SEQUENCES, RECORDINGS])
+    work = f"learning action values offline, batches of {rows} x {length} steps"
+    floor = gemm_floor("float32")
+    comparisons = (
+        Comparison(work, "ours", "d3rlpy", "steps_per_second", floor),
+        Comparison(work, "ours", "decoder", "steps_per_second", floor),
+    )
+    programs = {"ours": ours, "d3rlpy": theirs, "decoder": decoder}
+    return where_it_has_run(Group(settings.rounds, programs, comparisons), study, [SEQUENCES, RECORDINGS])
 
 
 def q_returns(settings: Settings, study: Study) -> Group:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import attention, linear_attention, scale, startup
+from benchmarks import attention, linear_attention, prioritized, scale, startup
 from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns, returns
 from tests.builders import CHOICES, in_random_states, printed_by, random_episodes, written_recording
 from tests.toys import ROOT, tiny_policy
@@ -44,6 +44,15 @@ def test_attention_in_bfloat16_is_left_out_where_the_processor_has_none():
     lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(False) + ATTENTION).splitlines()[2:]]
     assert float(lines[0][1]) > 0
     assert [line[1] for line in lines[1:]] == [NOT_MEASURED] * 2
+
+
+def test_draws_are_timed_with_one_sum_and_with_a_tree(monkeypatch, capsys):
+    monkeypatch.setattr(prioritized, "DRAWS", 3)
+    monkeypatch.setattr(prioritized, "CHUNKS", (100, 20_000))
+    prioritized.main()
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [chunks for chunks, _, _ in lines] == ["100", "20,000"]
+    assert all(float(cost) > 0 for _, *costs in lines for cost in costs)
 
 
 SMALL = linear_attention.Sizes((8, 16), batch_tokens=32, rows=2, steps=2, rounds=2)

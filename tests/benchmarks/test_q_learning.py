@@ -34,6 +34,16 @@ def test_a_step_of_theirs_has_as_many_transitions_as_one_of_ours(tmp_path):
     assert (theirs["steps"], option(ours, "--batches"), option(programs["d3rlpy"], "--episodes")) == (100, "100", "0")
 
 
+def test_the_decoder_that_it_is_set_beside_has_the_same_sizes_and_batches(tmp_path):
+    programs = q_learning.q_training(FULL, made(tmp_path)).programs
+    learner, imitator = (PARAMS.policies.named(option(programs[each], "--policy")) for each in ("ours", "decoder"))
+    assert (learner.family, imitator.family) == ("q_transformer", "action_transformer")
+    sizes = ("embed_dim", "num_layers", "num_heads", "hidden_dim", "context")
+    assert [learner.model[size] for size in sizes] == [imitator.model[size] for size in sizes]
+    given = ("--rows", "--length", "--batches", "--threads", "--precision")
+    assert [option(programs["ours"], each) for each in given] == [option(programs["decoder"], each) for each in given]
+
+
 def test_scores_are_of_as_many_steps_on_the_same_seeds(tmp_path):
     group = q_learning.q_returns(FULL, made(tmp_path))
     theirs = group.programs["d3rlpy"]
