@@ -198,7 +198,7 @@ def test_a_loss_of_tasks_without_pictures_moves_none_of_their_weights() -> None:
     only = replace(batch, mask=batch.mask & (IDS != 1)[:, None])
     model.losses(only, torch.Generator()).objective().backward()
     weights = list(model.tokens.images.parameters())
-    assert len(weights) == 4 and all((each.grad == 0).all() for each in weights)
+    assert len(weights) == 5 and all((each.grad == 0).all() for each in weights)
 
 
 @each_layout
@@ -341,7 +341,7 @@ def test_a_family_of_one_task_refuses_several(family: str) -> None:
         ({"action_dropout": 1.5}, "policies.p.model.action_dropout: expected a chance from 0 to 1, got 1.5"),
         ({"tokens": "fine", "num_bins": 1}, "policies.p.model.num_bins: expected at least 2, got 1"),
         (PICTURES | {"tokens": "fine"}, "policies.p.model.image_shape: expected null with fine tokens"),
-        (PICTURES, "policies.p.model.image_shape: expected a task with components pixels_0 to pixels_3, got none"),
+        (PICTURES, "policies.p.model.image_shape: expected a task with components pixels_0 to pixels_3 or grid_0 to"),
         (
             {"patch_dim": 3},
             "policies.p.model.image_shape, patch_size, patch_dim: expected all or none, got None, None and 3",

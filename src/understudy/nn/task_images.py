@@ -3,8 +3,9 @@
 Images     -- what they look like
 TaskImages -- the tokens
 
-The last components of such a task, `pixels_0`, `pixels_1`, ..., are a picture: numbers from 0 to 255, row by row, pixel by pixel,
-channel by channel. K tasks, B rows, N numbers of a picture, P patches, D width.
+Some components of such a task, one after the other, are a picture, row by row, place by place, channel by channel: `pixels_0`,
+`pixels_1`, ..., which are from 0 to 255, or `grid_0`, `grid_1`, ..., which say what a grid's cells hold and count as they are.
+K tasks, B rows, S states, N numbers of a picture, P patches, R other components, D width.
 """
 
 import math
@@ -17,8 +18,7 @@ from torch.nn import functional
 
 from understudy.interface import Task
 
-PREFIX = "pixels_"
-BRIGHTEST = 255.0
+GREATEST = {"pixels_": 255.0, "grid_": 1.0}  # number of a component, by how those of a picture are named
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Images:
 
     Attributes:
         shape: rows, columns and channels.
-        patch_size: side of a square patch, in pixels.
+        patch_size: side of a square patch, in pixels or cells.
         patch_dim: how many numbers a patch becomes before all of them become a token.
 
     Raises:
@@ -84,7 +84,10 @@ class Images:
 class TaskImages(nn.Module):
     """One map for the patches of all tasks, and one of what they become for the token: where a patch lies is then known.
 
-    Gato (Reed et al., 2022) has a token a patch; here one of the picture keeps a step short.
+    A patch also reads what else is observed, such as an instruction, so that it can tell whether it is what is asked for. That
+    is added before the nonlinearity, one map of it for all places and tasks, in which a component has its place by its name: the
+    shift of FiLM (Perez et al., 2018), with which BabyAI's own models read missions. Gato (Reed et al., 2022) has a token a
+    patch; here one of the picture keeps a step short.
 
     Args:
         tasks: K of them.
@@ -95,61 +98,110 @@ class TaskImages(nn.Module):
         ValueError: no task has a picture, or a task another one.
 
     Attributes:
-        sizes: N of each task, 0 where it has no picture.
+        other_counts: how many components of each task are no picture's.
     """
 
-    first: Tensor
+    places: Tensor
     scale: Tensor
     offset: Tensor
     is_there: Tensor
+    other_places: Tensor
+    read_places: Tensor
 
     def __init__(self, tasks: Sequence[Task], images: Images, embed_dim: int) -> None:
         super().__init__()
         self.images, count = images, images.size
-        self.sizes = [_picture_size(task, count) for task in tasks]
-        if not any(self.sizes):
-            raise ValueError(f"image_shape: expected a task with components {PREFIX}0 to {PREFIX}{count - 1}, got none")
-        self.patch_map = nn.Linear(count // images.num_patches, images.patch_dim)
-        self.token_map = nn.Linear(images.num_patches * images.patch_dim, embed_dim)
+        found = [_picture(task, count) for task in tasks]
+        if all(picture is None for picture in found):
+            starts = " or ".join(f"{prefix}0 to {prefix}{count - 1}" for prefix in GREATEST)
+            raise ValueError(f"image_shape: expected a task with components {starts}, got none")
         # A row of zeros stands for the scale of a task without a picture, whose numbers then count for nothing.
         scale, offset = torch.zeros(2, len(tasks), count)
-        for number, task in enumerate(tasks):
-            if self.sizes[number]:
-                scale[number] = torch.tensor(task.scales.state_std[-count:]) / BRIGHTEST
-                offset[number] = torch.tensor(task.scales.state_mean[-count:]) / BRIGHTEST
-        first = [max(task.state_dim - count, 0) for task in tasks]
-        self.register_buffer("first", torch.tensor(first), persistent=False)
+        places, others = torch.zeros(len(tasks), count, dtype=torch.int64), []
+        for number, (task, picture) in enumerate(zip(tasks, found, strict=True)):
+            names = list(enumerate(task.visible_components))
+            if picture is not None:
+                first, greatest = picture
+                block = slice(first, first + count)
+                places[number] = torch.arange(first, first + count)
+                scale[number] = torch.tensor(task.scales.state_std[block]) / greatest
+                offset[number] = torch.tensor(task.scales.state_mean[block]) / greatest
+                del names[block]
+            others.append(names)
+        self.other_counts = [len(names) for names in others]
+        is_there = torch.tensor([picture is not None for picture in found])
+        read = dict.fromkeys(name for names, there in zip(others, is_there, strict=True) if there for _, name in names)
+        self.patch_map = nn.Linear(count // images.num_patches, images.patch_dim)
+        self.condition_map = nn.Linear(len(read), images.patch_dim, bias=False) if read else None
+        self.token_map = nn.Linear(images.num_patches * images.patch_dim, embed_dim)
+        self.register_buffer("places", places, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("offset", offset, persistent=False)
-        self.register_buffer("is_there", torch.tensor(self.sizes) > 0, persistent=False)
+        self.register_buffer("is_there", is_there, persistent=False)
+        self.register_buffer("other_places", _places_of_others(others), persistent=False)
+        self.register_buffer("read_places", _places_by_name(others, list(read)), persistent=False)
 
     @property
     def everywhere(self) -> bool:
         """Whether all tasks have pictures."""
-        return all(self.sizes)
+        return bool(self.is_there.all())
+
+    def others(self, states: Tensor, task_ids: Tensor) -> Tensor:
+        """The components (B, ..., R) of states (B, ..., S) that are no picture's, a task's own first."""
+        return _gathered(states, self.other_places[task_ids])
 
     def forward(self, states: Tensor, task_ids: Tensor) -> Tensor:
         """Tokens (B, ..., D) of normalised states (B, ..., S); they mean nothing where a task has no picture."""
-        rows = states.flatten(1, -2) if states.ndim > 2 else states[:, None]  # (B, n, S)
-        places = self.first[task_ids][:, None] + torch.arange(self.scale.shape[1], device=states.device)  # (B, N)
-        places = places.clamp(max=states.shape[-1] - 1)[:, None].expand(-1, rows.shape[1], -1)
-        pixels = rows.gather(-1, places) * self.scale[task_ids][:, None] + self.offset[task_ids][:, None]
-        features = functional.gelu(self.patch_map(self.images.patches(pixels)))  # (B, n, P, patch_dim)
-        token: Tensor = self.token_map(features.flatten(-2))
-        return token.reshape(*states.shape[:-1], -1)
+        pixels = _gathered(states, self.places[task_ids])  # (B, ..., N)
+        pixels = pixels * _laid(self.scale[task_ids], pixels) + _laid(self.offset[task_ids], pixels)
+        features = self.patch_map(self.images.patches(pixels))  # (B, ..., P, patch_dim)
+        if self.condition_map is not None:
+            read = _gathered(states, self.read_places[task_ids])
+            features = features + self.condition_map(read).unsqueeze(-2)
+        token: Tensor = self.token_map(functional.gelu(features).flatten(-2))
+        return token
 
 
-def _picture_size(task: Task, count: int) -> int:
-    """N of the task.
+def _laid(values: Tensor, like: Tensor) -> Tensor:
+    """Values (B, n) of rows, laid over their steps (B, ..., n)."""
+    return values.reshape(len(values), *[1] * (like.ndim - 2), -1)
+
+
+def _gathered(states: Tensor, places: Tensor) -> Tensor:
+    """The components (B, ..., n) of states (B, ..., S) at places (B, n), below S; 0 where a place is negative."""
+    laid = _laid(places, states).expand(*states.shape[:-1], -1)
+    return torch.where(laid < 0, 0.0, states.gather(-1, laid.clamp(0, states.shape[-1] - 1)))
+
+
+def _places_of_others(others: Sequence[Sequence[tuple[int, str]]]) -> Tensor:
+    """Where (K, R) each task has its components, given with their names; -1 beyond them."""
+    rows = [torch.tensor([place for place, _ in names], dtype=torch.int64) for names in others]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+
+
+def _places_by_name(others: Sequence[Sequence[tuple[int, str]]], wanted: Sequence[str]) -> Tensor:
+    """Where (K, len(wanted)) each task has the components of these names; -1 where it has none."""
+    places = [{name: place for place, name in names} for names in others]
+    return torch.tensor([[each.get(name, -1) for name in wanted] for each in places], dtype=torch.int64)
+
+
+def _picture(task: Task, count: int) -> tuple[int, float] | None:
+    """Where the picture of the task begins, and the greatest number of a component; None where it has none.
 
     Raises:
-        ValueError: its last components are not all of a picture's.
+        ValueError: components named as those of a picture are not a whole one, one after the other.
     """
-    names = tuple(name for name in task.visible_components if name.startswith(PREFIX))
-    expected = tuple(f"{PREFIX}{place}" for place in range(count))
-    if (names and task.visible_components[-count:] != expected) or len(names) > count:
-        raise ValueError(
-            f"image_shape: expected the last components of {task.environment.environment_id} to be {expected[0]} to"
-            f" {expected[-1]}, got {len(names)} named so, from {names[0]} to {names[-1]}"
-        )
-    return len(names)
+    names = task.visible_components
+    for prefix, greatest in GREATEST.items():
+        places = [place for place, name in enumerate(names) if name.startswith(prefix)]
+        if not places:
+            continue
+        first, expected = places[0], tuple(f"{prefix}{number}" for number in range(count))
+        if len(places) != count or names[first : first + count] != expected:
+            raise ValueError(
+                f"image_shape: expected components {expected[0]} to {expected[-1]} of"
+                f" {task.environment.environment_id}, one after the other, got {len(places)} named so, from"
+                f" {names[first]} to {names[places[-1]]}"
+            )
+        return first, greatest
+    return None

@@ -16,9 +16,9 @@ class TaskOptions(TrunkOptions):
     Attributes:
         action_dropout: chance that a past action is withheld in a training batch.
         continuous_loss: of action vectors, of coarse tokens: "nll", a Gaussian's, or "mse". Fine ones predict bins.
-        image_shape: rows, columns and channels of the picture that the last components of some tasks are, of coarse tokens;
+        image_shape: rows, columns and channels of the picture or grid that some components of some tasks are, of coarse tokens;
             None where they are numbers like any others.
-        patch_size: side of its square patches, in pixels; None without pictures.
+        patch_size: side of its square patches, in pixels or cells; None without pictures.
         patch_dim: how many numbers a patch becomes before all of them become a token; None without pictures.
         return_conditioned: whether it acts for a return that is asked for.
         return_bins: how many the distribution of returns has that `target_return: expert` needs; 0 for none.

@@ -61,9 +61,8 @@ class CoarseTokens(nn.Module):
         super().__init__()
         self.spaces, count = spaces, spaces.count
         self.num_observed = 1 if images is None else 2
-        pixels = [0] * count if images is None else images.sizes
-        others = [dim - size for dim, size in zip(spaces.state_dims, pixels, strict=True)]  # which come first
-        self.state_map = TaskLinear(others, [embed_dim] * count)
+        numbers = spaces.state_dims if images is None else images.other_counts
+        self.state_map = TaskLinear(numbers, [embed_dim] * count)
         self.task_vectors = nn.Parameter(torch.randn(count, embed_dim))
         self.choice_vectors = nn.Parameter(torch.randn(count, spaces.action_width, embed_dim))
         entries = [1 if discrete else dim for discrete, dim in zip(spaces.discrete, spaces.action_dims, strict=True)]
@@ -73,9 +72,11 @@ class CoarseTokens(nn.Module):
 
     def observed(self, states: Tensor, task_ids: Tensor) -> Tensor:
         """Tokens (B, ..., O, D) of states (B, ..., S): the picture, if any task has one, and the state."""
-        token = self.state_map(states, task_ids) + of_rows(self.task_vectors[task_ids], states)
-        tokens = [token] if self.images is None else [self.images(states, task_ids), token]
-        return torch.stack(tokens, dim=-2)
+        task = of_rows(self.task_vectors[task_ids], states)
+        if self.images is None:
+            return (self.state_map(states, task_ids) + task).unsqueeze(-2)
+        token = self.state_map(self.images.others(states, task_ids), task_ids) + task
+        return torch.stack([self.images(states, task_ids), token], dim=-2)
 
     def acted(self, entries: Tensor, task_ids: Tensor, dropped: Tensor | None = None) -> Tensor:
         """Tokens (B, ..., 1, D) of actions (B, ..., E)."""
@@ -101,7 +102,7 @@ class CoarseTokens(nn.Module):
         """The modalities."""
         if self.images is None:
             return ("state", "action")
-        return ("picture" if self.images.sizes[number] else "", "state", "action")
+        return ("picture" if self.images.is_there[number] else "", "state", "action")
 
 
 class FineTokens(nn.Module):
