@@ -2,9 +2,10 @@
 
 A score is (policy - random) / (expert - random) of the task. Over all tasks it is the interquartile mean over tasks and
 trainings, and what the generalist reaches of it is told as a share of what the specialists reach. Intervals are over training
-seeds and episodes, drawn anew for each task.
+seeds and episodes, drawn anew for each task. With --success a second table has the share of episodes that returned more than 0.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -28,7 +29,6 @@ from understudy.rollouts.parquet import read_recording
 from understudy.utils.atomic import replace_file
 
 BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.95, seed=0)
-BESIDE = "decoder"  # the specialists that the generalists are measured by
 ALL = "all tasks"
 
 Returns = dict[str, dict[str, TaskReturns]]  # by policy and task
@@ -75,20 +75,30 @@ def scores(returns: Returns) -> dict[str, dict[str, tuple[float, float, float]]]
     return found
 
 
-def format_table(returns: Returns, generalists: list[str]) -> str:
-    """A row a policy, and below what each generalist reaches of the specialists' score, as Markdown."""
+def format_table(returns: Returns, generalists: list[str], beside: str) -> str:
+    """A row a policy, and below what each generalist reaches of the score of the specialists `beside` it, as Markdown."""
     found = scores(returns)
     tasks = [*next(iter(returns.values())), ALL]
-    lines = [("policy", *tasks), ("---", *("---:",) * len(tasks))]
-    lines += [(name, *(_cell(*row[task]) for task in tasks)) for name, row in found.items()]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-    beside = f"{BESIDE} alone"
+    text = _markdown("policy", tasks, {name: [_cell(*row[task]) for task in tasks] for name, row in found.items()})
     if found[beside][ALL][1] <= 0:
         return text + f"\n{beside} is not above the random actor, so that nothing is a share of its score.\n"
     for name in generalists:
         share, interval = relative_score(list(returns[name].values()), list(returns[beside].values()), BOOTSTRAP)
         text += f"\n{name}: {_cell(share, interval.low, interval.high)} of the score of {beside} over all tasks.\n"
     return text
+
+
+def format_successes(returns: Returns) -> str:
+    """The share of episodes that returned more than 0, a row a policy, with the demonstrator's at the end, as Markdown."""
+    tasks = list(next(iter(returns.values())))
+    rows = {name: [(row[task].policy > 0).mean() for task in tasks] for name, row in returns.items()}
+    rows["demonstrator"] = [(each.expert > 0).mean() for each in next(iter(returns.values())).values()]
+    return _markdown("success", tasks, {name: [f"{share:.3f}" for share in row] for name, row in rows.items()})
+
+
+def _markdown(title: str, heads: list[str], rows: dict[str, list[str]]) -> str:
+    lines = [[title, *heads], ["---", *["---:"] * len(heads)], *([name, *cells] for name, cells in rows.items())]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def _cell(value: float, low: float, high: float) -> str:
@@ -117,10 +127,18 @@ def draw(returns: Returns, path: Path) -> None:
 
 def main() -> None:
     """Read, draw and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--beside", default="decoder", help="the specialists that generalists are measured by")
+    parser.add_argument(
+        "--success", action="store_true", help="also a table of the share of episodes that returned more than 0"
+    )
+    given = parser.parse_args()
     sections = {"tasks": TasksParams, "policies": PoliciesParams, "training": TrainingParams}
     params = load_sections(Path("params.yaml"), sections)
     returns = read_returns(params["tasks"].names, params["policies"].names, params["training"].seeds)
-    table = format_table(returns, params["policies"].names)
+    table = format_table(returns, params["policies"].names, f"{given.beside} alone")
+    if given.success:
+        table += "\n" + format_successes(returns)
     with replace_file(Path("results.png")) as unfinished:
         draw(returns, unfinished)
     with replace_file(Path("results.md")) as unfinished:

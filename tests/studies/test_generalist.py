@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import networkx
+import numpy as np
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from tests.builders import imported
 from tests.imports import ROOT
+from understudy.evaluation.tasks import TaskReturns
 from understudy.params.project import load_project
 from understudy.params.task_project import TaskProject
 from understudy.params.training import TrainingParams
@@ -83,14 +86,58 @@ def test_a_specialist_has_the_generalists_sizes(study):
         assert params.training.seeds == generalist.training.seeds
 
 
-def test_the_run_of_pixels_differs_from_that_of_cells_in_what_is_seen():
+def test_the_run_of_pixels_differs_from_that_of_cells_in_what_is_seen_and_in_how_much_is_recorded():
     cells, pixels = (
         load_params(ROOT / "studies/instructions" / name / "params.yaml") for name in ("go_to_obj", "pixels")
     )
     assert pixels.environment.id == cells.environment.id
     assert pixels.environment.wrappers == [cells.environment.wrappers[-1] | {"tile_size": 4}]
-    assert (pixels.rollouts, pixels.sequences, pixels.evaluation) == (cells.rollouts, cells.sequences, cells.evaluation)
+    assert pixels.rollouts == cells.rollouts.model_copy(update={"episodes": 3000})
+    assert (pixels.sequences, pixels.evaluation) == (cells.sequences, cells.evaluation)
     numbers, patches = (pixels.policies.named(name).model for name in ("numbers", "patches"))
-    assert numbers == load_project(ROOT / "studies/instructions/params.yaml").policies.named("coarse").model
-    assert patches == numbers | {"image_shape": [28, 28, 3], "patch_size": 4, "patch_dim": 32}
+    of_pixels = {"image_shape": [28, 28, 3], "patch_size": 4, "patch_dim": 32}
+    assert patches == numbers | of_pixels == cells.policies.named("coarse").model | of_pixels
     assert pixels.comparison.differences == [["patches", "numbers"]]
+
+
+GENERALIST_DRAW = imported(ROOT / "studies" / "generalist" / "draw.py")
+
+
+def returns_of(policy: list[list[float]]) -> TaskReturns:
+    """Where a random player returns 0 and the demonstrator 2 in the mean."""
+    return TaskReturns(np.array(policy), np.array([3.0, 2.0, 1.0]), np.zeros(3))
+
+
+RETURNS = {
+    "coarse": {
+        "a": returns_of([[2.0, 2.0, 2.0], [2.0, 0.0, 1.0]]),
+        "b": returns_of([[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]),
+    },
+    "mlp alone": {"a": returns_of([[1.0, 0.0, 0.0]]), "b": returns_of([[0.0, 0.0, 0.0]])},
+    "coarse alone": {"a": returns_of([[2.0, 2.0, 2.0]]), "b": returns_of([[2.0, 2.0, 2.0]])},
+}
+
+
+def test_the_table_has_scores_and_what_the_generalist_reaches_of_the_specialists_named():
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in GENERALIST_DRAW.format_table(RETURNS, ["coarse"], "coarse alone").splitlines()
+    ]
+    assert [(row[0], *(float(cell.split(" ")[0]) for cell in row[1:])) for row in rows[2:5]] == [
+        ("coarse", 0.75, 1.0, 1.0),
+        ("mlp alone", 0.167, 0.0, 0.083),
+        ("coarse alone", 1.0, 1.0, 1.0),
+    ]
+    assert rows[-1][0].startswith("coarse: 1.000 [")
+    assert rows[-1][0].endswith("] of the score of coarse alone over all tasks.")
+
+
+def test_success_is_the_share_of_episodes_that_returned_more_than_nothing():
+    rows = [line.strip("| ").split(" | ") for line in GENERALIST_DRAW.format_successes(RETURNS).splitlines()]
+    assert rows[0] == ["success", "a", "b"]
+    assert rows[2:] == [
+        ["coarse", "0.833", "1.000"],
+        ["mlp alone", "0.333", "0.000"],
+        ["coarse alone", "1.000", "1.000"],
+        ["demonstrator", "1.000", "1.000"],
+    ]
