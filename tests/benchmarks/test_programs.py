@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import attention, linear_attention, prioritized, scale, startup
+from benchmarks import attention, generalist, linear_attention, prioritized, scale, startup
 from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns, returns
 from tests.builders import CHOICES, in_random_states, printed_by, random_episodes, written_recording
 from tests.toys import ROOT, tiny_policy
@@ -53,6 +53,17 @@ def test_draws_are_timed_with_one_sum_and_with_a_tree(monkeypatch, capsys):
     lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [chunks for chunks, _, _ in lines] == ["100", "20,000"]
     assert all(float(cost) > 0 for _, *costs in lines for cost in costs)
+
+
+def test_a_generalist_of_each_kind_of_token_is_set_beside_the_decoder():
+    found = generalist.measure(generalist.Sizes((4, 3), rows=4, steps=1, rounds=2))
+    assert list(found) == ["training", "playing"]
+    assert all(list(rates) == ["decoder", "coarse", "fine"] for rates in found.values())
+    assert all(len(own) == 1 and own[0] > 0 for rates in found.values() for own in rates.values())
+    models = {name: subject.model for name, subject in generalist.subjects().items()}
+    assert [models[name].tokens_per_step for name in ("coarse", "fine")] == [2, 10]
+    rates = {"training": {"decoder": [100.0, 200.0], "coarse": [50.0, 100.0]}}
+    assert generalist.table(rates).splitlines()[-1] == "| training | coarse | 75 | 0.50 [0.50, 0.50] |"
 
 
 SMALL = linear_attention.Sizes((8, 16), batch_tokens=32, rows=2, steps=2, rounds=2)
