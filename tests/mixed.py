@@ -1,6 +1,7 @@
 """Three tasks with different states and actions, for the tests of what takes several.
 
 TASKS, MIXED               -- choices of 3 and of 4, and vectors of 2, of 3, 5 and 2 components
+WITH_PICTURES, PICTURES    -- the same, but that four components of the second are a picture; and what a model is told of it
 draw_mixed(ids, steps)     -- random states and actions of rows of these tasks
 mixed_batch(ids, lengths)  -- the same as a batch
 """
@@ -22,6 +23,10 @@ NARROW = replace(VECTORS, components=("x", "y"))
 SPECS = (CHOICES, WIDE, NARROW)
 TASKS = tuple(tiny_interface(spec).task for spec in SPECS)
 MIXED = Interface(TASKS)
+# The second task's first components are then a picture: tokens that the others do not have.
+PICTURED = replace(WIDE, components=("pixels_0", "pixels_1", "pixels_2", "pixels_3", "a"))
+WITH_PICTURES = Interface((TASKS[0], tiny_interface(PICTURED).task, TASKS[2]))
+PICTURES = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
 STATE_WIDTH, ENTRY_WIDTH, ACTION_WIDTH = 5, 2, 4
 
 

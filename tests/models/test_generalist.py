@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.builders import refused
-from tests.mixed import MIXED, TASKS, WIDE, draw_mixed, mixed_batch
+from tests.mixed import MIXED, NARROW, PICTURES, TASKS, WITH_PICTURES, draw_mixed, mixed_batch
 from tests.models.rows import roll_out, steps_of
 from tests.toys import CONFIGS, tiny_interface
 from understudy.errors import ParameterError
@@ -20,10 +20,6 @@ from understudy.policies.build import build_model
 from understudy.sequences.batch import Batch
 
 IDS, STEPS = torch.tensor([0, 1, 2, 1, 0, 2]), 9
-PICTURES = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
-PICTURED = replace(WIDE, components=("a", "pixels_0", "pixels_1", "pixels_2", "pixels_3"))
-# The second task's last components are then a picture: tokens that the others do not have.
-WITH_PICTURES = Interface((TASKS[0], tiny_interface(PICTURED).task, TASKS[2]))
 each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine", "pictures"])
 
 
@@ -93,6 +89,24 @@ def test_all_entries_of_a_vector_are_the_full_passes_where_what_is_decided_is_ex
     preds = predict(model, states, executed, ids)
     assert torch.equal(torch.stack(decided, dim=1)[:2], preds[:2, :, :2])
     assert len(torch.stack(decided, dim=1)[:2, :, 1].unique()) > 1
+
+
+@torch.inference_mode()
+def test_a_third_entry_follows_the_first_two() -> None:
+    long = replace(NARROW, action_low=(-1.0,) * 3, action_high=(1.0,) * 3)
+    torch.manual_seed(0)
+    interface = Interface((tiny_interface(long).task,))
+    model = build_model("generalist", CONFIGS["generalist"] | {"tokens": "fine", "num_bins": 12}, interface, "p").eval()
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.add_(torch.randn_like(weights), alpha=0.4)
+    states, executed, memory, decided = torch.randn(2, STEPS, 2), torch.zeros(2, STEPS, 3), model.begin(2), []
+    for time, step in enumerate(steps_of(states, executed)):
+        executed[:, time] = model.act(memory, step).actions
+        decided.append(executed[:, time].clone())
+    preds = predict(model, states, executed, torch.zeros(2, dtype=torch.int64))
+    assert torch.equal(torch.stack(decided, dim=1), preds)
+    assert all(len(preds[..., entry].unique()) > 1 for entry in range(3))
 
 
 @each_layout

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.builders import by_hand, refused
-from tests.mixed import MIXED, SPECS, TASKS, draw_mixed, mixed_batch
+from tests.mixed import MIXED, PICTURES, SPECS, TASKS, WITH_PICTURES, draw_mixed, mixed_batch
 from tests.models.rows import with_columns
 from tests.toys import CONFIGS
 from understudy.errors import ParameterError
@@ -24,14 +24,16 @@ from understudy.training.steps import training_steps
 
 IDS, STEPS, LENGTH = torch.tensor([0, 1, 2, 1, 0, 2]), 9, 6
 LENGTHS = torch.tensor([[6, 3, 1, 6, 2], [4, 6, 6, 1, 5], [2, 5, 6, 3, 6]])
-each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine"])
+each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine", "pictures"])
 
 
 def build(tokens: str = "coarse", **config: object) -> nn.Module:
-    """A model that keeps five demonstrations of each task."""
+    """A model that keeps five demonstrations of each task; of "pictures" tokens are coarse."""
     torch.manual_seed(0)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12, "prompt_steps": LENGTH} | config
-    model = build_model("generalist", config, MIXED, "policies.p").eval()
+    pictures = tokens == "pictures"
+    of_layout = {"tokens": "coarse", **PICTURES} if pictures else {"tokens": tokens}
+    config = CONFIGS["generalist"] | of_layout | {"num_bins": 12, "prompt_steps": LENGTH} | config
+    model = build_model("generalist", config, WITH_PICTURES if pictures else MIXED, "policies.p").eval()
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim > 1 and weights.requires_grad:
@@ -245,7 +247,7 @@ def test_a_model_keeps_the_first_steps_of_the_first_episodes_of_each_task() -> N
     memory = model.begin(1, prompt=4)
     memory.task_ids = torch.tensor([1])
     states, executed = draw_mixed(memory.task_ids, 1)
-    with refused(ValueError, "prompt: expected at most the 3 demonstrations that were kept, got 4"):
+    with refused(ParameterError, "prompt: expected at most the 3 demonstrations that were kept, got 4"):
         model.act(memory, next(steps_of(states, executed)))
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.builders import refused
-from tests.mixed import SPECS, TASKS, draw_mixed
+from tests.mixed import PICTURES, SPECS, TASKS, WITH_PICTURES, draw_mixed
 from tests.models.rows import batch_of
 from tests.toys import CONFIGS
 from understudy.errors import ParameterError
@@ -20,27 +20,34 @@ IDS, STEPS = torch.tensor([0, 1, 2, 1, 0, 2]), 9
 MEANS, STDS = torch.tensor([10.0, -20.0, 0.0]), torch.tensor([4.0, 10.0, 0.5])
 QUANTILES = ((0.0, 10.0, 30.0), (-100.0, -50.0, 0.0), (0.0, 1.0, 2.0))
 # Tasks that pay in units of their own.
-PAID = Interface(
-    tuple(
-        replace(
-            task,
-            scales=replace(task.scales, return_mean=float(mean), return_std=float(std)),
-            return_quantiles=quantiles,
+PAID, PAID_WITH_PICTURES = (
+    Interface(
+        tuple(
+            replace(
+                task,
+                scales=replace(task.scales, return_mean=float(mean), return_std=float(std)),
+                return_quantiles=quantiles,
+            )
+            for task, mean, std, quantiles in zip(tasks, MEANS, STDS, QUANTILES, strict=True)
         )
-        for task, mean, std, quantiles in zip(TASKS, MEANS, STDS, QUANTILES, strict=True)
     )
+    for tasks in (TASKS, WITH_PICTURES.tasks)
 )
 
-KINDS = [{"tokens": tokens, "context": context} for tokens in ("coarse", "fine") for context in (1, 4, 12)]
-KINDS += [{"tokens": tokens, "attention": "elu", "context": None} for tokens in ("coarse", "fine")]
+LAYOUTS = ("coarse", "fine", "pictures")
+KINDS = [{"tokens": tokens, "context": context} for tokens in LAYOUTS for context in (1, 4, 12)]
+KINDS += [{"tokens": tokens, "attention": "elu", "context": None} for tokens in LAYOUTS]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
-each_layout = pytest.mark.parametrize("tokens", ["coarse", "fine"])
+each_layout = pytest.mark.parametrize("tokens", LAYOUTS)
 
 
 def build(tokens: str = "coarse", **config: object) -> nn.Module:
+    """A model of the three tasks; of "pictures" tokens are coarse."""
     torch.manual_seed(0)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12, "return_conditioned": True} | config
-    model = build_model("generalist", config, PAID, "policies.p")
+    pictures = tokens == "pictures"
+    of_layout = {"tokens": "coarse", **PICTURES} if pictures else {"tokens": tokens}
+    config = CONFIGS["generalist"] | of_layout | {"num_bins": 12, "return_conditioned": True} | config
+    model = build_model("generalist", config, PAID_WITH_PICTURES if pictures else PAID, "policies.p")
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim > 1:

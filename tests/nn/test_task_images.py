@@ -102,3 +102,15 @@ def test_tasks_without_a_picture_have_no_token_of_one() -> None:
     assert [each.in_features for each in tokens.state_map.maps] == [TASKS[0].state_dim, 1]
     alone = CoarseTokens(TaskSpaces(tasks[1:]), 6, TaskImages(tasks[1:], IMAGES, 6))
     assert alone.exist(torch.tensor([0, 0])) is None
+
+
+@torch.no_grad()
+def test_the_state_s_token_is_made_of_what_is_no_picture() -> None:
+    torch.manual_seed(0)
+    task = pictured("a", *PIXELS, "b")
+    tokens = CoarseTokens(TaskSpaces([task]), 6, TaskImages([task], IMAGES, 6))
+    states, ids = torch.randn(2, 3, 10), torch.zeros(2, dtype=torch.int64)
+    picture, state = tokens.observed(states, ids).unbind(2)
+    assert torch.equal(picture, tokens.images(states, ids))
+    expected = tokens.state_map.maps[0](states[..., [0, 9]]) + tokens.task_vectors[0]
+    torch.testing.assert_close(state, expected)

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.mixed import MIXED, TASKS, draw_mixed
-from tests.toys import CONFIGS
+from tests.mixed import MIXED, TASKS, WIDE, draw_mixed
+from tests.toys import CONFIGS, tiny_interface
 from understudy.interface import Interface
+from understudy.nn.task_images import read_names
 from understudy.nn.task_weights import take_weights
 from understudy.policies.build import build_model
 
@@ -26,19 +27,21 @@ SHARED = {
 }
 
 
-def model_of(tokens, tasks, seed):
+def model_of(tokens, tasks, seed, **options):
     torch.manual_seed(seed)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12}
+    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12} | options
     model = build_model("generalist", config, Interface(tuple(tasks)), "p").eval()
     with torch.no_grad():
         for weights in model.parameters():
             weights.add_(torch.randn_like(weights), alpha=0.3)
+    model.interface_tasks = tasks
     return model
 
 
 def taken_by(model, other, numbers):
     """Loads what the model takes; returns how many numbers of each tensor that is."""
-    taken, counts = take_weights(model.state_dict(), other.state_dict(), numbers)
+    read = tuple(read_names(each.interface_tasks) for each in (model, other))
+    taken, counts = take_weights(model.state_dict(), other.state_dict(), numbers, read)
     model.load_state_dict(taken)
     return counts
 
@@ -99,6 +102,45 @@ def test_a_task_that_joins_others_is_new_beside_them(tokens):
     torch.testing.assert_close(model(states, entries, ids + 1, lengths), expected, rtol=1e-5, atol=1e-5)
 
 
+PIXELS = ("pixels_0", "pixels_1", "pixels_2", "pixels_3")
+PICTURED = [
+    tiny_interface(replace(WIDE, components=components, environment_id=f"Pictured{number}-v0")).task
+    for number, components in enumerate([("a", "b", *PIXELS), ("c", *PIXELS, "a"), PIXELS])
+]
+
+
+@pytest.mark.parametrize(("own", "numbers"), [([1], (1,)), ([1, 2, 0], (1, 2, 0)), ([2], (2,)), ([0, 1], (0, 1))])
+@torch.inference_mode()
+def test_what_patches_read_is_taken_by_its_name(own, numbers):
+    pictures = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
+    other, model = (
+        model_of("coarse", tasks, seed, **pictures)
+        for seed, tasks in enumerate([PICTURED, [PICTURED[number] for number in own]])
+    )
+    counts = taken_by(model, other, numbers)
+    assert all(counts[name] == weights.numel() for name, weights in model.state_dict().items())
+    for place, number in enumerate(own):
+        task, states = PICTURED[number], torch.randn(2, 5, 6)
+        actions, lengths = torch.randint(4, (2, 5)), torch.tensor([5, 3])
+        expected = other(states, actions[..., None].float(), torch.full((2,), number), lengths)
+        width = max(PICTURED[each].state_dim for each in own)
+        given = actions if len(own) == 1 else actions[..., None].float()
+        preds = model(states[..., :width], given, torch.full((2,), place), lengths)
+        assert task.state_dim <= width
+        torch.testing.assert_close(preds, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_what_patches_of_the_other_do_not_read_is_new():
+    pictures = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
+    other, model = (model_of("coarse", PICTURED[place : place + 1], place, **pictures) for place in (0, 1))
+    before = model.tokens.images.condition_map.weight.detach().clone()
+    counts = taken_by(model, other, (None,))
+    assert counts["tokens.images.condition_map.weight"] == 3
+    after, theirs = model.tokens.images.condition_map.weight, other.tokens.images.condition_map.weight
+    assert torch.equal(after[:, 0], before[:, 0])  # of "c"
+    assert torch.equal(after[:, 1], theirs[:, 0])  # of "a"
+
+
 def test_a_part_that_the_other_does_not_have_is_new():
     choices = [task for task in TASKS if task.discrete_actions]
     other, model = model_of("fine", choices, 0), model_of("fine", [TASKS[2]], 1)
@@ -111,6 +153,7 @@ def test_a_part_that_the_other_does_not_have_is_new():
 def test_the_demonstrations_that_are_kept_are_a_models_own_where_it_has_some():
     prompted = CONFIGS["generalist"] | {"prompt_steps": 4}
     other, model = (build_model("generalist", prompted, Interface(tasks), "p") for tasks in (MIXED.tasks, TASKS[:2]))
+    other.interface_tasks, model.interface_tasks = MIXED.tasks, TASKS[:2]
     other.prompts.prompt_lengths.fill_(3)
     other.prompts.prompt_states.copy_(torch.randn_like(other.prompts.prompt_states))
     model.prompts.prompt_lengths[0, 0] = 4

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.builders import refused
-from tests.mixed import MIXED, SPECS, TASKS
+from tests.mixed import MIXED, SPECS, TASKS, WIDE
 from tests.toys import CONFIGS
 from understudy.errors import DataError
 from understudy.policies.act import Acting
@@ -75,6 +75,9 @@ def test_a_task_that_it_does_not_have_is_refused_in_a_sentence(folder: Path, tra
         DataError, "policy: environment: expected one of the 3 tasks Toy-v0 with {}, Wide-v0", "MountainCar-v0"
     ):
         trained.acting_in(SIXTH)
+    other = replace(WIDE, kwargs={"wind": 1})  # the same id is not the same task
+    with refused(DataError, "policy: environment: expected one of the 3 tasks", "got Wide-v0 with {'wind': 1}"):
+        trained.acting_in(other)
     with refused(DataError, "environment: expected the id of one of Toy-v0", "got 'MountainCar-v0', that of 0"):
         load_policy(folder, environment="MountainCar-v0")
 

@@ -1,7 +1,8 @@
 """Pictures in the states of some tasks: of each picture one token, from its patches.
 
-Images     -- what they look like
-TaskImages -- the tokens
+Images            -- what they look like
+TaskImages        -- the tokens
+read_names(tasks) -- the components that patches read beside their own
 
 Some components of such a task, one after the other, are a picture, row by row, place by place, channel by channel: `pixels_0`,
 `pixels_1`, ..., which are from 0 to 255, or `grid_0`, `grid_1`, ..., which say what a grid's cells hold and count as they are.
@@ -85,9 +86,10 @@ class TaskImages(nn.Module):
     """One map for the patches of all tasks, and one of what they become for the token: where a patch lies is then known.
 
     A patch also reads what else is observed, such as an instruction, so that it can tell whether it is what is asked for. That
-    is added before the nonlinearity, one map of it for all places and tasks, in which a component has its place by its name: the
-    shift of FiLM (Perez et al., 2018), with which BabyAI's own models read missions. Gato (Reed et al., 2022) has a token a
-    patch; here one of the picture keeps a step short.
+    is added before the nonlinearity, one map of it for all places and tasks, in which a component has its place by its name and
+    counts as its task normalises it, unlike a picture, which is the same in all tasks: the shift of FiLM (Perez et al., 2018),
+    with which BabyAI's own models read missions. Gato (Reed et al., 2022) has a token a patch; here one of the picture keeps a
+    step short.
 
     Args:
         tasks: K of them.
@@ -129,17 +131,16 @@ class TaskImages(nn.Module):
                 del names[block]
             others.append(names)
         self.other_counts = [len(names) for names in others]
-        is_there = torch.tensor([picture is not None for picture in found])
-        read = dict.fromkeys(name for names, there in zip(others, is_there, strict=True) if there for _, name in names)
+        read = read_names(tasks)
         self.patch_map = nn.Linear(count // images.num_patches, images.patch_dim)
         self.condition_map = nn.Linear(len(read), images.patch_dim, bias=False) if read else None
         self.token_map = nn.Linear(images.num_patches * images.patch_dim, embed_dim)
         self.register_buffer("places", places, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("offset", offset, persistent=False)
-        self.register_buffer("is_there", is_there, persistent=False)
+        self.register_buffer("is_there", torch.tensor([picture is not None for picture in found]), persistent=False)
         self.register_buffer("other_places", _places_of_others(others), persistent=False)
-        self.register_buffer("read_places", _places_by_name(others, list(read)), persistent=False)
+        self.register_buffer("read_places", _places_by_name(others, read), persistent=False)
 
     @property
     def everywhere(self) -> bool:
@@ -162,9 +163,19 @@ class TaskImages(nn.Module):
         return token
 
 
+def read_names(tasks: Sequence[Task]) -> list[str]:
+    """The components of tasks with pictures that are no picture's, each name once."""
+    pictured = [task.visible_components for task in tasks if any(map(_is_pictures, task.visible_components))]
+    return list(dict.fromkeys(name for names in pictured for name in names if not _is_pictures(name)))
+
+
+def _is_pictures(name: str) -> bool:
+    return name.startswith(tuple(GREATEST))
+
+
 def _laid(values: Tensor, like: Tensor) -> Tensor:
     """Values (B, n) of rows, laid over their steps (B, ..., n)."""
-    return values.reshape(len(values), *[1] * (like.ndim - 2), -1)
+    return values.reshape(len(values), *[1] * (like.ndim - 2), values.shape[-1])
 
 
 def _gathered(states: Tensor, places: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ class TaskPrompts(nn.Module):
             tokens: of its steps.
 
         Raises:
-            ValueError: fewer were kept of a row's task.
+            ParameterError: fewer were kept of a row's task.
         """
         count, rows = memory.settings["prompt"], is_first.nonzero()[:, 0]
         if not count or not len(rows):
@@ -112,7 +112,7 @@ class TaskPrompts(nn.Module):
         prompts = Prompts(*(each[task_ids, :count] for each in kept))
         least = int((prompts.lengths > 0).sum(1).min())
         if least < count:
-            raise ValueError(f"prompt: expected at most the {least} demonstrations that were kept, got {count}")
+            raise ParameterError(f"prompt: expected at most the {least} demonstrations that were kept, got {count}")
         begins = torch.full_like(rows, memory.cache.clock)
         memory.cache.prompt(rows, prompts.encode(trunk, tokens, task_ids, begins))
 

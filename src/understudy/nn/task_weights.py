@@ -1,10 +1,11 @@
 """Weights of a model of several tasks for another model of the same family and sizes.
 
-take_weights(own, other, numbers) -- what both share, and what belongs to the tasks that both have
+take_weights(own, other, numbers, read) -- what both share, and what belongs to the tasks that both have
 
 Of the tokens and heads of task_tokens.py and task_heads.py belong to a task: the maps of a TaskLinear, and the entries along the
-first axis of PER_TASK. All else means the same in every task: the trunk, the token of a dropped action, and of fine tokens the
-vectors and logits of values and bins. Of the demonstrations that task_prompts.py keeps, a model's own are kept, and of a task of
+first axis of PER_TASK. All else means the same in every task: the trunk, the token of a dropped action, of fine tokens the
+vectors and logits of values and bins, and the maps of pictures, in one of which components have their columns by their names. Of
+the demonstrations that task_prompts.py keeps, a model's own are kept, and of a task of
 which it has none the other's.
 """
 
@@ -24,10 +25,13 @@ PER_TASK = frozenset(
         "task_vectors",
     }
 )
+BY_NAME = "images.condition_map.weight"
+
+Read = tuple[Sequence[str], Sequence[str]]
 
 
 def take_weights(
-    own: Mapping[str, Tensor], other: Mapping[str, Tensor], numbers: Sequence[int | None]
+    own: Mapping[str, Tensor], other: Mapping[str, Tensor], numbers: Sequence[int | None], read: Read
 ) -> tuple[dict[str, Tensor], dict[str, int]]:
     """The weights of a model with those of another in their place.
 
@@ -36,6 +40,7 @@ def take_weights(
     Args:
         own: of the model, by name. other: of the other one.
         numbers: of each of the model's tasks which of the other's it is; None for a new one.
+        read: names of the components that patches of pictures read, in the order of their columns, of the model and of the other.
 
     Returns:
         All of the model's weights, and how many numbers of each tensor are the other's.
@@ -43,7 +48,9 @@ def take_weights(
     taken, counts = {}, {}
     for name, weights in own.items():
         taken[name] = weights.clone()
-        counts[name] = sum(_copy(place, source) for place, source in _places(name, taken[name], own, other, numbers))
+        counts[name] = sum(
+            _copy(place, source) for place, source in _places(name, taken[name], own, other, numbers, read)
+        )
     return taken, counts
 
 
@@ -53,6 +60,7 @@ def _places(
     own: Mapping[str, Tensor],
     other: Mapping[str, Tensor],
     numbers: Sequence[int | None],
+    read: Read,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Parts of a tensor, and what the other model has for each."""
     if MAPS in name:
@@ -70,6 +78,11 @@ def _places(
         for place, source_place in zip(weights, numbers, strict=True):
             if source_place is not None:
                 yield place, other[name][source_place]
+    elif name in other and name.endswith(BY_NAME):
+        theirs = {component: column for column, component in enumerate(read[1])}
+        for column, component in enumerate(read[0]):
+            if component in theirs:
+                yield weights[:, column], other[name][:, theirs[component]]
     elif name in other:
         yield weights, other[name]
 

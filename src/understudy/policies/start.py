@@ -13,6 +13,7 @@ from torch import Tensor
 
 from understudy.errors import DataError, ParameterError
 from understudy.interface import Interface, Task
+from understudy.nn.task_images import read_names
 from understudy.nn.task_weights import take_weights
 from understudy.params.policies import PolicyParams
 from understudy.policies.build import learns_tasks, resolved
@@ -45,7 +46,8 @@ class Start:
         """
         other = self.policy.model.state_dict()
         if learns_tasks(self.policy.family):
-            taken, counts = take_weights(own, other, self.numbers)
+            read = read_names(self.interface.tasks), read_names(self.policy.interface.tasks)
+            taken, counts = take_weights(own, other, self.numbers, read)
             return taken, self._described(own, counts)
         for name in sorted(own.keys() | other.keys()):
             expected, got = (tuple(each[name].shape) if name in each else "none" for each in (own, other))
