@@ -32,7 +32,8 @@ ALLOWED = {
     "losses": set(),
     "planning": {"nn", "utils.draws"},
     "models": {"errors", "interface", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},
-    "policies": BOTTOM | {"models.family", "models.registry", "models.trajectory_transformer", "nn.task_weights"},
+    "policies": BOTTOM
+    | {"models.family", "models.registry", "models.trajectory_transformer", "nn.task_images", "nn.task_weights"},
     "demonstrators": BOTTOM | {"environments", "nn.heads", "policies"},
     "options": BOTTOM | {"sequences"},
     "training": BOTTOM | {"models.family", "nn.heads", "sequences"},
