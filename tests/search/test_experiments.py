@@ -1,4 +1,4 @@
-"""A search over the pipeline's stages by DVC's own experiments; under `make verify`, since it takes two minutes."""
+"""A search over the pipeline's stages by DVC's own experiments; under `make verify`, since it takes minutes."""
 
 import hashlib
 import json

@@ -70,9 +70,8 @@ def test_chunks_of_new_episodes_come_after_those_that_were_there(tmp_path) -> No
     one, same, other = grown_chunks(0), grown_chunks(0), grown_chunks(1)
     assert one.chunks.first.tolist() == same.chunks.first.tolist() != other.chunks.first.tolist()
     counted = one.chunks.length - one.chunks.burn_in
-    assert (
-        counted.sum() == 84 + len(counted) - 4
-    )  # each step once, and a chunk's last in the next one of its episode as well
+    # Each step once, and a chunk's last in the next one of its episode as well.
+    assert counted.sum() == 84 + len(counted) - 4
     assert len(one.priorities.values) == len(one.chunks.first)
     batch, chosen, _ = one.draw()
     assert batch["observation"].shape == (4, 6, 3) and (chosen < len(one.chunks.first)).all()

@@ -83,7 +83,8 @@ def test_a_specialist_has_the_generalists_sizes(study):
         assert all(model.items() >= sizes.items() for model in transformers)
         if "coarse" in params.policies.names:
             assert params.policies.named("coarse").model == generalist.policies.named("coarse").model
-        assert set(params.training.seeds) <= set(generalist.training.seeds)
+        seeds = generalist.training.seeds
+        assert params.training.seeds == (seeds[:3] if study.name == "instructions" else seeds)
 
 
 def test_the_run_of_pixels_differs_from_that_of_cells_in_what_is_seen_and_in_how_much_is_recorded():
