@@ -5,6 +5,7 @@ SourceTree(folder)              -- the modules below a folder, each read once
 .closure(file, by_name)         -- what it imports through others too
 constant(tree, name)            -- a module-level tuple of words
 class_constant(tree, name)      -- a class's frozenset of words
+blocks(node)                    -- the statements that stand directly in one, or in a file
 
 Imports inside functions count, since they run when the function does; those under `if TYPE_CHECKING:` never run. What a module
 imports by a name that is no word of an import statement it lists in a constant `IMPORTED_BY_NAME`.
@@ -20,6 +21,7 @@ from understudy.errors import DataError
 
 BY_NAME = "IMPORTED_BY_NAME"
 TYPES_ALONE = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,11 @@ class Imports:
     packages: frozenset[str]
     names: frozenset[str]
 
-    def __or__(self, other: "Imports") -> "Imports":
-        return Imports(self.modules | other.modules, self.packages | other.packages, self.names | other.names)
-
-
-NOTHING = Imports(frozenset(), frozenset(), frozenset())
+    @classmethod
+    def union(cls, several: "Iterable[Imports]") -> "Imports":
+        """What any of them imports."""
+        modules, packages, names = zip(*((each.modules, each.packages, each.names) for each in several), strict=True)
+        return cls(frozenset().union(*modules), frozenset().union(*packages), frozenset().union(*names))
 
 
 class SourceTree:
@@ -68,14 +70,13 @@ class SourceTree:
 
     def closure(self, file: Path, by_name: Iterable[str] = ()) -> Imports:
         """What `file` imports, through others too; `by_name` are modules that it loads by their names."""
-        found, waiting = NOTHING, [self.direct_imports(file), self._sorted_out(set(by_name))]
-        while waiting:
-            imports = waiting.pop()
-            new = imports.modules - found.modules
-            found |= imports
-            files = [self.module_file(module) for module in sorted(new)]
-            waiting += [self.direct_imports(file) for file in files if file is not None]
-        return found
+        found, modules = [self.direct_imports(file), self._sorted_out(set(by_name))], set[str]()
+        for imports in found:  # which grows by what they import
+            new = sorted(imports.modules - modules)
+            modules |= imports.modules
+            files = [self.module_file(module) for module in new]
+            found += [self.direct_imports(file) for file in files if file is not None]
+        return Imports.union(found)
 
     def _sorted_out(self, names: set[str]) -> Imports:
         parts = [name.split(".") for name in names]
@@ -114,6 +115,11 @@ def class_constant(tree: ast.Module, name: str) -> tuple[str, ...] | None:
     return None
 
 
+def blocks(node: ast.AST) -> list[ast.AST]:
+    """The statements that stand directly in a file or a statement, or its handlers and cases, which have some in turn."""
+    return [each for name in BLOCKS for each in getattr(node, name, ())]
+
+
 def _imported_names(tree: ast.Module, file: Path) -> set[str]:
     """Dotted names of all import statements: `from a import b` is a.b, whether b is a module or not."""
     names: set[str] = set()
@@ -129,5 +135,5 @@ def _imported_names(tree: ast.Module, file: Path) -> set[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test) in TYPES_ALONE:
             waiting += node.orelse
         else:
-            waiting += ast.iter_child_nodes(node)
+            waiting += blocks(node)
     return names

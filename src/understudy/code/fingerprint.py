@@ -15,7 +15,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from understudy.code.closure import parse
+from understudy.code.closure import blocks, parse
 
 # From Python 3.12 on an f-string is several tokens, and from 3.14 on a t-string.
 OPENING = {getattr(token, name) for name in ("FSTRING_START", "TSTRING_START") if hasattr(token, name)}
@@ -50,7 +50,10 @@ def essence(text: str, tree: ast.Module | None = None) -> str:
 
 
 def _docstrings(tree: ast.Module, lines: list[str]) -> Iterator[Span]:
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        waiting += blocks(node)
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:
             continue
         first = node.body[0]
