@@ -33,11 +33,11 @@ stale: .venv/installed
 fuzz: .venv/installed
 	PATH="$(BIN):$$PATH" python -m pytest -q -m slow tests/fuzz
 
-# A small pipeline twice, the second time by force and with another number of workers; prints each artefact's two hashes. Then a search over
-# DVC's experiments, interrupted and not.
+# A small pipeline twice, the second time by force and with another number of workers; prints each artefact's two hashes. Then long stages
+# killed five times each, and a search over DVC's experiments, interrupted and not.
 verify: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.contracts.verify
-	PATH="$(BIN):$$PATH" python -m pytest -q -m slow tests/search
+	PATH="$(BIN):$$PATH" python -m pytest -q -m slow tests/contracts tests/search
 
 # The pipeline at small size in environments of every kind, those that are installed: minutes.
 environments: .venv/installed

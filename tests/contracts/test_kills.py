@@ -41,7 +41,6 @@ STAGES = {
     "evaluate_policy": (DECODER, "data/evaluation/decoder/seed_0"),
 }
 LONG_STAGES = ("train_expert", "record_rollouts", "train_policy", "evaluate_policy")
-KILLS = 5
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +84,15 @@ def hashes(folder):
     }
 
 
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stage", LONG_STAGES)
-def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, disturbed, stage):
+def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, disturbed, stage, kills):
     """Moments are a share of the undisturbed time; a run that ends before its moment is compared and begun anew."""
     reference, seconds = finished
     output, expected = disturbed / STAGES[stage][1], hashes(reference / STAGES[stage][1])
-    chance, kills = random.Random(stage), 0
+    chance = random.Random(stage)
     shutil.rmtree(output)
-    while kills < KILLS:
+    while kills:
         process = start(stage, disturbed)
         time.sleep(chance.uniform(0.3, 0.8) * seconds[stage])
         process.send_signal(signal.SIGKILL)
@@ -100,7 +100,7 @@ def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, distur
             assert hashes(output) == expected
             shutil.rmtree(output)
         else:
-            kills += 1
+            kills -= 1
     assert start(stage, disturbed).wait() == 0
     assert hashes(output) == expected
     assert not [path for path in (disturbed / ".checkpoints").rglob("*") if path.is_file()]

@@ -1,8 +1,8 @@
 """The whole pipeline, small: it runs from nothing, and reruns what a change touches and no more.
 
 Which stages would rerun is asked of DVC itself. Stage `code` always runs after an edit, and select_columns after another one of a
-family or of options; what counts is what is left to do after them. That all comes out the same to the byte when it is forced to run
-again `make verify` shows.
+family or of options; what counts is what is left to do after them. That all comes out the same to the byte when it is forced to
+run again `make verify` shows.
 """
 
 import json

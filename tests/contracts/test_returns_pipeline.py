@@ -33,7 +33,8 @@ def project(tmp_path_factory):
     decoder, mlp = policies["decoder"], policies["mlp"]
     sizes = {name: value for name, value in decoder["model"].items() if name != "value_weight"}
     small = {name: value for name, value in mlp["model"].items() if name != "value_weight"}
-    del policies["hierarchical"]
+    for name in ("mlp", "decoder", "hierarchical"):
+        del policies[name]
     policies["best"] = {**mlp, "best_returns": 0.5}
     policies["rvs"] = {
         "family": "rvs",
@@ -42,9 +43,16 @@ def project(tmp_path_factory):
         "best_returns": None,
         "training": {},
     }
-    dt = {"family": "decision_transformer", "model": {**sizes, "return_bins": 8}, "best_returns": None, "training": {}}
-    policies["dt"] = {**dt, "play": {"target_return": {"quantile": 0.9}}}
-    policies["dt_expert"] = {**dt, "play": {"target_return": "expert", "kappa": 5.0}}
+    policies["dt"] = {
+        "family": "decision_transformer",
+        "model": {**sizes, "return_bins": 8},
+        "play": {
+            "target_return": {"quantile": 0.9},
+            "variants": {"expert": {"target_return": "expert", "kappa": 5.0}},
+        },
+        "best_returns": None,
+        "training": {},
+    }
     trunk = {name: sizes[name] for name in ("embed_dim", "num_layers", "num_heads", "hidden_dim", "max_seq_len")}
     variants = {
         "planning": {"decoding": "return", "horizon": 2, "beam_width": 2},
@@ -57,7 +65,7 @@ def project(tmp_path_factory):
         "best_returns": None,
         "training": {"batch_size": 2},
     }
-    params["comparison"]["differences"] = [["tt/planning", "tt"]]
+    params["comparison"] |= {"baseline": "best", "differences": [["tt/planning", "tt"]]}
     yaml.dump(params, folder / "params.yaml")
     run(folder, "dvc", "repro")
     return folder
@@ -85,7 +93,7 @@ def test_what_the_training_episodes_returned_travels_with_store_and_policy(proje
 
 def test_everybody_is_judged(project):
     summary = json.loads((project / "metrics/summary.json").read_text())
-    assert {"mlp", "decoder", "best", "rvs", "dt", "dt_expert"} <= set(summary)
+    assert {"best", "rvs", "dt", "dt/expert", "tt"} <= set(summary)
     card = (project / "models/best/seed_0/README.md").read_text()
     assert "the 0.5 with the highest returns" in card
 
@@ -105,7 +113,7 @@ def test_a_model_of_trajectories_is_judged_imitating_planning_and_drawing(projec
 def test_another_way_to_play_retrains_nothing(project):
     set_params(project, {"policies.tt.play.variants.drawn": {"decoding": "likelihood", "horizon": 1, "beam_width": 1}})
     assert stages_to_rerun(project, but_for=["code"]) == {"evaluate_policy@tt-0", "compare", "report"}
-    run(project, "dvc", "repro")
+    set_params(project, {"policies.tt.play.variants.drawn": {"decoding": "sample"}})
 
 
 def test_a_policy_s_own_training_retrains_it_alone(project):
@@ -140,16 +148,16 @@ def test_ways_to_play_that_cannot_be_are_a_sentence(project, way, sentence):
 
 
 def test_another_target_retrains_nothing(project):
-    set_params(project, {"policies.dt.play": {"target_return": 80.0}})
+    set_params(project, {"policies.dt.play": {"target_return": 80.0, "variants": {}}})
     assert stages_to_rerun(project, but_for=["code"]) == {"evaluate_policy@dt-0", "compare", "report"}
     printed = run(project, "dvc", "repro")
     assert "Running stage 'train_policy" not in printed
 
 
 def test_a_target_that_was_never_seen_is_a_warning_and_none_is_a_refusal(project):
-    set_params(project, {"policies.dt.play": {"target_return": 1e6}})
+    set_params(project, {"policies.dt.play": {"target_return": 1e6, "variants": {}}})
     command = ("python", "pipeline/run.py", "evaluate_policy", "--policy", "dt", "--seed", "0")
     assert "target_return: 1e+06 is outside of what the training episodes returned" in run(project, *command)
-    set_params(project, {"policies.dt.play": {"target_return": float("inf")}})
+    set_params(project, {"policies.dt.play": {"target_return": float("inf"), "variants": {}}})
     with pytest.raises(AssertionError, match=r"policies\.dt\.play\.target_return: expected a finite number, got inf"):
         run(project, *command)

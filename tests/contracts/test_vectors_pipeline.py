@@ -22,7 +22,7 @@ def project(tmp_path_factory):
     pendulum = {
         "environment.id": "Pendulum-v1",
         "environment.kwargs": {"max_episode_steps": 40},
-        "expert.total_steps": 40960,
+        "expert.total_steps": 8192,
     }
     set_params(folder, {**pendulum, "sequences.hide": ["observation_2"]})
     run(folder, "dvc", "repro")
