@@ -23,7 +23,7 @@ NAMES = ("expert, noise 1", "snapshot 0.5, noise 0.25", "expert")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project in which the pipeline has run on such a recording."""
+    """A copy of the project in which the pipeline has run on such a recording, but for its last stage."""
     folder = tmp_path_factory.mktemp("mixed")
     copy_project(folder)
     set_params(folder, {"expert.snapshots": [0.5], "rollouts.players": PLAYERS, "rollouts.episodes": 20})
@@ -67,7 +67,7 @@ def project(tmp_path_factory):
     }
     params["comparison"] |= {"baseline": "best", "differences": [["tt/planning", "tt"]]}
     yaml.dump(params, folder / "params.yaml")
-    run(folder, "dvc", "repro")
+    run(folder, "dvc", "repro", "compare")
     return folder
 
 
@@ -150,7 +150,7 @@ def test_ways_to_play_that_cannot_be_are_a_sentence(project, way, sentence):
 def test_another_target_retrains_nothing(project):
     set_params(project, {"policies.dt.play": {"target_return": 80.0, "variants": {}}})
     assert stages_to_rerun(project, but_for=["code"]) == {"evaluate_policy@dt-0", "compare", "report"}
-    printed = run(project, "dvc", "repro")
+    printed = run(project, "dvc", "repro", "compare")
     assert "Running stage 'train_policy" not in printed
 
 
