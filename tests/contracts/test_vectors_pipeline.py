@@ -16,7 +16,7 @@ STUDENTS = ("mlp", "decoder", "hierarchical")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project in which the pipeline has run, but for the report, on a pendulum whose velocity students do not see."""
+    """A copy of the project in which the pipeline has run to `compare`, on a pendulum whose velocity students do not see."""
     folder = tmp_path_factory.mktemp("vectors")
     copy_project(folder)
     pendulum = {
