@@ -13,6 +13,7 @@ refused(kind, *parts)            -- the block must fail with one line that holds
 printed_by(program, ...)         -- what a program prints in a fresh process
 imported(path)                   -- a program outside of the package, as a module
 call_stage(name, ...)            -- a stage's program, in this process
+call_pipeline(folder, policies)  -- those of the whole pipeline, but for the report
 seal(content)                    -- an edited policy.json with the hash of what it now says
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
 """
@@ -23,8 +24,8 @@ import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from ruamel.yaml import YAML
 
@@ -94,6 +96,22 @@ def call_stage(name: str, /, **arguments: str | int) -> None:
         arguments = {"without_expert": False, **arguments}
     sections = {key: kind for key, kind in annotations.items() if key not in {"return", *arguments}}
     work(**arguments, **load_sections(Path("params.yaml"), sections))
+
+
+def call_pipeline(folder: Path, policies: Iterable[str], *, without_expert: bool = False) -> None:
+    """Run the stages up to `compare` in this process, on the params.yaml of a folder and from training seed 0."""
+    begun = ("import_demonstrations",) if without_expert else ("train_expert", "record_rollouts")
+    whether = {"without_expert": True} if without_expert else {}
+    threads = torch.get_num_threads()
+    with chdir(folder):
+        for stage in ("code", *begun, "build_sequences", "label_options", "select_columns"):
+            call_stage(stage)
+        call_stage("evaluate_references", **whether)
+        for name in policies:
+            call_stage("train_policy", policy=name, seed=0)
+            call_stage("evaluate_policy", policy=name, seed=0, **whether)
+        call_stage("compare", **whether)
+    torch.set_num_threads(threads)
 
 
 def random_actions(spec: EnvironmentSpec, generator: np.random.Generator, *shape: int) -> np.ndarray:

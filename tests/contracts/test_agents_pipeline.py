@@ -5,23 +5,13 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 from ruamel.yaml import YAML
 
-from tests.builders import call_stage, refused
+from tests.builders import call_pipeline, call_stage, refused
 from tests.toys import ROOT
 from understudy.errors import ParameterError
 from understudy.rollouts.parquet import read_recording
 
-STAGES = (
-    "code",
-    "train_expert",
-    "record_rollouts",
-    "build_sequences",
-    "evaluate_references",
-    "label_options",
-    "select_columns",
-)
 TRANSFORMER = {
     "embed_dim": 8,
     "num_layers": 1,
@@ -59,16 +49,7 @@ def project(tmp_path_factory):
         name: {**block, "play": {}, "best_returns": None, "training": {}} for name, block in POLICIES.items()
     }
     yaml.dump(content, folder / "params.yaml")
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for stage in STAGES:
-            call_stage(stage)
-        for name in POLICIES:
-            call_stage("train_policy", policy=name, seed=0)
-            call_stage("evaluate_policy", policy=name, seed=0)
-        call_stage("compare")
-    torch.set_num_threads(threads)
+    call_pipeline(folder, POLICIES)
     return folder
 
 

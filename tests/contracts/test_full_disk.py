@@ -14,20 +14,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.builders import call_pipeline
 from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
 
 DECODER = ("--policy", "decoder", "--seed", "0")
-UPSTREAM = [
-    ("train_expert",),
-    ("record_rollouts",),
-    ("build_sequences",),
-    ("label_options",),
-    ("code",),
-    ("select_columns",),
-    ("train_policy", *DECODER),
-    ("evaluate_references",),
-    ("evaluate_policy", *DECODER),
-]
 SECONDS = 60
 RECORDED, EVALUATED = "data/raw/steps.parquet", "data/evaluation/decoder/seed_0/steps.parquet"
 
@@ -62,7 +52,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A folder in which all stages but the last have run, for one policy and with tiny parameters."""
+    """A folder in which the pipeline has run, for one policy and with tiny parameters."""
     folder = tmp_path_factory.mktemp("finished")
     shutil.copy(ROOT / "params.yaml", folder)
     set_params(folder, SMALL | {"expert.total_steps": 1024})
@@ -70,9 +60,7 @@ def finished(tmp_path_factory):
     params = yaml.load(folder / "params.yaml")
     params["policies"], params["comparison"]["baseline"] = {"decoder": params["policies"]["decoder"]}, None
     yaml.dump(params, folder / "params.yaml")
-    for command in UPSTREAM:
-        done = run_stage(folder, command)
-        assert done.returncode == 0, done.stderr
+    call_pipeline(folder, ["decoder"])
     return folder
 
 

@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from ruamel.yaml import YAML
 
-from tests.builders import call_stage
+from tests.builders import call_pipeline
 from tests.toys import ROOT
 from understudy.rollouts.parquet import read_recording
 
@@ -56,16 +55,7 @@ def project(tmp_path_factory):
     content |= {"policies": POLICIES, "demonstrations": {"path": "demos.npz", "format": "npz"}}
     yaml.dump(content, folder / "params.yaml")
     write_demonstrations(folder / "demos.npz")
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for stage in ("code", "import_demonstrations", "build_sequences", "label_options", "select_columns"):
-            call_stage(stage)
-        call_stage("evaluate_references", without_expert=True)
-        call_stage("train_policy", policy="mlp", seed=0)
-        call_stage("evaluate_policy", policy="mlp", seed=0, without_expert=True)
-        call_stage("compare", without_expert=True)
-    torch.set_num_threads(threads)
+    call_pipeline(folder, POLICIES, without_expert=True)
     return folder
 
 

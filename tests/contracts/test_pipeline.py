@@ -91,6 +91,7 @@ CHANGES = [
     ({"policies.decoder.model.num_layers": 2}, "code", trainings(["decoder"])),
     ({"policies.hierarchical.model.context": 5}, "code", trainings(["hierarchical"])),
     ({"policies.mlp.family": "action_transformer"}, "select_columns", trainings(["mlp"])),
+    ({"policies.mlp.training": {"batch_size": 3}}, "code", trainings(["mlp"])),
     ({"evaluation.episodes": 8}, "code", EVALUATIONS),
     ({"comparison.resamples": 200}, "code", {"compare", "report"}),
     ({"compute.device": "cpu"}, "code", STUDENTS),

@@ -1,31 +1,32 @@
-"""The whole pipeline, small, where actions are vectors and a component of the state is hidden from the students."""
+"""The whole pipeline where actions are vectors and a component of the state is hidden; each stage in this process."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from tests.contracts.small_pipeline import copy_project, run, set_params
+from tests.builders import call_pipeline
+from tests.contracts.small_pipeline import ROOT, SMALL, set_params
 from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
-
-pytestmark = pytest.mark.pipeline
 
 STUDENTS = ("mlp", "decoder", "hierarchical")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project in which the pipeline has run to `compare`, on a pendulum whose velocity students do not see."""
+    """A folder in which the pipeline has run on a pendulum whose velocity students do not see."""
     folder = tmp_path_factory.mktemp("vectors")
-    copy_project(folder)
+    shutil.copy(ROOT / "params.yaml", folder)
     pendulum = {
         "environment.id": "Pendulum-v1",
         "environment.kwargs": {"max_episode_steps": 40},
         "expert.total_steps": 8192,
+        "sequences.hide": ["observation_2"],
     }
-    set_params(folder, {**pendulum, "sequences.hide": ["observation_2"]})
-    run(folder, "dvc", "repro", "compare")
+    set_params(folder, SMALL | pendulum)
+    call_pipeline(folder, STUDENTS)
     return folder
 
 
