@@ -57,3 +57,21 @@ def test_the_summary_judges_all_of_them(project):
     summary = json.loads((project / "metrics" / "summary.json").read_text())
     assert set(summary) == {"expert", "random", *STUDENTS}
     assert all(np.isfinite(entry["score"]) for entry in summary.values())
+
+
+def test_again_elsewhere_and_with_another_number_of_workers_it_writes_the_same_bytes(project, tmp_path):
+    shutil.copy(project / "params.yaml", tmp_path)
+    set_params(tmp_path, {"compute.workers": 1})
+    call_pipeline(tmp_path, STUDENTS)
+    written = [contents(folder, ("data", "models", "metrics")) for folder in (project, tmp_path)]
+    assert {"data/raw/steps.parquet", "models/decoder/seed_0/model.safetensors", "metrics/summary.json"} <= set(
+        written[0]
+    )
+    assert written[0].keys() == written[1].keys()
+    assert [name for name in written[0] if written[0][name] != written[1][name]] == []
+
+
+def contents(folder, names):
+    """The bytes of every file below these folders of a folder."""
+    files = [path for name in names for path in (folder / name).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
