@@ -36,14 +36,14 @@ def test_turns_are_written_with_their_likelihoods(capsys) -> None:
 def test_a_beam_goes_on_from_a_prompt_and_beta_counts(capsys) -> None:
     found = []
     for beta in ("0", "9"):
-        assert call("ilql", "--prompt", "dog<b><y><b>c", "--n", "2", "--beam", "4", "--beta", beta) == 0
+        assert call("ilql", "--prompt", "dog<b><g><b>c", "--n", "2", "--beam", "4", "--beta", beta) == 0
         found.append(capsys.readouterr().out)
     assert all({line.split()[0] for line in each.splitlines()} == {"cat", "cow"} for each in found)
     assert found[0] != found[1]
 
 
 def test_values_are_shown_of_the_whole_text(capsys) -> None:
-    assert call("ilql", "--prompt", "dog<b><y><b>", "--temperature", "0", "--values") == 0
+    assert call("ilql", "--prompt", "dog<b><g><b>", "--temperature", "0", "--values") == 0
     lines = capsys.readouterr().out.splitlines()
     word = lines[0].split()[0]
     assert [line.split()[0] for line in lines[1:] if line] == ["token", *"dog", *word]

@@ -1,5 +1,7 @@
 """Prompts: read as the recording of such a game would be, and refused by a sentence where they are of none."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,32 @@ def test_a_text_of_no_such_game_is_refused(text, sentence):
 def test_marks_that_name_their_letters_are_of_the_word():
     with refused(ParameterError, "--prompt: expected marks of the letters of 'cat', got '<c:b><o:b><t:b>'"):
         read_prompt(NAMED, "cat<c:b><o:b><t:b>")
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "sentence"),
+    [
+        (MAZE, "", "expected a reply that a game gives at the beginning, such as '(0,1)', got ''"),
+        (
+            MAZE,
+            "(1,1)",
+            "expected a reply that a game gives at the beginning, such as '(0,1)', got '(1,1)'",
+        ),  # the goal
+        (MAZE, "(0,0)e(1,0)", "expected a reply that a game gives to 'e' here, such as '(0,1)', got '(1,0)'"),
+        (MAZE, "(0,0)e(0,1)s(1,1)", "expected a game that goes on, got one that is over"),
+        (MAZE, "(0,0)e(0,1)s(1,1)n(0,1)", "expected a game that goes on, got one that is over"),
+        (NAMED, "cat<c:g><a:b><t:b>cow<c:g><o:b><w:b>", "expected a reply that a game gives to 'cow' here, such as"),
+    ],
+)
+def test_replies_that_no_game_gives_are_refused(task, text, sentence):
+    with refused(ParameterError, f"--prompt: {sentence}"):
+        read_prompt(task, text)
+
+
+def test_what_a_task_of_ones_own_replies_is_taken_as_it_is():
+    own = SimpleNamespace(
+        tokens=("l", "r", "?", "!"), num_actions=2, reply_length=1, turn_length=1, max_turns=3
+    )  # its games are more than could be played
+    assert read_prompt(own, "?l!r?").replies.tolist() == [[3], [2]]
+    with refused(ParameterError, "--prompt: expected a game that goes on, got one that is over"):
+        read_prompt(own, "?l!r?l!")

@@ -13,7 +13,7 @@ from understudy.tasks.wordle import Wordle
 
 WORDS = ["cat", "cot", "car", "cow", "dog", "dot", "dip", "pig", "pat", "pot", "ant", "bee", "bat", "big"]
 WORDLE = Wordle(WORDS, max_turns=4, words_only=True, marks_name_letters=False)
-PROMPTS = ("", "dog<b><y><b>", "dog<b><y><b>c")
+PROMPTS = ("", "dog<b><g><b>", "dog<b><g><b>c")
 
 
 def words(turns):

@@ -12,7 +12,7 @@ from understudy.generation.values import format_worth, token_worth
 from understudy.step import Step
 from understudy.tasks.recording import GameReader
 
-TEXT = "dog<b><y><b>co"
+TEXT = "dog<b><g><b>co"
 
 
 @torch.inference_mode()

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.errors import ParameterError
-from understudy.tasks.task import NOTHING, TextTask
+from understudy.tasks.task import NOTHING, State, TextStep, TextTask
 from understudy.tasks.text import decode, encode
-from understudy.tasks.wordle import CORRECT, FIRST_MARK, MARKS, Wordle
+from understudy.tasks.text_maze import TextMaze
+from understudy.tasks.wordle import FIRST_MARK, MARKS, Wordle
 
 WHERE = "--prompt"
+OVER = f"{WHERE}: expected a game that goes on, got one that is over"
+GAMES = 50_000  # of the package's own tasks: enough that every answer, and every place to start from, is among them
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,12 @@ def read_prompt(task: TextTask, text: str) -> Prompt:
 
     Raises:
         ParameterError: a character is no token, a reply or a turn is too long, words are of another length or are not among
-            the task's, or the game is over.
+            the task's, no game of Wordle or of a maze goes so, or the game is over.
     """
     prompt = read_text(task, text)
     _check_turns(task, prompt)
+    if isinstance(task, Wordle | TextMaze):
+        _check_game(task, prompt)
     return prompt
 
 
@@ -90,7 +95,7 @@ def may_follow(task: TextTask, turn: list[int]) -> np.ndarray:
 
 def _check_turns(task: TextTask, prompt: Prompt) -> None:
     turn: list[int] = []
-    turns, over = 0, False
+    turns = 0
     for token, reply in zip(prompt.actions.tolist(), prompt.replies, strict=True):
         if len(turn) == task.turn_length:
             written = decode(task.tokens, np.asarray([*turn, token]))
@@ -104,10 +109,8 @@ def _check_turns(task: TextTask, prompt: Prompt) -> None:
         if (reply != NOTHING).any():
             _check_reply(task, turn, reply)
             turn, turns = [], turns + 1
-            solved = isinstance(task, Wordle) and bool(((reply - FIRST_MARK) % len(MARKS) == CORRECT).all())
-            over = over or solved or turns == task.max_turns
-    if turns and over:
-        raise ParameterError(f"{WHERE}: expected a game that goes on, got one that is over")
+    if turns >= task.max_turns:
+        raise ParameterError(OVER)
     if len(turn) == task.turn_length:
         raise ParameterError(
             f"{WHERE}: expected the task's reply after {decode(task.tokens, np.asarray(turn))!r}, got the text's end"
@@ -126,3 +129,24 @@ def _check_reply(task: TextTask, turn: list[int], reply: np.ndarray) -> None:
     named = FIRST_MARK + len(MARKS) * np.asarray(turn)
     if task.marks_name_letters and not ((said >= named) & (said < named + len(MARKS))).all():
         raise ParameterError(f"{WHERE}: expected marks of the letters of {word!r}, got {decode(task.tokens, said)!r}")
+
+
+def _check_game(task: TextTask, prompt: Prompt) -> None:
+    """Whether a game goes so: all that still could are played along."""
+    step = task.reset(np.arange(GAMES))
+    state = _those_that_reply(task, step, prompt.opening, "at the beginning")
+    for place, (token, reply) in enumerate(zip(prompt.actions.tolist(), prompt.replies, strict=True)):
+        step = task.step(state, np.full(len(next(iter(state.values()))), token))
+        written = decode(task.tokens, prompt.actions[: place + 1][-task.turn_length :])
+        state = _those_that_reply(task, step, reply, f"to {written!r} here")
+        if not task.legal(state).any():
+            raise ParameterError(OVER)
+
+
+def _those_that_reply(task: TextTask, step: TextStep, reply: np.ndarray, to: str) -> State:
+    """The state of those of a step's games that have replied so."""
+    same = (step.reply == reply).all(axis=1)
+    if not same.any():
+        possible, got = decode(task.tokens, step.reply[0]), decode(task.tokens, reply)
+        raise ParameterError(f"{WHERE}: expected a reply that a game gives {to}, such as {possible!r}, got {got!r}")
+    return {name: values[same] for name, values in step.state.items()}
