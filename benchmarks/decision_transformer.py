@@ -16,6 +16,7 @@ from benchmarks.settings import LENGTH, PLAYED_ROWS, ROWS, THREADS, Settings
 from understudy.errors import ParameterError
 from understudy.evaluation.statistics import Bootstrap
 from understudy.nn.return_conditioning import resolve_target
+from understudy.params.training import TrainingParams
 from understudy.params.whole import Params, load_params
 from understudy.sequences.store import open_sequences
 
@@ -48,6 +49,11 @@ class Study:
     @classmethod
     def load(cls, folder: Path) -> "Study":
         return cls(folder, load_params(folder / "params.yaml"))
+
+    def training(self, policy: str) -> TrainingParams:
+        """How a policy is trained: the section `training:` and what its own block has otherwise."""
+        block = self.params.policies.named(policy).training
+        return self.params.training.of_policy(block, f"policies.{policy}.training")
 
     def target_return(self) -> float:
         """What ours is asked for, as a raw return.
@@ -126,12 +132,12 @@ def returns_longer(settings: Settings, study: Study) -> Group:
 
 
 def peer_steps(settings: Settings, study: Study) -> int:
-    return max(1, round(settings.peer_steps_share * study.params.training.steps))
+    return max(1, round(settings.peer_steps_share * study.training(STUDENT).steps))
 
 
 def scores(rounds: int, steps: int, settings: Settings, study: Study) -> Group:
     """Ours as the study has evaluated it, and in each round a training of each peer, all on the same evaluation seeds."""
-    training, comparison = study.params.training, study.params.comparison
+    training, comparison = study.training(STUDENT), study.params.comparison
     size = f"{training.steps:,} steps of {training.batch_size} rows of {training.chunk_length}"
     given = {"run": study.folder, "policy": STUDENT, "episodes": settings.scored_episodes}
     programs = {"ours": Program.of(f"understudy, {size}", "ours.returns", **given)}

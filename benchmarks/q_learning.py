@@ -37,7 +37,7 @@ CQL_LAYERS = [256, 256]
 
 def q_training(settings: Settings, study: Study) -> Group:
     """Learning offline: transitions that the loss counts a second, also beside imitation by a decoder of the same size."""
-    training = study.params.training
+    training = study.training(STUDENT)
     rows, length = training.batch_size, training.chunk_length
     ours, decoder = (
         Program.of(
@@ -66,7 +66,7 @@ def q_training(settings: Settings, study: Study) -> Group:
 
 def q_returns(settings: Settings, study: Study) -> Group:
     """Scores of what is learned offline from the same episodes, with as many transitions."""
-    training = study.params.training
+    training = study.training(STUDENT)
     rounds = settings.seeds if settings.quick else len(training.seeds)
     steps = max(1, round(settings.peer_steps_share * training.steps))
     given = {"run": study.folder, "policy": STUDENT, "episodes": settings.scored_episodes}
@@ -122,7 +122,7 @@ def bootstrap(study: Study) -> Bootstrap:
 
 def cql(settings: Settings, study: Study, steps: int, episodes: int) -> Program:
     """d3rlpy's, with ours of what it has as well: learning rate, discount, heads, and transitions a step."""
-    training, model = study.params.training, study.params.policies.named(STUDENT).model
+    training, model = study.training(STUDENT), study.params.policies.named(STUDENT).model
     hyperparameters = {
         "steps": steps,
         "batch_size": training.batch_size * training.chunk_length,

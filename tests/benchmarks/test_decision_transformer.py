@@ -54,7 +54,7 @@ def test_peers_learn_with_kzls_settings_as_many_steps_as_ours_and_are_asked_for_
     assert group.rounds == len(PARAMS.training.seeds) == 5
     for peer in ("d3rlpy", "hf"):
         hyperparameters = json.loads(option(group.programs[peer], "--hyperparameters"))
-        assert (hyperparameters["steps"], hyperparameters["warmup_steps"]) == (PARAMS.training.steps, 40) == (400, 40)
+        assert (hyperparameters["steps"], hyperparameters["warmup_steps"]) == (1600, 160)  # those of dt's own block
         expected = {"context": 20, "num_layers": 3, "num_heads": 1, "embed_dim": 128, "dropout": 0.1, "batch_size": 64}
         assert expected.items() <= hyperparameters.items()
         assert (
@@ -67,7 +67,7 @@ def test_peers_learn_with_kzls_settings_as_many_steps_as_ours_and_are_asked_for_
 def test_the_longer_ones_take_ten_times_as_many_steps(tmp_path):
     group = decision_transformer.returns_longer(FULL, made(tmp_path))
     hyperparameters = json.loads(option(group.programs["hf"], "--hyperparameters"))
-    assert (group.rounds, hyperparameters["steps"], hyperparameters["warmup_steps"]) == (FULL.seeds, 4000, 400)
+    assert (group.rounds, hyperparameters["steps"], hyperparameters["warmup_steps"]) == (FULL.seeds, 16_000, 1600)
 
 
 def test_a_target_that_is_a_quantile_is_one_of_the_training_returns(tmp_path, monkeypatch):
