@@ -1,5 +1,6 @@
 """Prompts: read as the recording of such a game would be, and refused by a sentence where they are of none."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,6 +88,14 @@ def test_marks_that_name_their_letters_are_of_the_word():
 def test_replies_that_no_game_gives_are_refused(task, text, sentence):
     with refused(ParameterError, f"--prompt: {sentence}"):
         read_prompt(task, text)
+
+
+def test_every_answer_of_a_long_list_of_words_is_a_game():
+    words = ["".join(letters) for letters in itertools.product("abcdefghijklmnopqrstuvwxyz", repeat=3)]
+    task = Wordle(words, max_turns=6, words_only=True, marks_name_letters=False)
+    assert read_prompt(task, "zzy<g><g><b>").actions.tolist() == [25, 25, 24]  # zzz alone, or another that begins so
+    with refused(ParameterError, "--prompt: expected a reply that a game gives to 'zzy' here, such as"):
+        read_prompt(task, "zzz<g><g><b>zzy<b><b><b>")
 
 
 def test_what_a_task_of_ones_own_replies_is_taken_as_it_is():

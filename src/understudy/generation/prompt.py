@@ -8,7 +8,7 @@ may_follow(task, written) -- what may be written next in a turn
 T tokens of the player's, R tokens a reply, A tokens to choose from.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from understudy.tasks.wordle import FIRST_MARK, MARKS, Wordle
 
 WHERE = "--prompt"
 OVER = f"{WHERE}: expected a game that goes on, got one that is over"
-GAMES = 50_000  # of the package's own tasks: enough that every answer, and every place to start from, is among them
+GAMES_A_PLACE = 1000  # of a maze: enough that each place is one to start from
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,17 @@ def _check_reply(task: TextTask, turn: list[int], reply: np.ndarray) -> None:
         raise ParameterError(f"{WHERE}: expected marks of the letters of {word!r}, got {decode(task.tokens, said)!r}")
 
 
-def _check_game(task: TextTask, prompt: Prompt) -> None:
+def _every_game(task: Wordle | TextMaze) -> TextStep:
+    """The beginnings of games, of Wordle one for each answer, of a maze some from each place."""
+    if isinstance(task, TextMaze):
+        return task.reset(np.arange(GAMES_A_PLACE * len(task.distances)))
+    step = task.reset(np.zeros(len(task.words), np.int64))
+    return replace(step, state=step.state | {"answer": np.arange(len(task.words))})
+
+
+def _check_game(task: Wordle | TextMaze, prompt: Prompt) -> None:
     """Whether a game goes so: all that still could are played along."""
-    step = task.reset(np.arange(GAMES))
+    step = _every_game(task)
     state = _those_that_reply(task, step, prompt.opening, "at the beginning")
     for place, (token, reply) in enumerate(zip(prompt.actions.tolist(), prompt.replies, strict=True)):
         step = task.step(state, np.full(len(next(iter(state.values()))), token))
