@@ -175,6 +175,19 @@ def test_a_state_draws_other_actions_at_every_step():
     assert len(np.unique(run(policy, seen, deterministic=False))) > 1
 
 
+def test_a_policy_that_draws_by_the_episodes_seed_draws_each_episode_anew():
+    """So does the Trajectory Transformer that is asked for a sample: in every row, and in the rows' next episodes."""
+    policy = Policy(tiny_policy("trajectory_transformer", CHOICES), {"decoding": "sample"})
+    seen, memory, drawn = np.repeat(observations()[0, :1], 200, axis=0), None, []
+    for begins in (True, False, True, False):
+        action, memory = policy.predict(seen, memory, np.full(200, begins and memory is not None))
+        drawn.append(action)
+    assert len(np.unique(drawn[1])) > 1  # its first choice is nearly certain
+    assert not np.array_equal(drawn[1], drawn[3])
+    again, memory = policy.predict(seen)
+    assert np.array_equal(policy.predict(seen, memory)[0], drawn[1])  # a state anew begins anew
+
+
 def test_calls_without_a_state_draw_other_actions_each_time():
     policy, seen = tiny("mlp", CHOICES), observations(rows=1)[0]
     assert len({int(policy.predict(seen, deterministic=False)[0][0]) for _ in range(60)}) > 1

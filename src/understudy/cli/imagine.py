@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from understudy.episode import UNKNOWN_SEED
 from understudy.errors import DataError, ParameterError
 from understudy.policies.files import load_trained
 from understudy.policies.imagine import imagine
@@ -39,8 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
             f" was made for, got {len(recording.spec.components)} of {recording.spec.num_agents}"
         )
     first = recording.offsets[:-1][: arguments.episodes]
-    starts, seeds = recording.steps["observation"][first], recording.episodes["seed"][: len(first)]
-    episodes = list(imagine(policy, starts, seeds.astype(np.int64), arguments.steps))
+    starts, seeds = recording.steps["observation"][first], recording.episodes["seed"][: len(first)].astype(np.int64)
+    seeds = np.where(seeds == UNKNOWN_SEED, np.arange(len(seeds)), seeds)  # else all would draw alike
+    episodes = list(imagine(policy, starts, seeds, arguments.steps))
     with replace_folder(arguments.out) as folder:
         write_recording(folder, spec, f"imagined by {arguments.policy}", episodes)
     lengths = [episode.length for episode in episodes]

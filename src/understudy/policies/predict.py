@@ -33,11 +33,17 @@ class PolicyState:
     acting: Acting
     previous_action: np.ndarray
     is_first: np.ndarray
+    episodes: int = 0  # begun so far: an episode's number is its seed, for policies that draw by that
+
+    def begin_episodes(self, rows: np.ndarray) -> None:
+        """Let `rows` (R,) int64 forget the past."""
+        self.acting.reset(rows, self.episodes + np.arange(len(rows)))
+        self.episodes += len(rows)
 
     def begin_step(self, observations: np.ndarray, starts: np.ndarray, rewards: np.ndarray) -> Step[np.ndarray]:
         """What the rows are told, of which those at `starts` (B,) bool forget the past."""
         if starts.any():
-            self.acting.reset(np.flatnonzero(starts))
+            self.begin_episodes(np.flatnonzero(starts))
         self.is_first |= starts
         self.previous_action[self.is_first], rewards[self.is_first] = 0, 0
         return Step(observations, self.previous_action, rewards, self.is_first)
@@ -122,7 +128,9 @@ class Policy:
         task = self.trained.task
         entries, kind = ((), np.int64) if task.discrete_actions else ((task.action_dim,), np.float32)
         acting = Acting(self.trained, num_rows, self.play)
-        return PolicyState(self, acting, np.zeros((num_rows, *entries), kind), np.ones(num_rows, bool))
+        state = PolicyState(self, acting, np.zeros((num_rows, *entries), kind), np.ones(num_rows, bool))
+        state.begin_episodes(np.arange(num_rows))
+        return state
 
     def _own_state(self, state: PolicyState, num_rows: int) -> PolicyState:
         """The caller's state; ValueError where it is not one of this policy and of so many rows."""
