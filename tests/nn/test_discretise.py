@@ -125,6 +125,15 @@ def test_what_is_lost_is_a_share_of_the_deviation() -> None:
     torch.testing.assert_close(errors, torch.tensor([5**-0.5, 0.0]))
 
 
+def test_rare_large_numbers_do_not_hide_what_is_lost_of_the_others() -> None:
+    """Of 100 numbers 98 are -1 or 1, all decoded to 0; two of 1000 make the deviation of all a hundred times as large."""
+    values = torch.tensor([[-1.0], [1.0]]).repeat(49, 1)
+    values = torch.cat([torch.tensor([[-1000.0]]), values, torch.tensor([[1000.0]])])
+    table = Discretiser(1, 3)
+    table.edges[0], table.means[0] = torch.tensor([-500.0, 500.0]), torch.tensor([-1000.0, 0.0, 1000.0])
+    assert round_trip_errors(table, values).item() == 1.0
+
+
 def test_what_cannot_be_put_into_bins_is_refused() -> None:
     with pytest.raises(ValueError, match="num_bins: expected at least 2, got 1"):
         Discretiser(1, 1)

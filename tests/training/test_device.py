@@ -29,10 +29,12 @@ from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 from understudy.training import learner as learner_module
 from understudy.training.run import TrainingRun
+from understudy.training.steps import training_steps
 
 META = torch.device("meta")
 LENGTHS = (60, 7, 90, 1, 40, 33)
 FAMILIES = ("mlp", "action_transformer", "hierarchical", "q_transformer")
+FAMILIES += ("decision_transformer", "rvs", "trajectory_transformer")
 CASES = [(family, spec) for family in FAMILIES for spec in (CHOICES, VECTORS)]
 CASES += [("multi_agent", SEVERAL_CHOICES), ("multi_agent", SEVERAL_VECTORS)]
 
@@ -77,6 +79,14 @@ def test_an_optimizer_step_stays_on_the_device_and_waits_for_nothing(family, spe
     run.train_step()
     assert {value.device for losses in run.running for value in losses.values()} == {META}
     assert all(weights.grad.device == META for weights in model.parameters() if weights.grad is not None)
+
+
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
+@pytest.mark.parametrize(("family", "spec"), CASES)
+def test_what_is_measured_on_the_steps_goes_to_the_device(family, spec):
+    model = tiny_policy(family, spec).model.to(META)
+    model.fit(training_steps(toy_sequences(spec, 0)))
+    assert {tensor.device for tensor in model.state_dict().values()} <= {META}
 
 
 class Mixed(nn.Module):

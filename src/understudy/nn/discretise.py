@@ -165,8 +165,20 @@ class Discretiser(nn.Module):
 def round_trip_errors(discretiser: Discretiser, values: Tensor) -> Tensor:
     """How far numbers (K, M) are from what their bins are decoded to: the root mean square, (M,), as a share of their deviation.
 
-    Zero where a dimension never changes.
+    Of all numbers, or of those between the tails where that is more: rare large numbers make the deviation of all so large that
+    it says nothing of the others. Zero where a dimension never changes.
     """
-    error = (discretiser.decode(discretiser.encode(values)) - values).double().square().mean(0).sqrt()
-    deviation = values.double().std(0, correction=0)
+    errors = (discretiser.decode(discretiser.encode(values)) - values).double()
+    values = values.double()
+    ascending = values.sort(0).values
+    low, high = (ascending[round(share * (len(values) - 1))] for share in (TAIL, 1 - TAIL))
+    between = (values >= low) & (values <= high)
+    return torch.maximum(_share_lost(errors, values, torch.ones_like(between)), _share_lost(errors, values, between))
+
+
+def _share_lost(errors: Tensor, values: Tensor, chosen: Tensor) -> Tensor:
+    """The root mean square of the errors (K, M) over the deviation of the values (K, M), of those chosen (K, M) bool; (M,)."""
+    count = chosen.sum(0)
+    apart = torch.where(chosen, values - torch.where(chosen, values, 0.0).sum(0) / count, 0.0)
+    error, deviation = ((torch.where(chosen, each, 0.0).square().sum(0) / count).sqrt() for each in (errors, apart))
     return torch.where(deviation > 0, error / deviation.clamp_min(torch.finfo(torch.float64).tiny), 0.0).float()

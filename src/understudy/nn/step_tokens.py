@@ -6,6 +6,7 @@ S state, A action (1 where it is a choice), M = S + A + 1 tokens a step: those o
 and of the reward. A position is one of 0 to M - 1; V vocabulary, the same at all positions.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -51,16 +52,19 @@ class StepTokens(nn.Module):
         """Measure the bins on training steps; a warning names those numbers of which too much is lost in them.
 
         Args:
-            states: (K, S).
+            states: (K, S), on the CPU as the others.
             actions: (K,) int64 or (K, A).
             rewards: (K,) raw.
             returns_to_go: (K,).
             binning: as in `fit_bins`.
         """
-        numbers, returns = self._numbers(states, actions, rewards), returns_to_go[:, None]
-        self.numbers.fit(numbers.cpu().numpy(), binning)
-        self.returns.fit(returns.cpu().numpy(), binning)
-        errors = round_trip_errors(self.numbers, numbers).tolist() + round_trip_errors(self.returns, returns).tolist()
+        errors = []
+        measured = (self.numbers, self._numbers(states, actions, rewards)), (self.returns, returns_to_go[:, None])
+        for table, values in measured:
+            fitted = Discretiser(values.shape[1], table.num_bins)  # where the steps are, which the model need not be
+            fitted.fit(values.numpy(), binning)
+            errors += round_trip_errors(fitted, values).tolist()
+            table.load_state_dict(fitted.state_dict())
         lossy = [
             f"{name} {error:.2f}"
             for name, error in zip((*self.names, "return-to-go"), errors, strict=True)
@@ -72,6 +76,12 @@ class StepTokens(nn.Module):
                 f" deviation, got {', '.join(lossy)}",
                 stacklevel=3,
             )
+
+    def possible_actions(self) -> int:
+        """How many different actions can be decided: choices, or vectors of entries that have a bin each."""
+        if self.discrete_actions:
+            return self.action_dim
+        return math.prod(self.numbers.counts[self.num_states : self.num_states + self.num_actions].tolist())
 
     def encode(self, states: Tensor, actions: Tensor, rewards: Tensor) -> Tensor:
         """Tokens (..., M) int64 of states (..., S), actions (...) or (..., A), and raw rewards (...)."""
