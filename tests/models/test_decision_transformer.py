@@ -1,12 +1,16 @@
 """The Decision Transformer: cached playing equals the full pass, returns-to-go those of training, nothing is seen early."""
 
 import itertools
+import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.builders import refused
 from tests.models.rows import batch_of, with_columns
+from understudy.errors import DataError
 from understudy.models.decision_transformer import DecisionTransformer
 from understudy.sequences.batch import Batch
 from understudy.step import Step
@@ -84,18 +88,17 @@ def test_an_experts_return_is_predicted_from_the_state_and_then_fed() -> None:
 
 
 @torch.inference_mode()
-def test_the_terminal_reward_counts() -> None:
+def test_what_has_been_paid_is_taken_off_with_the_next_step() -> None:
     """A row that is asked for what it has just been paid has nothing left to get, and acts as one that is asked for nothing."""
-    model, (states, actions, _) = build(), draw(True)
-    rewards = torch.zeros(ROWS, STEPS)
-    rewards[:, 2] = 25.0
-    memories = [model.begin(ROWS, target_return=target) for target in (25.0, 0.0)]
-    steps = list(steps_of(states, actions, rewards))
-    paid = [(25.0 - memories[0].tensors["reward_so_far"])[0].item()]
-    for step in steps[:4]:
-        model.act(memories[0], step)
-        paid.append((25.0 - memories[0].tensors["reward_so_far"])[0].item())
-    assert paid == [25.0, 25.0, 25.0, 25.0, 0.0]
+    model, (states, actions, _) = build(context=1), draw(True)
+    paid = torch.zeros(ROWS, STEPS)
+    paid[:, 2] = 25.0
+    rewarded, unpaid = model.begin(ROWS, target_return=25.0), model.begin(ROWS, target_return=0.0)
+    pairs = zip(steps_of(states, actions, paid), steps_of(states, actions, 0 * paid), strict=True)
+    alike = [
+        torch.equal(model.act(rewarded, one).predictions, model.act(unpaid, other).predictions) for one, other in pairs
+    ]
+    assert alike == [False] * 3 + [True] * (STEPS - 3)
 
 
 def batch(discrete: bool = True) -> Batch:
@@ -147,6 +150,10 @@ def test_losses_are_those_of_actions_and_returns() -> None:
     logs = model.returns(model.trunk(*tokens)[:, 0::3]).log_softmax(-1)
     bins = ((rows["return_to_go"] + 4) / 8 * 8).floor().clamp(0, 7).long()
     torch.testing.assert_close(losses.terms["return"].mean, -logs.gather(-1, bins[..., None]).mean())
+    unknown = replace(
+        rows, value_mask=torch.zeros_like(rows.mask)
+    )  # cut off by a limit: the fed returns are learned all the same
+    assert torch.equal(model.losses(unknown, torch.Generator()).terms["return"].mean, losses.terms["return"].mean)
     alone = build().losses(rows, torch.Generator())
     assert set(alone.terms) == {"action"}
 
@@ -179,6 +186,18 @@ def test_a_window_sees_no_further_than_its_context() -> None:
 def test_an_expert_needs_a_distribution() -> None:
     with pytest.raises(ValueError, match="target_return: expected a number or a quantile, since return_bins is 0"):
         build().begin(1, target_return="expert")
+
+
+@pytest.mark.parametrize("kappa", [-1.0, math.nan, math.inf])
+def test_kappa_is_a_finite_number_from_zero(kappa: float) -> None:
+    with pytest.raises(ValueError, match=f"kappa: expected a finite number from 0, got {kappa}"):
+        build(return_bins=8).begin(1, target_return="expert", kappa=kappa)
+
+
+def test_without_rewards_there_are_no_returns_to_learn_from() -> None:
+    with refused(DataError, "decision_transformer: expected recordings with rewards"):
+        build().fit({"reward": torch.zeros(5)})
+    build().fit({"reward": torch.tensor([0.0, 1.0])})
 
 
 @pytest.mark.parametrize(("name", "value"), [("return_bins", -1), ("return_weight", -0.5)])

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from tests.builders import refused
 from tests.models.rows import batch_of, steps_of
+from understudy.errors import DataError
 from understudy.models.rvs import ReturnConditionedPerceptron
 from understudy.step import Step
 
@@ -33,6 +35,11 @@ def test_it_acts_by_the_differences_of_the_state() -> None:
     memory = model.begin(2, target_return=10.0)
     played = [model.act(memory, step).predictions for step in steps_of(states, torch.zeros(2, 4, dtype=torch.int64))]
     torch.testing.assert_close(torch.stack(played, dim=1), model(states, torch.zeros(2, 4))[0])
+
+
+def test_without_rewards_there_are_no_returns_to_learn_from() -> None:
+    with refused(DataError, "rvs: expected recordings with rewards"):
+        build().fit({"reward": torch.zeros(5)})
 
 
 def test_predictions_depend_on_the_return() -> None:

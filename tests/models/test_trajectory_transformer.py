@@ -1,6 +1,7 @@
 """The Trajectory Transformer: cached playing equals the full pass, nothing is seen early, all numbers are learned."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -260,6 +261,7 @@ def test_what_is_lost_in_bins_is_named() -> None:
         ({"actions": 5}, "actions: expected at most the 4 that there are, got 5"),
         ({"beam_width": 65, "horizon": 3}, "beam_width: expected at most actions .. horizon = 64"),
         ({"horizon": 0}, "horizon: expected at least 1, got 0"),
+        ({"likelihood_weight": math.inf}, "likelihood_weight: expected a finite number from 0, got inf"),
     ],
 )
 def test_searches_that_cannot_be_are_refused(play: dict, message: str) -> None:
@@ -271,6 +273,28 @@ def test_all_choices_are_tried_where_nothing_else_is_said_and_of_vectors_it_has_
     assert build().begin(1, decoding="return").settings["search"].actions == 4
     with pytest.raises(ValueError, match="actions: expected how many action vectors are tried, got none"):
         build(False).begin(1, decoding="return")
+
+
+def test_no_more_vectors_are_tried_than_their_entries_have_bins() -> None:
+    model = build(False)
+    model.tokens.numbers.counts[3:7] = torch.tensor([1, 2, 1, 3])
+    assert model.begin(1, decoding="return", actions=6).settings["search"].actions == 6
+    with pytest.raises(ValueError, match="actions: expected at most the 6 that there are, got 7"):
+        model.begin(1, decoding="return", actions=7)
+
+
+def test_settings_of_a_search_are_refused_where_nothing_is_searched() -> None:
+    with pytest.raises(
+        ValueError, match="decoding: expected likelihood or return beside settings of a search, got greedy"
+    ):
+        build().begin(1, horizon=3)
+
+
+def test_returns_are_learned_also_where_a_limit_cut_the_episodes_off() -> None:
+    model, rows = build(), batch()
+    unknown = replace(rows, value_mask=torch.zeros_like(rows.mask))
+    terms = [model.losses(each, torch.Generator()).terms["return"] for each in (rows, unknown)]
+    assert torch.equal(terms[0].mean, terms[1].mean) and torch.equal(terms[1].mask, rows.mask)
 
 
 def test_without_rewards_there_is_nothing_to_plan_for() -> None:

@@ -124,7 +124,7 @@ def test_ended_beams_wait_with_the_score_that_they_had() -> None:
         ({"actions": -1}, "actions: expected at least 1, got -1"),
         ({"beam_width": 0}, "beam_width: expected at least 1, got 0"),
         ({"least_probability": 1.0}, "least_probability: expected from 0 to 1, exclusive, got 1.0"),
-        ({"likelihood_weight": -1.0}, "likelihood_weight: expected at least 0, got -1.0"),
+        ({"likelihood_weight": -1.0}, "likelihood_weight: expected a finite number from 0, got -1.0"),
         ({"beam_width": 10}, "beam_width: expected at most actions .. horizon = 9, since there are no more, got 10"),
     ],
 )

@@ -29,6 +29,8 @@ from understudy.nn.return_conditioning import (
     ReturnEmbedding,
     TargetReturn,
     add_reward,
+    check_paid,
+    checked_kappa,
     resolve_target,
 )
 from understudy.nn.rows import check_entries, check_rows, check_sizes
@@ -131,7 +133,12 @@ class DecisionTransformer(nn.Module):
         return self.action_head(self.trunk(*tokens, token=RETURN))[0]
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured."""
+        """Nothing is measured.
+
+        Raises:
+            DataError: nothing is ever paid, so that all returns are the same.
+        """
+        check_paid(steps, "decision_transformer")
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation, and what return is to come where that is learned; `generator` draws which past actions to drop."""
@@ -144,8 +151,8 @@ class DecisionTransformer(nn.Module):
         features = self.trunk(*tokens)  # (B, 3T, D)
         logits = self.returns(pick(features, STATE, TOKENS_PER_STEP))
         entropies = cross_entropy_by_step(logits, self.returns.bins(returns_to_go))
-        told = masked_mean(entropies, batch.value_mask)
-        terms = {"return": LossTerm(told, batch.value_mask, self.return_weight)}
+        # Of truncated episodes too: what is predicted is the token that the model is fed, the return within the time limit.
+        terms = {"return": LossTerm(masked_mean(entropies, batch.mask), batch.mask, self.return_weight)}
         return self._imitation(pick(features, RETURN, TOKENS_PER_STEP), batch, terms)
 
     def after_update(self) -> None:
@@ -165,12 +172,12 @@ class DecisionTransformer(nn.Module):
             kappa: how much of an expert, where the target is "expert": 0 for what the data have, 10 in Lee et al.
 
         Raises:
-            ValueError: the target is not finite, or "expert" where no distribution was learned.
+            ValueError: the target or kappa is not finite, kappa is below 0, or "expert" where no distribution was learned.
         """
         if isinstance(target_return, str):
             if self.returns is None:
                 raise ValueError("target_return: expected a number or a quantile, since return_bins is 0, got 'expert'")
-            settings = {"kappa": kappa}
+            settings = {"kappa": checked_kappa(kappa)}
         else:
             settings = {"target": resolve_target(target_return, self.return_quantiles)}
         tensors = {"reward_so_far": torch.zeros(num_rows), **self.embed_state.window.begin(num_rows)}

@@ -172,8 +172,9 @@ class Generalist(nn.Module):
         if told is not None:
             assert self.returns is not None and self.returns.distribution is not None and to_go is not None
             entropies = cross_entropy_by_step(told, self.returns.distribution.bins(to_go))
-            known, weight = batch.value_mask, self.options.return_weight
-            terms["return"] = LossTerm(masked_mean(entropies, known), known, weight)
+            # Of truncated episodes too: what is predicted is the token that the model is fed, the return within the time limit.
+            weight = self.options.return_weight
+            terms["return"] = LossTerm(masked_mean(entropies, batch.mask), batch.mask, weight)
         return Losses(terms, self.head.as_predictions(preds, task_ids))
 
     def after_update(self) -> None:
@@ -203,8 +204,8 @@ class Generalist(nn.Module):
                 tell the task, else 0.
 
         Raises:
-            ValueError: the model is told no returns, the target is not finite, or "expert" where no distribution was learned;
-                or so many demonstrations cannot be shown.
+            ValueError: the model is told no returns, the target or kappa is not finite, kappa is below 0, or "expert" where no
+                distribution was learned; or so many demonstrations cannot be shown.
         """
         shown = self.options.prompts_shown(prompt)
         prompt_tokens = shown * self.options.prompt_steps * self.tokens_per_step

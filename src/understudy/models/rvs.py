@@ -16,7 +16,7 @@ from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.cache import RowMemory
 from understudy.nn.heads import ActionHead, multilayer_perceptron
-from understudy.nn.return_conditioning import DEFAULT_TARGET, Quantile, add_reward, resolve_target
+from understudy.nn.return_conditioning import DEFAULT_TARGET, Quantile, add_reward, check_paid, resolve_target
 from understudy.nn.rows import check_sizes
 from understudy.nn.windows import StateWindow
 from understudy.sequences.batch import Batch
@@ -80,7 +80,12 @@ class ReturnConditionedPerceptron(nn.Module):
         return self._predict(self.window(states), returns_to_go)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured."""
+        """Nothing is measured.
+
+        Raises:
+            DataError: nothing is ever paid, so that all returns are the same.
+        """
+        check_paid(steps, "rvs")
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation; nothing here is random."""

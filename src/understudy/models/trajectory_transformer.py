@@ -158,7 +158,8 @@ class TrajectoryTransformer(nn.Module):
         terms = {name: LossTerm(masked_mean(values, batch.mask), batch.mask) for name, values in by_name.items()}
         terms["state"] = LossTerm(terms["state"].mean, batch.mask, self.state_weight)
         terms["action"] = LossTerm(terms["action"].mean, batch.mask, self.action_weight)
-        terms["return"] = LossTerm(masked_mean(returns, batch.value_mask), batch.value_mask)
+        # Of truncated episodes too: a plan is for the return within the time limit.
+        terms["return"] = LossTerm(masked_mean(returns, batch.mask), batch.mask)
         return Losses(terms, self._predictions(logits))
 
     def after_update(self) -> None:
@@ -200,8 +201,9 @@ class TrajectoryTransformer(nn.Module):
                 raise ValueError("actions: expected how many action vectors are tried, got none")
             if actions is None:
                 actions = self.action_dim
-            if self.discrete_actions and actions > self.action_dim:
-                raise ValueError(f"actions: expected at most the {self.action_dim} that there are, got {actions}")
+            possible = self.tokens.possible_actions()
+            if actions > possible:
+                raise ValueError(f"actions: expected at most the {possible} that there are, got {actions}")
             if decoding == "return" and self.tokens.returns.counts.item() < 2:
                 raise ValueError(
                     "decoding: expected training episodes with different returns to plan for, got the same everywhere"
@@ -209,6 +211,8 @@ class TrajectoryTransformer(nn.Module):
             settings["search"] = BeamSearch(
                 decoding, horizon, beam_width, actions, least_probability, likelihood_weight
             )
+        elif (horizon, beam_width, actions, least_probability, likelihood_weight) != (5, 8, None, 0.0, 0.0):
+            raise ValueError(f"decoding: expected likelihood or return beside settings of a search, got {decoding}")
         tensors = {"state": torch.zeros(num_rows, self.tokens.num_states)}
         cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
         return RowMemory(num_rows, tensors, cache, settings=settings)

@@ -2,7 +2,9 @@
 
 TargetReturn, DEFAULT_TARGET          -- what a `play:` block may ask for
 resolve_target(target, quantiles)     -- the return that it stands for
-add_reward(memory, step)                     -- counts what the rows have been paid
+checked_kappa(kappa)                  -- how much of an expert, where that is what is asked for
+check_paid(steps, family)             -- that there are returns to learn from
+add_reward(memory, step)              -- counts what the rows have been paid
 ReturnEmbedding, ReturnDistribution   -- a return-to-go as a token, and as a prediction
 
 B rows, D width, N bins. Returns-to-go are raw at play and normalised in the model.
@@ -16,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from understudy.errors import DataError
 from understudy.nn.cache import RowMemory
 from understudy.step import Step
 
@@ -57,6 +60,27 @@ def resolve_target(target: float | Quantile, quantiles: Sequence[float]) -> floa
             stacklevel=3,
         )
     return float(target)
+
+
+def checked_kappa(kappa: float) -> float:
+    """Kappa of `ReturnDistribution.expert`.
+
+    Raises:
+        ValueError: it is not finite, or below 0.
+    """
+    if not 0 <= kappa < math.inf:
+        raise ValueError(f"kappa: expected a finite number from 0, got {kappa}")
+    return kappa
+
+
+def check_paid(steps: Mapping[str, Tensor], family: str) -> None:
+    """Hold the training steps of a family that learns from returns against having any.
+
+    Raises:
+        DataError: all rewards are zero.
+    """
+    if not steps["reward"].any():
+        raise DataError(f"{family}: expected recordings with rewards, whose returns it is told, got zeros alone")
 
 
 def add_reward(memory: RowMemory, step: Step[Tensor]) -> Tensor:

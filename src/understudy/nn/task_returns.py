@@ -17,6 +17,7 @@ from understudy.nn.return_conditioning import (
     ReturnEmbedding,
     TargetReturn,
     add_reward,
+    checked_kappa,
     resolve_target,
 )
 from understudy.step import Step
@@ -52,13 +53,13 @@ class TaskReturns(nn.Module):
             kappa: how much of an expert.
 
         Raises:
-            ValueError: the target is not finite, nothing is known of the training returns, or "expert" where no distribution was
-                learned.
+            ValueError: the target or kappa is not finite, kappa is below 0, nothing is known of the training returns, or "expert"
+                where no distribution was learned.
         """
         if isinstance(target_return, str):
             if self.distribution is None:
                 raise ValueError("target_return: expected a number or a quantile, since return_bins is 0, got 'expert'")
-            return {"kappa": kappa}
+            return {"kappa": checked_kappa(kappa)}
         target = DEFAULT_TARGET if target_return is None else target_return
         if isinstance(target, float | int):
             # Rows may be of any task: a number is outside of what was learned where it is so in all of them.

@@ -56,8 +56,8 @@ class BeamSearch:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.least_probability < 1:
             raise ValueError(f"least_probability: expected from 0 to 1, exclusive, got {self.least_probability}")
-        if not self.likelihood_weight >= 0:
-            raise ValueError(f"likelihood_weight: expected at least 0, got {self.likelihood_weight}")
+        if not 0 <= self.likelihood_weight < math.inf:
+            raise ValueError(f"likelihood_weight: expected a finite number from 0, got {self.likelihood_weight}")
         if self.beam_width > self.actions**self.horizon:
             raise ValueError(
                 f"beam_width: expected at most actions ** horizon = {self.actions**self.horizon}, since there are no more,"
