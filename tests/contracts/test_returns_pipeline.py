@@ -5,6 +5,7 @@ Each stage is called in this process.
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,22 @@ def inside(project, monkeypatch):
     monkeypatch.chdir(project)
     yield project
     (project / "params.yaml").write_text(before)
+
+
+def contents(folder):
+    """All files below it."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_two_workers_record_and_judge_what_one_does(inside):
+    """Players, targets, an expert's returns, plans and draws by the episode's seed."""
+    folders = [Path("data/raw"), *(Path("data/evaluation") / name / "seed_0" for name in ("dt", "tt"))]
+    before = [contents(folder) for folder in folders]
+    set_params(inside, {"compute.workers": 2})
+    call_stage("record_rollouts")
+    for name in ("dt", "tt"):
+        call_stage("evaluate_policy", policy=name, seed=0)
+    assert [contents(folder) for folder in folders] == before
 
 
 def test_the_recording_says_who_played(project):

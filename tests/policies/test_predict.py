@@ -184,7 +184,7 @@ def test_a_policy_that_draws_by_the_episodes_seed_draws_each_episode_anew():
         drawn.append(action)
     assert len(np.unique(drawn[1])) > 1  # its first choice is nearly certain
     assert not np.array_equal(drawn[1], drawn[3])
-    again, memory = policy.predict(seen)
+    memory = policy.predict(seen)[1]
     assert np.array_equal(policy.predict(seen, memory)[0], drawn[1])  # a state anew begins anew
 
 

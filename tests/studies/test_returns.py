@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.builders import imported
 from tests.imports import ROOT
-from tests.toys import recording
+from tests.toys import CHOICES, recording, tiny_policy
+from understudy.policies.files import save_policy
+from understudy.rollouts.parquet import read_recording
 from understudy.spec import EnvironmentSpec
 
 STUDY = ROOT / "studies" / "returns"
@@ -77,6 +80,57 @@ def test_the_figure_has_a_panel_a_question(draw, tmp_path, monkeypatch):
     [line, *_] = figure.axes[3].get_lines()
     assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([0.1, 0.25, 0.5, 1.0], [0.5] * 4)
     assert {line.get_label() for line in figure.axes[5].get_lines()} >= {"recorded", "imagined"}
+
+
+def test_every_policy_that_acts_for_a_return_is_asked_for_each_target(tmp_path, monkeypatch):
+    """By every training seed, on the first evaluation seeds of its run; the others are asked for nothing."""
+    calibrate, asked = imported(STUDY / "calibrate.py"), []
+    monkeypatch.chdir(STUDY)
+    quantiles = tuple(float(each) for each in range(101))
+    trained = SimpleNamespace(task=SimpleNamespace(return_quantiles=quantiles))
+    monkeypatch.setattr(calibrate, "load_trained", lambda folder: (asked.append(folder), trained)[1])
+    monkeypatch.setattr(calibrate, "calibrate", lambda trained, target, seeds: target + len(seeds))
+    written = []
+    monkeypatch.setattr(calibrate, "write_csv", lambda *given: written.append(given))
+    calibrate.main()
+    [(path, header, rows)] = written
+    assert (path.name, header) == ("calibration.csv", calibrate.HEADER)
+    assert asked == [
+        Path(f"{run}/models/{name}/seed_{seed}")
+        for run in ("lander", "pendulum")
+        for name in ("rvs", "dt")
+        for seed in range(5)
+    ]
+    assert len(rows) == 20 * 9
+    assert rows[:2] == [("lander", "rvs", 0, 5.0, 55.0, 50), ("lander", "rvs", 0, 16.2, 66.2, 50)]
+
+
+@pytest.mark.filterwarnings("ignore:target_return")
+def test_the_target_is_what_the_policy_acts_for():
+    """Of random weights: asked for something else, it pushes the cart elsewhere."""
+    calibrate = imported(STUDY / "calibrate.py")
+    policy = tiny_policy(
+        "decision_transformer", EnvironmentSpec("CartPole-v1", {}, ("x", "v", "angle", "w"), 2, None, None, None)
+    )
+    assert len({calibrate.calibrate(policy, target, range(3)) for target in (-30.0, 3.0, 30.0)}) == 3
+
+
+def test_what_is_imagined_begins_as_every_fourth_recorded_episode(tmp_path, monkeypatch):
+    dream = imported(STUDY / "dream.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dream, "EPISODES", 2)
+    monkeypatch.setattr(dream, "STEPS", 4)
+    monkeypatch.setattr(dream, "load_params", lambda path: SimpleNamespace(training=SimpleNamespace(seeds=[3])))
+    recorded = recording([1.0, 2.0, 3.0], CHOICES)
+    monkeypatch.setattr(dream, "read_recording", lambda folder: recorded)
+    (tmp_path / "lander/models/tt/seed_3").mkdir(parents=True)
+    save_policy(tiny_policy("trajectory_transformer", CHOICES), tmp_path / "lander/models/tt/seed_3")
+    dream.main()
+    imagined = read_recording(tmp_path / "imagined")
+    assert imagined.demonstrator == "imagined by tt, seed 3"
+    assert imagined.episodes["seed"].tolist() == recorded.episodes["seed"][[0, 2]].tolist()
+    first = recorded.steps["observation"][recorded.offsets[[0, 2]]]
+    assert np.array_equal(imagined.steps["observation"][imagined.offsets[:-1]], first)
 
 
 def test_calibration_is_read_and_said(draw, tmp_path):
