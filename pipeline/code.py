@@ -48,7 +48,7 @@ def with_custom(params: Params | LogProject | WordProject | TaskProject) -> list
 
 def remove_bytecode() -> None:
     """Delete what Python has compiled. A study's .dvcignore does not reach so far, and DVC would see other code each time."""
-    for name in ("pipeline", "src"):
+    for name in ("custom", "pipeline", "src"):
         for folder in (ROOT / name).rglob("__pycache__"):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -61,7 +61,7 @@ OTHER = [
     ("def f():\n    a()\n    b()\n", "def f():\n    a()\nb()\n"),
     ('x = 1\n"""No docstring."""\n', "x = 1\n"),
 ]
-OTHER_PYTHONS = ("python3.12", "python3.13", "python3.14")
+OTHER_PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 PROGRAM = """
 import json, sys
 from pathlib import Path

@@ -126,3 +126,14 @@ def test_a_mutant_can_be_listed_as_it_is_printed(root):
     for mutant in mutants_of(root, MODULE):
         [entry] = YAML(typ="safe", pure=True).load(as_entry(mutant))
         assert key_of(entry) == mutant.key
+
+
+def test_all_of_the_core_can_be_tried_and_what_is_listed_is_still_there():
+    """Else an hour of trials ends with a module that has no tests, or with a reason for code that is gone."""
+    core, listed = (run._read(run.ROOT / "tests/mutation" / name) for name in ("core.yaml", "survivors.yaml"))
+    modules = modules_of(run.ROOT, core["modules"])
+    of_modules = [test for module in modules for test in run.tests_of(run.ROOT, module, core["tests"])]
+    assert [test for test in of_modules if not (run.ROOT / test).is_file()] == []
+    assert [module for module in core["tests"] if module not in modules] == []
+    known = {mutant.key for module in {entry["module"] for entry in listed} for mutant in mutants_of(run.ROOT, module)}
+    assert [entry for entry in listed if key_of(entry) not in known] == []

@@ -45,8 +45,9 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
 def test_compiled_code_is_removed_and_none_is_left_behind(project):
     """Else the folder of code, on which a study depends, would be another one after every stage."""
     before = sorted(project.rglob("*"))
-    (project / "src/understudy/code/__pycache__").mkdir()
-    (project / "src/understudy/code/__pycache__/table.cpython-311.pyc").touch()
+    for folder in ("src/understudy/code/__pycache__", "custom/__pycache__"):
+        (project / folder).mkdir(parents=True)
+        (project / folder / "table.cpython-311.pyc").touch()
     variables = {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, "pipeline/run.py", "code"], cwd=project, env=variables, check=True)
     assert [path for path in sorted(project.rglob("*")) if path not in before and "data" not in path.parts] == []
