@@ -6,8 +6,6 @@ What stands for the full disk is a limit on the size of any file, which is too s
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +13,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.builders import call_pipeline
-from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
+from tests.contracts.small_pipeline import ROOT, SMALL, set_params
+from tests.forked import start_stage
 
 DECODER = ("--policy", "decoder", "--seed", "0")
-SECONDS = 60
 RECORDED, EVALUATED = "data/raw/steps.parquet", "data/evaluation/decoder/seed_0/steps.parquet"
 
 
@@ -71,18 +69,7 @@ def run_stage(folder, command, limit=None):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write fails with EFBIG, and does not kill the process
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    stage, *arguments = command
-    variables = environment() | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, ROOT / "pipeline" / f"{stage}.py", *arguments],
-        cwd=folder,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-        preexec_fn=None if limit is None else fill_the_disk,
-    )
+    return start_stage(folder, command, *([] if limit is None else [fill_the_disk])).wait()
 
 
 def contents(folder):
@@ -95,13 +82,12 @@ def leftovers(folder):
     return [path for path in folder.rglob(".*") if path.name.endswith((".unfinished", ".former"))]
 
 
-def assert_one_sentence(done, stage):
+def assert_one_sentence(code, said, stage):
     """Hold that a stage said in its last line what it could not write, and no more than that."""
-    said = (done.stdout + done.stderr).replace("\r", "\n")
     assert "Traceback" not in said, said[-3000:]
-    assert done.returncode == 1, said[-3000:]
-    assert done.stderr.replace("\r", "\n").strip().splitlines()[-1].startswith(f"{stage}: cannot write "), said[-3000:]
-    assert "an output" not in done.stderr
+    assert code == 1, said[-3000:]
+    assert said.replace("\r", "\n").strip().splitlines()[-1].startswith(f"{stage}: cannot write "), said[-3000:]
+    assert "an output" not in said
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -117,11 +103,11 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_output(finished, tmp_pat
     else:
         shutil.rmtree(output, ignore_errors=True)
     before = contents(output)
-    done = run_stage(tmp_path, case.command, case.bytes_that_fit(finished))
+    code, _, said = run_stage(tmp_path, case.command, case.bytes_that_fit(finished))
     assert leftovers(tmp_path) == []
     assert contents(output) == before
     assert output.exists() == bool(before)
-    assert_one_sentence(done, case.command[0])
+    assert_one_sentence(code, said, case.command[0])
 
 
 def test_with_room_again_the_stage_ends_well(finished, tmp_path):
@@ -129,8 +115,8 @@ def test_with_room_again_the_stage_ends_well(finished, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     expected = contents(tmp_path / "data/raw")
     shutil.rmtree(tmp_path / "data/raw")
-    assert run_stage(tmp_path, ("record_rollouts",), (finished / RECORDED).stat().st_size - 1).returncode == 1
+    assert run_stage(tmp_path, ("record_rollouts",), (finished / RECORDED).stat().st_size - 1)[0] == 1
     assert list((tmp_path / ".checkpoints").rglob("block_*"))
-    done = run_stage(tmp_path, ("record_rollouts",))
-    assert done.returncode == 0, done.stderr
+    code, _, said = run_stage(tmp_path, ("record_rollouts",))
+    assert code == 0, said
     assert contents(tmp_path / "data/raw") == expected

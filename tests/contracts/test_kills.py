@@ -13,6 +13,7 @@ import pytest
 
 from tests.builders import call_stage
 from tests.contracts.small_pipeline import ROOT, SMALL, environment, set_params
+from tests.forked import start_stage
 
 LONGER = {
     "expert.total_steps": 20_000,
@@ -58,7 +59,7 @@ def finished(tmp_path_factory):
                 call_stage(stage)
             continue
         begun = time.monotonic()
-        assert start(stage, folder).wait() == 0
+        run_to_its_end(stage, folder)
         seconds[stage] = time.monotonic() - begun
     return folder, seconds
 
@@ -71,10 +72,12 @@ def disturbed(finished, tmp_path):
 
 
 def start(stage, folder):
-    arguments, _ = STAGES[stage]
-    command = [sys.executable, ROOT / "pipeline" / f"{stage}.py", *arguments]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, cwd=folder, env=environment() | {"PYTHONPATH": str(ROOT / "src")}, **quiet)
+    return start_stage(folder, [stage, *STAGES[stage][0]])
+
+
+def run_to_its_end(stage, folder):
+    code, _, said = start(stage, folder).wait()
+    assert code == 0, said
 
 
 def heed_interruptions():
@@ -101,13 +104,13 @@ def test_killed_and_started_again_a_stage_writes_the_same_bytes(finished, distur
     while kills:
         process = start(stage, disturbed)
         time.sleep(chance.uniform(0.3, 0.8) * seconds[stage])
-        process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:
+        process.kill()
+        if process.wait()[0] == 0:
             assert hashes(output) == expected
             shutil.rmtree(output)
         else:
             kills -= 1
-    assert start(stage, disturbed).wait() == 0
+    run_to_its_end(stage, disturbed)
     assert hashes(output) == expected
     assert not [path for path in (disturbed / ".checkpoints").rglob("*") if path.is_file()]
 
@@ -121,7 +124,7 @@ def test_a_checkpoint_of_other_parameters_is_not_resumed(finished, disturbed):
     process.kill()
     process.wait()
     set_params(disturbed, {"training.learning_rate": 0.001})
-    assert start("train_policy", disturbed).wait() == 0
+    run_to_its_end("train_policy", disturbed)
     assert hashes(disturbed / "models/decoder/seed_0") == hashes(finished[0] / "models/decoder/seed_0")
 
 
@@ -139,5 +142,5 @@ def test_an_interruption_is_one_line_and_can_be_resumed(finished, disturbed):
     assert process.returncode == 130
     assert said[-1] == "train_policy: interrupted; run the same command again"
     assert "Traceback" not in "".join(said)
-    assert start("train_policy", disturbed).wait() == 0
+    run_to_its_end("train_policy", disturbed)
     assert hashes(disturbed / "models/decoder/seed_0") == hashes(finished[0] / "models/decoder/seed_0")

@@ -1,0 +1,75 @@
+"""Stages in processes of their own that are forks of this one: to import what a stage needs takes longer than its small work.
+
+ForkedStage             -- one that runs
+start_stage(folder, ..) -- start one
+"""
+
+import os
+import runpy
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.imports import ROOT
+
+SECONDS = 120  # after so many it is ended
+
+
+@dataclass
+class ForkedStage:
+    """A process, and the ends of the pipes that it prints into."""
+
+    process: int
+    pipes: Sequence[int]
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        os.kill(self.process, signal.SIGKILL)
+
+    def wait(self) -> tuple[int, str, str]:
+        """Exit code, and what it has printed."""
+        with ThreadPoolExecutor(len(self.pipes)) as readers:
+            printed = readers.map(_read_all, self.pipes)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        return (code, *(text.decode() for text in printed))
+
+
+def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], object] = lambda: None) -> ForkedStage:
+    """Start `python pipeline/STAGE.py ARGUMENTS` in a folder, after `prepare` has been called in its process."""
+    pipes = [os.pipe() for _ in range(2)]  # no files, whose sizes a test may limit
+    process = os.fork()
+    if process == 0:
+        for (_, end), number in zip(pipes, (1, 2), strict=True):
+            os.dup2(end, number)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        code: object = 1
+        try:
+            os.chdir(folder)
+            stage, *arguments = command
+            sys.argv = [str(ROOT / "pipeline" / f"{stage}.py"), *arguments]
+            signal.alarm(SECONDS)
+            prepare()
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            code = 0
+        except SystemExit as ended:
+            code = ended.code
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            if isinstance(code, str):
+                print(code, file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code if isinstance(code, int) else int(code is not None))
+    for _, end in pipes:
+        os.close(end)
+    return ForkedStage(process, [begin for begin, _ in pipes])
+
+
+def _read_all(end: int) -> bytes:
+    with os.fdopen(end, "rb") as pipe:
+        return pipe.read()
