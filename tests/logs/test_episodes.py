@@ -134,6 +134,28 @@ def test_what_a_users_tool_returns_is_not_seen_and_what_the_user_says_of_it_is(t
     assert logged.episode.observations[2, -1] == 0  # no result of its own since its last decision
 
 
+@pytest.mark.parametrize("form", ["text", "tool"])
+def test_in_the_plain_form_an_action_is_decided_by_the_state_of_its_own_place(tmp_path, form):
+    done = {"red": "stop", "amber": "wait", "green": "go"}  # action t is a function of state t, and of no other
+    states = np.random.default_rng(0).choice(list(done), 40).tolist()
+    actions = [done[state] if form == "text" else {"tool": done[state]} for state in states]
+    (tmp_path / "lights.json").write_text(json.dumps({"states": states, "actions": actions}))
+    import_logs([tmp_path / "lights.json"], "auto", tmp_path / "out", False, shown=False)
+    logs = read_logs(tmp_path / "out")
+    contents = logs.texts["content"].to_pylist()
+    numbers = np.arange(len(contents), dtype=np.float32)[:, None]
+    predicts = "reply" if form == "text" else "choice"
+    layout = Layout(1, ("user",), choices_in(logs, np.array([0])), "numbers", predicts)
+    [logged] = read_episodes(logs, numbers / len(contents), layout, np.array([0]))
+    seen = [contents[round(float(each[0]) * len(contents))] for each in logged.episode.observations]
+    assert seen == states  # from the first on: an action is no greeting
+    if form == "text":
+        chosen = [contents[round(float(each[0]) * len(contents))] for each in logged.episode.actions]
+    else:
+        chosen = [layout.choices[each] for each in logged.episode.actions]
+    assert chosen == [done[state] for state in states]
+
+
 def test_a_run_without_outcome_is_truncated(logs):
     unknown = logs.episodes.set_column(
         logs.episodes.schema.get_field_index("outcome"), "outcome", [[None] * logs.episodes.num_rows]

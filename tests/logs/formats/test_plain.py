@@ -16,6 +16,8 @@ def test_states_actions_rewards_and_agents_come_out():
         ("assistant", "text", None, "hello"),
         ("environment", "text", None, "The end."),
     ]
+    assert [part.turn for part in run.parts] == [0, 1, 2, 3, 4]
+    assert [part.decision for part in run.parts] == [False, True, False, True, False]
     assert [part.reward for part in run.parts] == [None, 0.5, None, 1.0, None]
     assert [part.actor for part in run.parts] == [None, "first", None, "2", None]
     assert (run.outcome, run.metadata) == (1.0, {"task": "t1", "success": True, "difficulty": 3})
@@ -24,6 +26,11 @@ def test_states_actions_rewards_and_agents_come_out():
 def test_without_rewards_and_agents_there_are_none():
     [run] = read({"states": ["a"], "actions": ["b"]})
     assert [(part.reward, part.actor) for part in run.parts] == [(None, None), (None, "assistant")]
+
+
+def test_a_text_that_answers_the_first_state_is_a_decision():
+    [run] = read({"states": ["a"], "actions": ["b"]})
+    assert [part.decision for part in run.parts] == [False, True]
 
 
 def test_arguments_may_be_the_json_of_an_object_and_other_text_stays_as_it_is():

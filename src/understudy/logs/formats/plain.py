@@ -1,7 +1,7 @@
 """Columns of one run: {"states": [...], "actions": [...], "rewards": [...], "agent_ids": [...], "metadata": {...}}.
 
-A state is what was seen before the action of the same place, an action a text, or an object with `tool` or `name` and
-`arguments`. Anything else of either is kept as JSON.
+A state is what was seen before the action of the same place: state t is turn 2t, action t turn 2t+1. An action is a text, or an
+object with `tool` or `name` and `arguments`. Anything else of either is kept as JSON.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def matches(content: Any) -> bool:
 
 
 def read(content: Any) -> Iterator[Run]:
-    """One run; turns are the places in the lists.
+    """One run.
 
     Raises:
         DataError: the lists are not of one length, or a reward is no number.
@@ -31,11 +31,11 @@ def read(content: Any) -> Iterator[Run]:
     if len(states) not in (len(actions), len(actions) + 1):
         raise DataError(f"states: expected {len(actions)}, one an action, or one more, got {len(states)}")
     transcript = Transcript()
-    for turn, state in enumerate(states):
+    for place, state in enumerate(states):
         if state is not None:
-            transcript.say(turn, "environment", state if isinstance(state, str) else to_json(state))
-        if turn < len(actions):
-            _act(transcript, turn, actions[turn], label(actors[turn]), rewards[turn])
+            transcript.say(2 * place, "environment", state if isinstance(state, str) else to_json(state))
+        if place < len(actions):
+            _act(transcript, place, actions[place], label(actors[place]), rewards[place])
     yield transcript.run("plain", **known_fields(content, transcript.notes))
 
 
@@ -48,10 +48,10 @@ def _column(content: Content, name: str, length: int) -> list[Any]:
     return values
 
 
-def _act(transcript: Transcript, turn: int, action: Any, actor: str | None, reward: Any) -> None:
-    paid = as_number(reward)
+def _act(transcript: Transcript, place: int, action: Any, actor: str | None, reward: Any) -> None:
+    paid, turn = as_number(reward), 2 * place + 1
     if reward is not None and paid is None:
-        raise DataError(f"rewards[{turn}]: expected a finite number, got {str(reward)[:40]}")
+        raise DataError(f"rewards[{place}]: expected a finite number, got {str(reward)[:40]}")
     tool = label(action.get("tool", action.get("name"))) if isinstance(action, dict) else None
     if tool is not None:
         arguments = transcript.as_arguments(optional(action, "arguments", dict, str))
