@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import examples, refused
-from tests.logs.samples import ASKED, OPENAI, REPLIED, SAMPLES, TAU2_BENCH, WHO_AND_WHEN, written
+from tests.logs.samples import ASKED, OPENAI, OTHERS, PLAIN, REPLIED, SAMPLES, TAU2_BENCH, WHO_AND_WHEN, written
 from understudy.errors import DataError, ParameterError
 from understudy.logs.importing import import_logs
 from understudy.logs.parquet import read_logs
@@ -105,12 +105,13 @@ def test_the_same_logs_give_the_same_bytes_whatever_their_order_and_place(tmp_pa
 
 def test_every_format_in_one_folder(tmp_path):
     (tmp_path / "in").mkdir()
-    for name, content in SAMPLES.items():
+    contents = SAMPLES | {"plain": PLAIN}
+    for name, content in contents.items():
         written(tmp_path / "in" / f"{name}.json", content)
     summary = taken([tmp_path / "in"], tmp_path / "out")
-    assert summary.formats == dict.fromkeys(SAMPLES, 1)
-    assert (summary.runs, summary.files, summary.steps, summary.decisions["assistant"]) == (7, 7, 28, 14)
-    assert (summary.tools, summary.outcomes) == ({"get_order": 7}, [1.0] * 5)
+    assert summary.formats == dict.fromkeys(contents, 1)
+    assert (summary.runs, summary.files, summary.steps, summary.decisions["assistant"]) == (8, 8, 33, 16)
+    assert (summary.tools, summary.outcomes) == ({"get_order": 7, "open": 1}, [1.0] * 6)
 
 
 def test_a_column_of_messages_in_parquet(tmp_path):
@@ -239,7 +240,7 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 PLACES = st.lists(st.integers(0, 5), min_size=1, max_size=5)
-ALL = SAMPLES | {"who_and_when": WHO_AND_WHEN}
+ALL = SAMPLES | OTHERS
 
 
 def damaged(content, places, value):

@@ -1,9 +1,11 @@
 """Columns of one run: states are seen, actions done, rewards and agents go with the actions."""
 
+import pytest
+
 from tests.builders import refused
 from tests.logs.samples import PLAIN, rows
 from understudy.errors import DataError
-from understudy.logs.formats.plain import read
+from understudy.logs.formats.plain import EMPTY_ACTIONS, EMPTY_STATES, UNREAD, read
 from understudy.logs.transcript import NOT_JSON
 
 
@@ -37,7 +39,44 @@ def test_arguments_may_be_the_json_of_an_object_and_other_text_stays_as_it_is():
     calls = [{"tool": "open", "arguments": '{"b": 1,"a":2}'}, {"tool": "open", "arguments": "door"}, {"tool": "open"}]
     [run] = read({"states": [None] * 3, "actions": calls})
     assert [part.arguments for part in run.parts] == ['{"a": 2, "b": 1}', "door", "{}"]
-    assert run.notes == {NOT_JSON: 1}
+    assert run.notes == {NOT_JSON: 1, EMPTY_STATES: 3}
+
+
+@pytest.mark.parametrize("name", ["arguments", "args", "input", "parameters"])
+def test_arguments_have_several_names_and_what_else_a_call_holds_is_counted(name):
+    action = {"tool": "open", name: {"what": "door"}, "thought": "hm", "id": 3, "empty": None}
+    [run] = read({"states": ["a", "b"], "actions": [action, {"name": "open", name: '{"what": "door"}'}]})
+    assert [part.arguments for part in run.parts[1::2]] == ['{"what": "door"}'] * 2
+    assert run.notes == {UNREAD: 2}
+
+
+def test_what_is_empty_is_left_out_and_counted_and_what_it_earned_is_in_the_outcome():
+    [run] = read({"states": ["a", "", None], "actions": ["", None, "end"], "rewards": [0.5, 0.25, None]})
+    assert rows(run) == [("environment", "text", None, "a"), ("assistant", "finish", None, "end")]
+    assert run.notes == {EMPTY_STATES: 2, EMPTY_ACTIONS: 2}
+    assert run.outcome == 0.75
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [
+        ({"rewards": [0.5, 1]}, 1.5),
+        ({"rewards": [0, 0]}, 0.0),
+        ({"rewards": [None, None]}, None),
+        ({}, None),
+        ({"rewards": [0.5, 1], "outcome": 0}, 0.0),
+        ({"rewards": [0.5, 1], "metadata": {"success": True}}, 1.0),
+        ({"rewards": [1.7e308, 1.7e308]}, None),
+    ],
+)
+def test_where_nothing_tells_the_outcome_it_is_the_sum_of_the_rewards(more, outcome):
+    [run] = read({"states": ["a", "b"], "actions": ["x", "y"]} | more)
+    assert run.outcome == outcome
+
+
+def test_arguments_that_are_neither_an_object_nor_text_are_refused():
+    with refused(DataError, "actions[1]: input: expected an object or text, got a list"):
+        list(read({"states": ["a", "b"], "actions": ["x", {"tool": "open", "input": [1]}]}))
 
 
 def test_a_reward_that_is_no_number_is_refused():
