@@ -1,9 +1,13 @@
 """`understudy import logs`: what it says, and what it leaves to `understudy import`."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.builders import call_stage
 from tests.cli.test_main import run
 from tests.logs.samples import OPENAI, written
+from understudy.cli import import_logs
 from understudy.logs.parquet import read_logs
 from understudy.params.log_project import LogProject
 from understudy.params.project import load_project
@@ -64,6 +68,51 @@ def test_a_project_is_made_of_logs(capsys, logs):
     assert isinstance(params, LogProject)
     assert (params.logs.paths, params.logs.skip_bad) == (["transcripts"], True)
     assert (project / "src/understudy/logs/importing.py").is_file() and (project / ".dvc").is_dir()
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """What would be copied into the project, where nothing is made."""
+    told = {}
+
+    def create(folder, dvc_yaml, params, notes, data):
+        told.update(data)
+        return params
+
+    monkeypatch.setattr(import_logs, "create_project", create)
+    return told
+
+
+def test_a_project_below_its_own_logs_holds_the_files_of_logs_and_no_others(capsys, logs, copies):
+    logs.write_text(logs.read_text().splitlines()[0])
+    here = logs.parents[1]
+    for name in (".git/objects/ab", "logs/notes.txt", "logs/deep/y.json", "my-agent.md"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(logs.read_text())
+    code, _, _ = run(capsys, "import", "logs", ".", "--to", "my-agent")
+    assert code == 0
+    names = {f"transcripts/{here.name}/logs/{name}": f"logs/{name}" for name in ("deep/y.json", "x.jsonl")}
+    assert {name: path.as_posix() for name, path in copies.items()} == names
+
+
+def test_a_project_below_its_own_logs_is_made(capsys, logs):
+    code, _, _ = run(capsys, "import", "logs", ".", "--to", "my-agent", "--skip-bad")
+    project, here = logs.parents[1] / "my-agent", logs.parents[1].name
+    assert code == 0
+    assert [path.name for path in (project / "transcripts").rglob("*") if path.is_file()] == ["x.jsonl"]
+    assert (project / f"transcripts/{here}/logs/x.jsonl").read_bytes() == logs.read_bytes()
+
+
+def test_the_first_stage_of_a_project_finds_files_of_any_name(capsys, logs, monkeypatch):
+    logs.rename(logs.with_name("mine.txt"))
+    code, _, _ = run(capsys, "import", "logs", "logs/mine.txt", "--to", "mine", "--skip-bad")
+    assert code == 0
+    monkeypatch.chdir("mine")
+    params = load_project(Path("params.yaml"))
+    assert isinstance(params, LogProject)
+    assert params.logs.paths == ["transcripts", "transcripts/mine.txt"]
+    call_stage("import_logs")
+    assert read_logs(logs.parents[1] / "mine/data/logs").episodes.num_rows == 1
 
 
 def test_nothing_is_made_of_bad_logs_or_over_something(capsys, logs):

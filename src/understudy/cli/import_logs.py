@@ -11,6 +11,7 @@ from understudy.errors import ParameterError
 from understudy.params.logs import LogFormat
 
 HELP = "read logs of LLM agents, of many formats, into Parquet, or make a project that learns from them"
+TRANSCRIPTS = "transcripts"  # folder of the copies
 EXAMPLE = "understudy import logs transcripts/ more.jsonl --to my-agent && cd my-agent && dvc repro"
 NOTES = """# {name}
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     dvc_yaml, params = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("own_logs.yaml", "own_logs_params.yaml")
     )
-    about = {"paths": ["transcripts"], "format": arguments.format, "skip_bad": arguments.skip_bad}
+    about = {"paths": paths_of(copies), "format": arguments.format, "skip_bad": arguments.skip_bad}
     section = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in about.items())
     first, _, rest = params.partition("\n\n")
     params = f"{first}\n\nlogs:\n{section}\n{rest}"
@@ -57,19 +58,30 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def copied(paths: list[Path], target: Path) -> dict[str, Path]:
-    """Where in the project each path is to lie.
+    """Where in the project each file of logs below the paths is to lie; nothing else of a folder is copied.
 
     Raises:
-        ParameterError: the project exists, a path does not, or two have one name.
+        ParameterError: the project exists, a path does not, or two have one name. DataError: there is no file of logs.
     """
+    from understudy.logs.records import find_files
+
     if target.exists():
         raise ParameterError(f"--to: expected a folder that does not exist yet, got {target}")
-    found: dict[str, Path] = {}
+    names: dict[Path, str] = {}
     for path in paths:
-        if not path.exists():
-            raise ParameterError(f"expected a file or a folder, found no {path}")
-        name = f"transcripts/{path.resolve().name}"
-        if name in found:
-            raise ParameterError(f"--to: expected paths of different names, got two called {path.resolve().name}")
-        found[name] = path
+        name = path.resolve().name
+        if name in names.values():
+            raise ParameterError(f"--to: expected paths of different names, got two called {name}")
+        names[path] = name
+    found = {}
+    for file in find_files(paths, target):
+        given = max((path for path in paths if file.path.is_relative_to(path)), key=lambda path: len(path.parts))
+        found[(Path(TRANSCRIPTS) / names[given] / file.path.relative_to(given)).as_posix()] = file.path
     return found
+
+
+def paths_of(copies: dict[str, Path]) -> list[str]:
+    """What `logs.paths` says of them: the folder, and by name the files that nobody would look for in a folder."""
+    from understudy.logs.records import SUFFIXES
+
+    return [TRANSCRIPTS, *(name for name in copies if Path(name).suffix.lower() not in SUFFIXES)]
