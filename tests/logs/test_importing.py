@@ -155,8 +155,10 @@ def test_a_bad_record_is_a_sentence_with_file_and_line_or_a_counted_skip(tmp_pat
     line, says = BAD_LINES[name]
     path = written(tmp_path / "x.jsonl", OPENAI)
     path.write_bytes(path.read_bytes() + line + b"\n" + json.dumps(other(1)).encode())
-    with refused(DataError, f"{path}, ", says):
+    with pytest.raises(DataError) as caught:
         taken([path], tmp_path / "out")
+    assert str(caught.value).startswith(f"{path}, ") and says in str(caught.value)
+    assert (str(caught.value).count(str(path)), str(caught.value).count("line 2")) == (1, 1)
     assert [each.name for each in tmp_path.iterdir()] == ["x.jsonl"]
     summary = taken([path], tmp_path / "out", skip_bad=True)
     assert (summary.runs, summary.num_skipped) == (2, 1)

@@ -76,15 +76,19 @@ class _Reading:
         """Each run with the digest of its content and its place in the file."""
         records = read_records(self.file.path, self.refuse, progress)
         for record in self._gathered(records):
-            try:
-                for run in self._read(record.content):
-                    digest = self._digest(run, record.place)
-                    if digest is not None and isinstance(run, Run):
-                        yield run, digest, record.place
-            except DataError as error:
-                self.refuse(f"{record.place}: {error}")
-            except RecursionError:
-                self.refuse(f"{record.place}: {TOO_DEEP}")
+            for run in self._runs_of(record):
+                digest = self._digest(run, record.place)
+                if digest is not None and isinstance(run, Run):
+                    yield run, digest, record.place
+
+    def _runs_of(self, record: Record) -> Iterator[Run | DataError]:
+        """Of a record its runs and the errors of bad ones; where it is bad as a whole, that error is the last."""
+        try:
+            yield from self._read(record.content)
+        except DataError as error:
+            yield error
+        except RecursionError:
+            yield DataError(TOO_DEEP)
 
     def _digest(self, run: Run | DataError, place: str) -> str | None:
         """Of a good run; None where it is bad."""
