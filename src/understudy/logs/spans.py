@@ -7,23 +7,31 @@ Attributes with dotted keys, lists of {"key", "value"} and nested objects all be
 is tree["llm"]["input_messages"]["0"]["message"]["role"].
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from understudy.errors import DataError
 from understudy.logs.access import Content, label, mappings, optional
 
 DEEPEST = 32  # dotted keys cut deeper than any convention goes
+LONGEST = 32  # digits of a time
+ISO = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]+))?(Z|z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 VALUES = ("stringValue", "boolValue", "doubleValue")
 
 
 @dataclass(frozen=True)
 class Span:
-    """One span: `events` are (name, tree) in order; times are as the log has them, and compare within one log."""
+    """One span: `events` are (name, tree) in order, `start` is in nanoseconds, 0 where the log says none."""
 
     trace: str | None
-    start: str
+    span: str | None
+    start: float
     attributes: dict[str, Any]
     events: tuple[tuple[str, dict[str, Any]], ...]
 
@@ -70,15 +78,32 @@ def at(tree: Any, path: str) -> Any:
 def _span(content: Content) -> Span:
     context = optional(content, "context", dict) or {}
     trace = content.get("trace_id", content.get("traceId", context.get("trace_id")))
-    start = content.get("start_time", content.get("startTimeUnixNano", ""))
+    span = content.get("span_id", content.get("spanId", context.get("span_id")))
+    start = content.get("start_time", content.get("startTimeUnixNano"))
     events = [each for each in optional(content, "events", list) or [] if isinstance(each, dict)]
     return Span(
         label(trace),
-        # Nanoseconds come as text or as a number; padded they sort as text, as ISO times do.
-        str(start).rjust(32),
+        label(span),
+        _nanoseconds(start),
         _tree(content.get("attributes")),
         tuple((str(each.get("name", each.get("event.name"))), _event(each)) for each in events),
     )
+
+
+def _nanoseconds(value: Any) -> float:
+    """A time since 1970, of a number, its text, or an ISO time, which is UTC where it names no zone; 0 of none."""
+    if value is None or value == "":
+        return 0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isdecimal() and len(value) <= LONGEST:
+        return int(value)
+    if isinstance(value, str) and (found := ISO.fullmatch(value.strip())):
+        second, fraction, zone = found.groups()
+        with suppress(ValueError):  # a thirteenth month
+            moment = datetime.fromisoformat(second + (zone or "Z").upper())
+            return int(moment.timestamp()) * 10**9 + int((fraction or "").ljust(9, "0")[:9])
+    raise DataError(f"start_time: expected nanoseconds or an ISO time, got {str(value)[:LONGEST]}")
 
 
 def _event(content: Content) -> dict[str, Any]:

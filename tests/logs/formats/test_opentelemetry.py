@@ -105,6 +105,32 @@ def test_what_was_said_twice_is_there_twice():
     assert [part.text for part in run.parts] == ["again", "again"]
 
 
+TIMES = {
+    "a fraction of a second": ("2025-01-01T00:00:00Z", "2025-01-01T00:00:00.5Z"),
+    "nanoseconds apart": ("2025-01-01T00:00:00.123456788Z", "2025-01-01T00:00:00.123456789Z"),
+    "another zone": ("2025-01-01T01:00:00+02:00", "2025-01-01T00:00:00"),
+    "a space": ("2025-01-01 00:00:00.25+00:00", "2025-01-01T00:00:00.3Z"),
+    "text and number": ("999", 1000),
+    "none": (None, "2025-01-01T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_spans_are_in_the_order_of_their_times(name):
+    early, late = TIMES[name]
+    texts = {early: "first", late: "second"}
+    both = [span({"llm.input_messages.0.message": {"role": "user", "content": texts[at]}}, start=at) for at in texts]
+    for records in (both, both[::-1]):
+        [run] = read(records)
+        assert [part.text for part in run.parts] == ["first", "second"]
+
+
+@pytest.mark.parametrize("start", ["yesterday", "2025-13-01T00:00:00Z", True, [1], "9" * 40])
+def test_a_time_that_is_none_is_refused(start):
+    with refused(DataError, f"record 1: start_time: expected nanoseconds or an ISO time, got {str(start)[:9]}"):
+        raise next(read([span(LATEST, start=start)]))
+
+
 def test_traces_are_runs_unless_a_conversation_joins_them():
     one, other = span(LATEST), span(LATEST, trace="r2")
     assert [run.name for run in read([one, other])] == ["r1", "r2"]
