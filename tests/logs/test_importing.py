@@ -11,7 +11,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import examples, refused
-from tests.logs.samples import ASKED, OPENAI, OTHERS, PLAIN, REPLIED, SAMPLES, TAU2_BENCH, WHO_AND_WHEN, written
+from tests.logs.samples import (
+    ASKED,
+    OPENAI,
+    OPENINFERENCE,
+    OTHERS,
+    PLAIN,
+    REPLIED,
+    SAMPLES,
+    TAU2_BENCH,
+    WHO_AND_WHEN,
+    written,
+)
 from understudy.errors import DataError, ParameterError
 from understudy.logs.importing import import_logs
 from understudy.logs.parquet import read_logs
@@ -182,6 +193,19 @@ def test_the_runs_beside_a_bad_one_are_read_where_bad_ones_are_skipped(tmp_path)
         taken([path], tmp_path / "out")
     summary = taken([path], tmp_path / "out", skip_bad=True)
     assert (summary.runs, summary.num_skipped) == (1, 1)
+
+
+def test_a_bad_span_is_a_sentence_with_its_line(tmp_path):
+    spans = [OPENINFERENCE, copy.deepcopy(OPENINFERENCE) | {"context": {"trace_id": "r2", "span_id": "s9"}}]
+    spans[1]["attributes"]["llm.input_messages.0.message.role"] = "critic"
+    for bad, says in ((spans[1], "line 3: run r2: message 0: role"), ({"span_id": "x"}, "line 3: expected a span")):
+        path = written(tmp_path / "x.jsonl", spans[0], bad)
+        path.write_text(path.read_text().replace("\n", "\n\n", 1))
+        with pytest.raises(DataError) as caught:
+            taken([path], tmp_path / "out")
+        assert str(caught.value).startswith(f"{path}, {says}")
+        summary = taken([path], tmp_path / "out", skip_bad=True)
+        assert (summary.runs, summary.num_skipped) == (1, 1)
 
 
 def test_no_run_at_all_is_refused_and_says_why(tmp_path):

@@ -23,6 +23,7 @@ from understudy.utils.progress import progress_bar
 
 AUTO = "auto"
 FORMATS = (AUTO, *READERS)
+ALL_RECORDS = "all records"  # the place of a run that lies over many
 TOO_DEEP = "expected a run, got one nested too deeply"
 LISTS = ("openai_chat", *GATHERING)  # formats of which a list may be one record
 
@@ -71,6 +72,7 @@ class _Reading:
     def __init__(self, file: LogFile, format: str, summary: Summary, skip_bad: bool) -> None:
         self.file, self.summary, self.skip_bad = file, summary, skip_bad
         self.format = None if format == AUTO else format
+        self.places: list[str] | None = None  # of the records that were gathered into one
 
     def runs(self, progress: Callable[[int], object]) -> Iterator[tuple[Run, str, str]]:
         """Each run with the digest of its content and its place in the file."""
@@ -92,15 +94,17 @@ class _Reading:
 
     def _digest(self, run: Run | DataError, place: str) -> str | None:
         """Of a good run; None where it is bad."""
+        gathered = self.places is not None  # then errors say by themselves where
+        if isinstance(run, DataError):
+            self.refuse(str(run) if gathered else f"{place}: {run}")
+            return None
         try:
-            if isinstance(run, Run):
-                return run.digest()
-            problem = str(run)
+            return run.digest()
         except RecursionError:
             problem = TOO_DEEP
         except UnicodeEncodeError:
             problem = "expected text of valid Unicode, got half of a surrogate pair"
-        self.refuse(f"{place}: {problem}")
+        self.refuse(f"run {run.name}: {problem}" if gathered else f"{place}: {problem}")
         return None
 
     def refuse(self, problem: str) -> None:
@@ -113,7 +117,11 @@ class _Reading:
     def _read(self, content: Any) -> Iterator[Run | DataError]:
         if not isinstance(content, (dict, list) if self.format in LISTS else dict):
             raise DataError(f"expected an object, got {type(content).__name__}")
-        return READERS[self.format or detect(content)].read(content)
+        reader = READERS[self.format or detect(content)]
+        runs: Iterator[Run | DataError] = (
+            reader.read(content) if self.places is None else reader.read(content, self.places)
+        )
+        return runs
 
     def _gathered(self, records: Iterator[Record]) -> Iterator[Record]:
         """The records from the first whose format is known; where runs lie over many of them, one record of them all."""
@@ -127,4 +135,6 @@ class _Reading:
             if self.format not in GATHERING:
                 yield from following
             else:
-                yield Record([each.content for each in following], "all records")
+                gathered = list(following)
+                self.places = [each.place for each in gathered]
+                yield Record([each.content for each in gathered], ALL_RECORDS)

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import refused
 from tests.logs.samples import ARGUMENTS, ASKED, OPENINFERENCE, REPLIED, RETURNED, ROWS, rows
 from understudy.errors import DataError
-from understudy.logs.formats.opentelemetry import read
+from understudy.logs.formats.opentelemetry import REPEATED, read
 
 CALLED = {"type": "tool_call", "id": "c1", "name": "get_order", "arguments": {"order": "#7"}}
 PARTS = [
@@ -40,9 +40,15 @@ FLAT = {
 }
 
 
-def span(attributes, trace="r1", start="1", events=()):
+def span(attributes, trace="r1", start="1", events=(), span_id=None):
     said = [{"name": name, "body": body} for name, body in events]
-    return {"trace_id": trace, "span_id": "s", "start_time": start, "attributes": attributes, "events": said}
+    return {
+        "trace_id": trace,
+        "span_id": span_id or f"at {start}",
+        "start_time": start,
+        "attributes": attributes,
+        "events": said,
+    }
 
 
 def otlp(attributes):
@@ -83,7 +89,7 @@ def test_every_convention_and_container_gives_the_conversation(form):
 def earlier():
     """The call of the model before: it was asked, and called the tool."""
     first = copy.deepcopy(OPENINFERENCE)
-    first["start_time"] = "2025-01-01T00:00:01Z"
+    first |= {"start_time": "2025-01-01T00:00:01Z", "context": {"trace_id": "r1", "span_id": "s1"}}
     attributes = first["attributes"]
     for key in [key for key in attributes if "input_messages.1" in key]:
         attributes[key.replace("input_messages.1", "output_messages.0")] = attributes.pop(key)
@@ -103,6 +109,12 @@ def test_what_was_said_twice_is_there_twice():
     messages = [{"role": "user", "parts": [{"type": "text", "content": "again"}]}] * 2
     [run] = read([span({"gen_ai.input.messages": messages[:1]}), span({"gen_ai.input.messages": messages}, start="2")])
     assert [part.text for part in run.parts] == ["again", "again"]
+
+
+def test_a_span_that_is_there_again_is_counted_and_left_out():
+    run, other = read([earlier(), OPENINFERENCE, earlier(), OPENINFERENCE, span(LATEST, "r2", span_id="s1")])
+    assert (rows(run), run.notes) == (ROWS, {REPEATED: 2})
+    assert (rows(other), other.notes) == (ROWS, {})
 
 
 TIMES = {
@@ -129,6 +141,53 @@ def test_spans_are_in_the_order_of_their_times(name):
 def test_a_time_that_is_none_is_refused(start):
     with refused(DataError, f"record 1: start_time: expected nanoseconds or an ISO time, got {str(start)[:9]}"):
         raise next(read([span(LATEST, start=start)]))
+
+
+def message(role, text):
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+def test_what_another_agent_answered_is_no_decision_of_the_agent_that_is_given_it():
+    """A calls a tool and answers; B is given all that, adds its own, and A goes on."""
+    given, own = [*PARTS, *ANSWER], [message("assistant", "Anything else?")]
+    spans = [
+        span({"gen_ai.input.messages": PARTS[:1], "gen_ai.output.messages": PARTS[1:2], "gen_ai.agent.name": "A"}),
+        span({"gen_ai.input.messages": PARTS, "gen_ai.output.messages": ANSWER, "gen_ai.agent.name": "A"}, start="2"),
+        span({"gen_ai.input.messages": given[1:], "gen_ai.output.messages": own, "gen_ai.agent.name": "B"}, start="3"),
+        span(
+            {
+                "gen_ai.input.messages": [*given, *own, message("user", "No.")],
+                "gen_ai.output.messages": [message("assistant", "Bye.")],
+                "gen_ai.agent.name": "A",
+            },
+            start="4",
+        ),
+    ]
+    [run] = read(spans)
+    assert [(part.actor, part.text or part.tool) for part in run.parts] == [
+        ("user", ASKED),
+        ("A", "get_order"),
+        ("A", RETURNED),
+        ("A", REPLIED),
+        ("B", "Anything else?"),
+        ("user", "No."),
+        ("A", "Bye."),
+    ]
+    assert not run.notes
+
+
+def test_a_result_that_another_agent_is_given_first_is_there_once():
+    first = span({"gen_ai.input.messages": PARTS[:1], "gen_ai.output.messages": PARTS[1:2], "gen_ai.agent.name": "A"})
+    second = {"gen_ai.input.messages": PARTS[1:], "gen_ai.output.messages": ANSWER, "gen_ai.agent.name": "B"}
+    third = {"gen_ai.input.messages": PARTS, "gen_ai.agent.name": "A"}
+    [run] = read([first, span(second, start="2"), span(third, start="3")])
+    assert [(part.actor, part.role) for part in run.parts] == [
+        ("user", "user"),
+        ("A", "assistant"),
+        ("A", "tool"),
+        ("B", "assistant"),
+    ]
+    assert not run.notes
 
 
 def test_traces_are_runs_unless_a_conversation_joins_them():
@@ -167,7 +226,7 @@ def test_a_bad_span_and_a_bad_run_are_told_and_the_others_are_read():
     bad_run = span({"llm.input_messages.0.message.role": "critic"}, trace="r2")
     bad, other_bad, run = read([span({"a": 1, "a.b": 2}), bad_run, span(LATEST)])
     assert str(bad).startswith("record 1: attributes: expected a.b")
-    assert str(other_bad).startswith("run r2: message 0: role")
+    assert str(other_bad).startswith("record 2: run r2: message 0: role")
     assert rows(run) == ROWS
 
 
@@ -190,7 +249,10 @@ def test_more_than_ten_messages_stay_in_order():
         (span({"gen_ai.input.messages": [3]}), "gen_ai messages: expected objects with role and parts"),
         (span({"a": 1, "a.b": 2}), "attributes: expected a.b below an object, got a value in its way"),
         ({"resourceSpans": 3}, "resourceSpans: expected a list, got an integer"),
-        (span({"llm.input_messages.0.message.role": "critic"}), "run r1: message 0: role: expected one of system, "),
+        (
+            span({"llm.input_messages.0.message.role": "critic"}),
+            "record 1: run r1: message 0: role: expected one of system, ",
+        ),
     ],
 )
 def test_malformed_spans_are_sentences(content, says):

@@ -1,11 +1,12 @@
 """OpenTelemetry spans of OpenInference's or the GenAI conventions: what models were given and answered becomes runs.
 
 A run is a conversation where spans name one, else a trace. Each call of a model holds the whole history again, so of every span
-only what its agent has not been given before is new.
+only what its agent has not been given before is new. What any agent answered, and what its calls returned, is there once, and is
+that agent's, whoever is given it later. A span that is there again, by its id, is counted and left out.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from understudy.errors import DataError
@@ -18,7 +19,9 @@ from understudy.logs.transcript import Transcript
 
 CONVERSATIONS = ("gen_ai.conversation.id", "session.id")
 AGENTS = ("gen_ai.agent.name", "agent.name")
+Placed = tuple[str, Span]  # where a span lies, and the span
 MODELS = ("llm.model_name", "gen_ai.request.model", "gen_ai.response.model")
+REPEATED = "spans that are there again, left out"
 SCORED = "gen_ai.evaluation.result"
 
 
@@ -27,29 +30,32 @@ def matches(content: Any) -> bool:
     return is_span(content)
 
 
-def read(contents: list[Any]) -> Iterator[Run | DataError]:
+def read(contents: list[Any], places: Sequence[str] | None = None) -> Iterator[Run | DataError]:
     """The runs of a file's spans, in the order of their first spans; of bad spans and runs their errors.
+
+    Args:
+        contents: spans, or OTLP's objects of some. places: where each lies, for errors; None for "record NUMBER".
 
     Raises:
         DataError: no span called a model.
     """
-    runs: dict[str | None, list[Span]] = {}
+    runs: dict[str | None, list[Placed]] = {}
     for number, content in enumerate(contents):
+        place = f"record {number + 1}" if places is None else places[number]
         try:
             if not is_span(content):
                 raise DataError("expected a span, or OTLP's resourceSpans, got something else")
             for span in spans(content):
-                runs.setdefault(_first(span, CONVERSATIONS) or span.trace, []).append(span)
+                runs.setdefault(_first(span, CONVERSATIONS) or span.trace, []).append((place, span))
         except DataError as error:
-            yield DataError(f"record {number + 1}: {error}")
+            yield DataError(f"{place}: {error}")
     found = False
     for name, each in runs.items():
-        ordered = sorted(each, key=lambda span: span.start)
         try:
-            run = _run(name, ordered)
+            run = _run(name, each)
         except DataError as error:
             found = True
-            yield DataError(f"run {name}: {error}")
+            yield error
             continue
         if run is not None:
             found = True
@@ -58,26 +64,45 @@ def read(contents: list[Any]) -> Iterator[Run | DataError]:
         raise DataError("expected spans with the messages of a model, of OpenInference or gen_ai.*, found none")
 
 
-def _run(name: str | None, ordered: list[Span]) -> Run | None:
+def _run(name: str | None, placed: list[Placed]) -> Run | None:
+    ordered, repeated = _once(placed)
     transcript, conventions, turn = Transcript(), set(), 0
+    transcript.notes[REPEATED] += repeated
     seen: dict[str | None, Counter[str]] = {}
-    for span in ordered:
-        messages = conversation(span)
-        if messages is None:
-            continue
-        convention, given, answered = messages
-        conventions.add(convention)
-        agent = _first(span, AGENTS)
-        known = seen.setdefault(agent, Counter())
-        for message in [*_new(given, known), *answered]:
-            _add(transcript, turn, message, agent)
-            turn += 1
-        known.update(_key(message) for message in answered)
+    shared: Counter[str] = Counter()
+    for place, span in ordered:
+        try:
+            messages = conversation(span)
+            if messages is None:
+                continue
+            convention, given, answered = messages
+            conventions.add(convention)
+            agent = _first(span, AGENTS)
+            known = seen.setdefault(agent, Counter())
+            for message in [*_new(given, known, shared), *answered]:
+                _add(transcript, turn, message, agent)
+                turn += 1
+        except DataError as error:
+            raise DataError(f"{place}: run {name}: {error}") from None
+        for counted in (known, shared):
+            counted.update(_key(message) for message in answered)
     if not conventions:
         return None
-    return transcript.run(
-        "opentelemetry", name=name, **_about(ordered), metadata={"convention": "+".join(sorted(conventions))}
-    )
+    about = _about([span for _, span in ordered])
+    try:
+        return transcript.run(
+            "opentelemetry", name=name, **about, metadata={"convention": "+".join(sorted(conventions))}
+        )
+    except DataError as error:
+        raise DataError(f"run {name}: {error}") from None
+
+
+def _once(placed: list[Placed]) -> tuple[list[Placed], int]:
+    """The spans by their start, each once, and how many there were again."""
+    first: dict[Any, Placed] = {}
+    for number, (place, span) in enumerate(placed):
+        first.setdefault(number if span.span is None else (span.trace, span.span), (place, span))
+    return sorted(first.values(), key=lambda each: each[1].start), len(placed) - len(first)
 
 
 def _add(transcript: Transcript, turn: int, message: Message, agent: str | None) -> None:
@@ -88,16 +113,23 @@ def _add(transcript: Transcript, turn: int, message: Message, agent: str | None)
         raise DataError(f"message {turn}: {error}") from None
 
 
-def _new(given: list[Message], known: Counter[str]) -> list[Message]:
-    """The messages that were not given before, as often as they were; `known` counts them from here on."""
+def _new(given: list[Message], known: Counter[str], shared: Counter[str]) -> list[Message]:
+    """The messages that are not there yet, as often as they were given.
+
+    Args:
+        given: to an agent. known: what that agent was given or answered. shared: what any agent answered, and what calls with an
+            id returned to any. Both are counted on from here.
+    """
     here: Counter[str] = Counter()
     new = []
     for message in given:
         key = _key(message)
         here[key] += 1
-        if here[key] > known[key]:
+        if here[key] > max(known[key], shared[key]):
             new.append(message)
-            known[key] += 1
+        known[key] = max(known[key], here[key])
+        if message.get("tool_call_id"):
+            shared[key] = max(shared[key], here[key])
     return new
 
 
