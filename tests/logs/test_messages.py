@@ -124,6 +124,23 @@ def test_what_a_user_says_is_never_unwrapped():
     assert run_of({"role": "user", "content": '{"message": "Hi."}'}).parts[0].text == '{"message": "Hi."}'
 
 
+@pytest.mark.parametrize(("content", "texts"), [(None, ["No."]), ("Hm.", ["Hm.", "No."]), ("No.", ["No."])])
+def test_a_refusal_is_said(content, texts):
+    run = run_of(HELLO, {"role": "assistant", "content": content, "refusal": "No."}, HELLO)
+    assert [part.text for part in run.parts[1:-1]] == texts
+    assert [part.decision for part in run.parts[1:-1]].count(True) == 1 and not run.notes
+
+
+def test_a_call_of_a_custom_tool_has_its_input_as_text():
+    run = run_of(
+        HELLO, calls({"id": "1", "type": "custom", "custom": {"name": "grep", "input": "-r x"}}), result("y", "1")
+    )
+    assert [(part.tool, part.arguments, part.text) for part in run.parts[1:]] == [
+        ("grep", "-r x", None),
+        ("grep", None, "y"),
+    ]
+
+
 def test_tool_parts_within_content_are_calls_and_results():
     use = {"type": "tool_use", "id": "1", "name": "look", "input": {"at": "sky"}}
     answer = {
@@ -173,9 +190,11 @@ def test_older_and_other_names_are_understood():
         ({"role": "critic"}, "messages[1]: role: expected one of system, user, assistant, tool, got 'critic'"),
         ({"role": "user", "content": 3}, "messages[1]: content: expected text, null or a list of parts, got int"),
         ({"role": "user", "content": [3]}, "messages[1]: content: expected text, null or a list of parts, got int"),
-        (calls("look"), "messages[1]: tool_calls: expected objects, got str"),
-        (calls({"function": {"arguments": "{}"}}), "messages[1]: name: expected text, found no such field"),
-        (calls(call(arguments=[1])), "messages[1]: arguments: expected text or an object, got a list"),
+        (calls("look"), "messages[1]: tool_calls[0]: expected an object, got str"),
+        (calls({"function": {"arguments": "{}"}}), "messages[1]: tool_calls[0]: name: expected text, found no such"),
+        (calls(call(), {"type": "custom"}), "messages[1]: tool_calls[1]: name: expected text, found no such field"),
+        ({"role": "assistant", "function_call": {}}, "messages[1]: function_call: name: expected text, found no such"),
+        (calls(call(arguments=[1])), "messages[1]: tool_calls[0]: arguments: expected text or an object, got a list"),
         ({"role": "assistant", "tool_calls": {}}, "messages[1]: tool_calls: expected a list, got an object"),
     ],
 )

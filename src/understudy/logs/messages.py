@@ -5,7 +5,7 @@ add_message(transcript, turn, ...) -- one of them
 content_text(content)              -- content that is text alone
 
 `content` may be null, text, or a list of parts, Anthropic's tool parts among them; a call's name and arguments lie below
-`function`, or beside the id; a result names its call as `tool_call_id` or `id`.
+`function`, those of a custom tool below `custom`, or beside the id; a result names its call as `tool_call_id` or `id`.
 """
 
 from collections.abc import Iterable
@@ -49,10 +49,10 @@ def add_message(transcript: Transcript, turn: int, message: Content) -> None:
             if isinstance(message.get(key), str):
                 transcript.say(turn, role, message[key], name, "thought")
         _add_content(transcript, turn, role, content, name)
-        for call in optional(message, "tool_calls", list) or []:
-            _add_call(transcript, turn, role, call, name)
-        if message.get("function_call") is not None:
-            _add_call(transcript, turn, role, {"function": message["function_call"]}, name)
+        refusal = message.get("refusal")
+        if isinstance(refusal, str) and refusal != content:
+            transcript.say(turn, role, refusal, name)
+        _add_calls(transcript, turn, role, message, name)
     transcript.notes[EMPTY] += len(transcript.parts) == before
 
 
@@ -112,14 +112,27 @@ def _part_text(part: Any) -> str:
     return f"[{kind}]"
 
 
-def _add_call(transcript: Transcript, turn: int, role: str, call: Any, name: str | None) -> None:
+def _add_calls(transcript: Transcript, turn: int, role: str, message: Content, name: str | None) -> None:
+    calls = {f"tool_calls[{number}]": call for number, call in enumerate(optional(message, "tool_calls", list) or [])}
+    if message.get("function_call") is not None:
+        calls["function_call"] = {"function": message["function_call"]}
+    for place, call in calls.items():
+        try:
+            tool, arguments = _called(call)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
+        transcript.call(turn, role, tool, arguments, call_id=label(call.get("id")), actor=name)
+
+
+def _called(call: Any) -> tuple[str, Any]:
+    """The tool that a call names, and the arguments."""
     if not isinstance(call, dict):
-        raise DataError(f"tool_calls: expected objects, got {type(call).__name__}")
-    function = call.get("function")
+        raise DataError(f"expected an object, got {type(call).__name__}")
+    custom = call.get("type") == "custom"
+    function = call.get("custom" if custom else "function")
     named = function if isinstance(function, dict) else call
     tool = function if isinstance(function, str) else field(named, "name", str)
-    arguments = optional(named, "arguments", str, dict)
-    transcript.call(turn, role, tool, arguments, call_id=label(call.get("id")), actor=name)
+    return tool, optional(named, "input" if custom else "arguments", str, dict)
 
 
 def _add_result(transcript: Transcript, turn: int, message: Content, name: str | None) -> None:

@@ -84,7 +84,11 @@ def without(content, *path):
     ("name", "path", "says"),
     [
         ("openai_chat", ("messages", 3, "role"), "messages[3]: role: expected text, found no such field"),
-        ("openai_chat", ("messages", 1, "tool_calls", 0, "function", "name"), "messages[1]: name: expected text"),
+        (
+            "openai_chat",
+            ("messages", 1, "tool_calls", 0, "function", "name"),
+            "messages[1]: tool_calls[0]: name: expected text",
+        ),
         ("sharegpt", ("conversations", 0, "value"), "conversations[0]: value: expected text, found no such field"),
         ("atif", ("steps", 1, "source"), "steps[1]: source: expected text"),
         ("atif", ("steps", 1, "observation", "results"), "steps[1]: results: expected a list"),
