@@ -10,6 +10,8 @@ from understudy.errors import DataError
 from understudy.log_evaluation.predictions import read_predictions
 from understudy.log_evaluation.runs import read_runs
 from understudy.logs.acting import load_log_policy, pack_policy
+from understudy.logs.messages import add_messages
+from understudy.logs.transcript import Transcript
 from understudy.rollouts.parquet import read_recording
 from understudy.utils.jsonfile import read_json
 
@@ -97,6 +99,30 @@ def test_a_greeting_is_no_decision(learned):
     ]
     said = policy.next_action(opened)
     assert policy.follower._is_first and sum(said.probabilities.values()) == pytest.approx(1)
+
+
+GREETINGS = {
+    "said": {"role": "assistant", "content": "How can I help?"},
+    "thought of": {"role": "assistant", "content": "How can I help?", "reasoning_content": "I greet."},
+    "only thought": {"role": "assistant", "content": None, "reasoning_content": "I greet."},
+    "a call": {
+        "role": "assistant",
+        "content": "One moment.",
+        "reasoning_content": "I look.",
+        "tool_calls": [{"id": "0", "function": {"name": "get_order", "arguments": "{}"}}],
+    },
+}
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+def test_what_opens_a_conversation_is_a_decision_where_it_is_one_of_the_imported_run(learned, name):
+    opened = [GREETINGS[name], {"role": "user", "content": "Cancel my order #1000."}]
+    follower = load_log_policy(learned / "packed/decoder/seed_0").follower
+    follower.decide(opened)
+    transcript = Transcript()
+    add_messages(transcript, opened)
+    imported = [part for part in transcript.run("test").parts if part.decision and part.role == "assistant"]
+    assert follower._conversation.turns == len(imported) == (name == "a call")
 
 
 def test_a_malformed_message_is_a_sentence_and_forgets(learned):

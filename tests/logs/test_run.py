@@ -23,7 +23,10 @@ def test_a_turn_is_named_by_its_first_call_else_by_what_it_says_else_by_its_thou
     assert decisions(user, calls[0]) == [False, True]
 
 
-def test_a_text_that_opens_a_run_decides_nothing_but_a_call_does():
+def test_what_opens_a_run_decides_nothing_but_a_call_does():
+    greeting = [part(1, "assistant", "thought"), part(1, "assistant")]
+    assert decisions(part(0, "system"), *greeting, part(2, "user")) == [False, False, False, True]
+    assert decisions(*greeting, part(1, "assistant", "tool_call"), part(2, "user")) == [False, False, True, True]
     assert decisions(part(0, "system"), part(1, "assistant"), part(2, "user")) == [False, False, True]
     assert decisions(part(0, "assistant", "tool_call"), part(1, "tool", "tool_result")) == [True, False]
 

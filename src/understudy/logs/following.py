@@ -101,7 +101,7 @@ class Follower:
             raise DataError(f"messages[{number}]: {error}") from None
         said = [part for part in parts[before:] if part.role == "assistant"]
         decided = min(said, key=lambda part: RANKS.index(part.kind), default=None)
-        if decided is not None and opening and decided.kind == "text":
+        if decided is not None and opening and decided.kind != "tool_call":
             decided = None
         if decided is not None and (self.layout.predicts == "choice" or decided.kind in REPLIES):
             self._follow(decided)

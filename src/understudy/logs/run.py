@@ -89,7 +89,7 @@ class Run:
 def with_decisions(parts: list[Part], ended: str | None) -> tuple[Part, ...]:
     """The parts with `decision` set, and the text after which nothing comes as `finish`, unless the run was cut off.
 
-    A text that opens a run, such as a fixed greeting, answers nothing, and is no decision.
+    A turn that opens a run, such as a fixed greeting, answers nothing, and is no decision unless it calls a tool.
     """
     named = list(parts)
     if named and named[-1].kind == "text" and named[-1].role in ACTING and ended not in CUT_OFF:
@@ -104,7 +104,7 @@ def _deciding(parts: list[Part]) -> list[int]:
     best: dict[tuple[int, str, str | None], int] = {}
     opening = next((part.turn for part in parts if part.role != "system"), None)
     for place, part in enumerate(parts):
-        opens = part.turn == opening and part.kind in ("text", "finish")
+        opens = part.turn == opening and part.kind != "tool_call"
         if part.role not in ACTING or part.kind == "tool_result" or opens:
             continue
         turn = (part.turn, part.role, part.actor)
