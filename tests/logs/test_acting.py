@@ -125,6 +125,53 @@ def test_what_opens_a_conversation_is_a_decision_where_it_is_one_of_the_imported
     assert follower._conversation.turns == len(imported) == (name == "a call")
 
 
+def test_a_message_that_was_edited_in_place_is_another(learned):
+    policy, fresh = (load_log_policy(learned / "packed/decoder/seed_0") for _ in range(2))
+    messages = json.loads(json.dumps(conversation(learned, "other-0")))[:2]
+    policy.next_action(messages)
+    messages[1]["content"] = "Where is my order #1004?"
+    assert policy.next_action(messages) == fresh.next_action(messages)
+
+
+class Returned:
+    """What a client of OpenAI's interface returns in place of a dictionary."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def model_dump(self):
+        return self.content
+
+
+@pytest.mark.parametrize("form", ["messages", "calls"])
+def test_objects_of_a_client_are_what_they_dump(learned, form):
+    policy, fresh = (load_log_policy(learned / "packed/decoder/seed_0") for _ in range(2))
+    messages = conversation(learned, "other-0")[:-1]
+    if form == "messages":
+        objects = [Returned(each | {"refusal": None, "audio": None}) for each in messages]
+    else:
+        objects = [
+            each | {"tool_calls": [Returned(call) for call in each["tool_calls"]]} if "tool_calls" in each else each
+            for each in messages
+        ]
+    assert policy.next_action(objects) == policy.next_action(objects) == fresh.next_action(messages)
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ([3], "messages[0]: expected an object, got int"),
+        ([{"role": "user", "content": "a"}, "x"], "messages[1]: expected an object, got str"),
+        ("x", "messages: expected a list, got str"),
+        ({"role": "user"}, "messages: expected a list, got dict"),
+        (None, "messages: expected a list, got NoneType"),
+    ],
+)
+def test_what_is_no_message_is_a_sentence(learned, messages, says):
+    with refused(DataError, says):
+        load_log_policy(learned / "packed/mlp/seed_0").next_action(messages)
+
+
 def test_a_malformed_message_is_a_sentence_and_forgets(learned):
     policy = load_log_policy(learned / "packed/decoder/seed_0")
     messages = conversation(learned, "other-0")[:2]

@@ -73,11 +73,11 @@ class LogPolicy:
         """What the assistant would do after these messages.
 
         Args:
-            messages: the conversation so far, as OpenAI's interface has it. Where they begin with those of the call before, only
-                what is new is read.
+            messages: the conversation so far, as OpenAI's interface has it: dictionaries, or objects that its client returned.
+                Where they begin with those of the call before, only what is new is read.
 
         Raises:
-            DataError: a message is malformed; it begins with messages[NUMBER].
+            DataError: these are no list, or a message is malformed; then it begins with messages[NUMBER].
         """
         asked = self.follower.decide(messages)
         assert asked.decision.predictions is not None

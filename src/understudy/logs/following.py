@@ -1,6 +1,7 @@
 """A policy along a conversation: what it is told of each message, and its decision at the present.
 
-Follower -- `decide(messages)`
+Follower            -- `decide(messages)`
+as_message(message) -- a message as a dictionary
 
 D numbers a text's vector.
 """
@@ -8,7 +9,7 @@ D numbers a text's vector.
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,7 +26,17 @@ from understudy.policies.files import TrainedPolicy
 from understudy.step import Decision, Step
 
 RANKS = ("tool_call", "text", "thought")  # of the parts of a turn, the first that there is names what was decided
-Message = Mapping[str, Any]
+
+
+@runtime_checkable
+class Dumps(Protocol):
+    """A message, or a call in one, as clients of OpenAI's interface return it: an object of pydantic."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """The same as a dictionary."""
+
+
+Message = Mapping[str, Any] | Dumps
 
 
 @dataclass(frozen=True)
@@ -62,16 +73,19 @@ class Follower:
         """What the policy says after these messages.
 
         Args:
-            messages: the conversation so far, as OpenAI's interface has it. Where they begin with those of the call before, only
-                what is new is read.
+            messages: the conversation so far, as OpenAI's interface has it: dictionaries, or objects that its client returned.
+                Where they begin with those of the call before, only what is new is read.
 
         Raises:
-            DataError: a message is malformed; it begins with messages[NUMBER].
+            DataError: these are no list, or a message is malformed; then it begins with messages[NUMBER].
         """
-        if list(messages[: len(self._seen)]) != self._seen:
+        if isinstance(messages, str) or not isinstance(messages, Sequence):
+            raise DataError(f"messages: expected a list, got {type(messages).__name__}")
+        given = [_numbered(number, message) for number, message in enumerate(messages)]
+        if given[: len(self._seen)] != self._seen:
             self.forget()
-        for number in range(len(self._seen), len(messages)):
-            self._take_in(number, messages[number])
+        for number in range(len(self._seen), len(given)):
+            self._take_in(number, given[number])
         if self._asked is None:
             self._asked = self._act()
         return self._asked
@@ -79,7 +93,7 @@ class Follower:
     def forget(self) -> None:
         """Begin a conversation."""
         self.heard = None
-        self._seen: list[Message] = []
+        self._seen: list[dict[str, Any]] = []
         self._transcript, self._conversation = Transcript(), Conversation(self.layout)
         self._memory = self.trained.model.begin(1)
         self._previous, self._is_first = self._nothing(), True
@@ -89,13 +103,13 @@ class Follower:
         """What stands for the action before the first."""
         return np.zeros(self.layout.dim, np.float32) if self.layout.predicts == "reply" else np.zeros((), np.int64)
 
-    def _take_in(self, number: int, message: Message) -> None:
+    def _take_in(self, number: int, message: dict[str, Any]) -> None:
         """Read a message; an assistant's is a decision, which the policy follows whatever it would have done."""
         parts = self._transcript.parts
         before = len(parts)
         opening = all(part.role == "system" for part in parts)
         try:
-            add_message(self._transcript, number, dict(message))
+            add_message(self._transcript, number, message)
         except DataError as error:
             self.forget()
             raise DataError(f"messages[{number}]: {error}") from None
@@ -110,7 +124,7 @@ class Follower:
         if decided is not None:
             self._conversation.decide(self.layout.choice(decided.kind, decided.tool))
         self._asked = None
-        self._seen.append(message)
+        self._seen.append(copy.deepcopy(message))  # the caller may edit its own
 
     def _follow(self, decided: Part) -> None:
         """Take the policy's step at which this was decided."""
@@ -154,6 +168,29 @@ class Follower:
             decision = self.trained.model.act(memory, step)
             values = watch.values()
         return Asked(decision, None if values is None else float(values[0]), memory)
+
+
+def as_message(message: Message) -> dict[str, Any]:
+    """A message as a dictionary, its calls too, of which the caller may have put objects into one.
+
+    Raises:
+        DataError: it is neither a dictionary nor an object that makes one.
+    """
+    if isinstance(message, Dumps):
+        return message.model_dump()
+    if not isinstance(message, Mapping):
+        raise DataError(f"expected an object, got {type(message).__name__}")
+    content, calls = dict(message), message.get("tool_calls")
+    if isinstance(calls, list):
+        content["tool_calls"] = [each.model_dump() if isinstance(each, Dumps) else each for each in calls]
+    return content
+
+
+def _numbered(number: int, message: Message) -> dict[str, Any]:
+    try:
+        return as_message(message)
+    except DataError as error:
+        raise DataError(f"messages[{number}]: {error}") from None
 
 
 def _copied(kept: Any) -> Any:

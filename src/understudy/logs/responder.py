@@ -13,7 +13,7 @@ from typing import Any
 
 from understudy.errors import DataError, ParameterError
 from understudy.logs.acting import LogPolicy, NextAction
-from understudy.logs.following import Message
+from understudy.logs.following import Message, as_message
 from understudy.logs.messages import content_text
 from understudy.logs.observation import FINISH, REPLY
 from understudy.logs.replying import NearReply
@@ -111,6 +111,7 @@ def prompt(messages: Sequence[Message], action: NextAction, near: Sequence[NearR
         doing=DOING[action.likeliest],
         examples="\n\n".join(f"{number}. {each.text}" for number, each in enumerate(near, 1)),
     )
-    system = [content_text(each["content"]) for each in messages if each["role"] in INSTRUCTING and each.get("content")]
-    rest = [dict(each) for each in messages if each["role"] not in INSTRUCTING]
+    said = [as_message(each) for each in messages]
+    system = [content_text(each["content"]) for each in said if each["role"] in INSTRUCTING and each.get("content")]
+    rest = [each for each in said if each["role"] not in INSTRUCTING]
     return [{"role": "system", "content": "\n\n".join([*system, instruction])}, *rest]
