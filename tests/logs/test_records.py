@@ -1,6 +1,7 @@
 """Records of lines, documents and rows, and what is wrong with files."""
 
 import json
+import tracemalloc
 from datetime import datetime
 
 import pyarrow as pa
@@ -98,6 +99,42 @@ def test_rows_of_parquet_are_records_without_nulls(tmp_path):
     pq.write_table(pa.Table.from_pylist(rows), path)
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "calls": [{"id": "1", "arguments": {"x": 1}}]}]
     assert read(path) == ([("row 1", {"messages": messages}), ("row 2", {})], [])
+
+
+def test_a_row_that_is_too_long_or_no_utf_8_is_told_and_the_next_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "x.parquet"
+    texts = pa.array([b"a", b"b" * 200, b"\xc3(", b"c"], pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), 4, texts.buffers())
+    pq.write_table(pa.table({"a": broken}), path)
+    monkeypatch.setattr(records, "MAX_BYTES", 100)
+    found, problems = read(path)
+    assert found == [("row 1", {"a": "a"}), ("row 4", {"a": "c"})]
+    assert problems[0].startswith("row 2: expected at most 100 bytes, got 2")
+    assert problems[1:] == ["row 3: expected UTF-8, got the byte 0xc3"]
+
+
+def test_a_time_that_python_has_not_is_told_with_its_row(tmp_path):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"at": pa.array([0, 2**60], pa.timestamp("ms"))}), path)
+    found, [problem] = read(path)
+    assert found == [("row 1", {"at": "1970-01-01 00:00:00"})]
+    assert problem.startswith("row 2: expected values that Python has, got: ")
+
+
+def test_memory_is_that_of_a_row_and_few_large_ones_are_decoded_together(tmp_path, monkeypatch):
+    path, large = tmp_path / "x.parquet", 2**20
+    pq.write_table(pa.table({"a": [str(number % 10) * large for number in range(64)]}), path, use_dictionary=False)
+    sizes, decode = [], records._decoded_row
+    monkeypatch.setattr(
+        records, "_decoded_row", lambda row: sizes.append(row.column(0).buffers()[-1].size) or decode(row)
+    )
+    tracemalloc.start()
+    try:
+        assert sum(len(record.content["a"]) for record in read_records(path, pytest.fail, lambda _: None)) == 64 * large
+        assert tracemalloc.get_traced_memory()[1] < 10 * large  # of sixty-four
+    finally:
+        tracemalloc.stop()
+    assert len(sizes) == 64 and max(sizes) <= 8 * large
 
 
 def test_what_json_has_not_is_text_in_rows_of_parquet(tmp_path):

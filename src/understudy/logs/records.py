@@ -4,7 +4,8 @@ Record              -- decoded content and the place that it has in the file
 find_files(paths)   -- the files below the paths, in an order of their own
 read_records(file)  -- the records of one; what is wrong with one goes to `refuse`, which raises it or counts it
 
-Lines are read one at a time and documents whole, either of MAX_BYTES at most, and nothing else is held in memory.
+Lines and rows are read one at a time and documents whole, each of MAX_BYTES at most, and nothing else is held in memory but, of
+Parquet, the pages that its rows lie in.
 """
 
 import json
@@ -20,8 +21,11 @@ from understudy.errors import DataError, ParameterError
 from understudy.logs.access import as_number, parse_json
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
-MAX_BYTES = 2**29  # of a line, or of a document
-ROWS_AT_ONCE = 64
+MAX_BYTES = 2**29  # of a line, of a row, or of a document
+ROWS_AT_ONCE, BYTES_AT_ONCE = (
+    64,
+    2**22,
+)  # rows of Parquet that are decoded together: fewer where they are large, but one
 
 Refuse = Callable[[str], None]
 
@@ -156,14 +160,39 @@ def _rows(path: Path, refuse: Refuse) -> Iterator[Record]:
     number = 0
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False):
-                for row in batch.to_pylist():
+            for batch in file.iter_batches(_rows_at_once(file), use_threads=False):
+                for place in range(batch.num_rows):
                     number += 1
-                    yield Record(_row(row), f"row {number}")
+                    try:
+                        content = _decoded_row(batch.slice(place, 1))
+                    except DataError as error:
+                        refuse(f"row {number}: {error}")
+                        continue
+                    yield Record(content, f"row {number}")
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, DataError | ParameterError):
             raise
         refuse(f"expected a whole Parquet file, got one that cannot be read: {' '.join(str(error).split())[:300]}")
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """As many rows as have BYTES_AT_ONCE in the row group whose rows are the largest."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    largest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    return min(max(BYTES_AT_ONCE // max(largest, 1), 1), ROWS_AT_ONCE)
+
+
+def _decoded_row(batch: pa.RecordBatch) -> dict[str, Any]:
+    """The one row of a batch; DataError where it is too large, or holds what Python cannot."""
+    if batch.nbytes > MAX_BYTES:
+        raise DataError(f"expected at most {MAX_BYTES} bytes, got {batch.nbytes}")
+    try:
+        [row] = batch.to_pylist()
+    except UnicodeDecodeError as error:
+        raise DataError(f"expected UTF-8, got the byte 0x{error.object[error.start]:02x}") from None
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise DataError(f"expected values that Python has, got: {' '.join(str(error).split())[:300]}") from None
+    return _row(row)
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
