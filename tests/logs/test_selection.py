@@ -56,6 +56,16 @@ def test_a_share_draws_groups_whole():
         assert len(tested) == 1 and len(learned) == 2 and not tested & learned
 
 
+def test_runs_of_one_group_alone_are_no_training_and_test_and_it_says_so():
+    rows = [("1", None, "air", "old")] * 12
+    says = "data/logs: expected runs of two groups or more, to learn from one and test on another, got 12, all of the group"
+    with refused(DataError, says, "'air/1'"):
+        select_runs(table(rows), RunParams(domains=None, test_tasks=0.2, test_agents=[]), seed=0)
+    mixed = [*rows, ("1", "ben", "rail", "old")]
+    with refused(DataError, says, "'air/1'"):
+        select_runs(table(mixed), RunParams(domains=["air"], test_tasks=0.2, test_agents=[]), seed=0)
+
+
 def test_runs_in_which_nothing_is_decided_do_not_count():
     with refused(DataError, "expected runs to learn from among 7"):
         select_runs(table(decisions=0), RunParams(domains=None, test_tasks={"air": ["1"]}, test_agents=[]), 0)

@@ -56,6 +56,12 @@ def select_runs(episodes: pa.Table, params: RunParams, seed: int) -> Selection:
     related = _related(labels(episodes, "group"), domains, of_test, params.test_tasks)
     everybody = not params.test_agents
     test = [count and task and (everybody or by) for count, task, by in zip(counts, of_test, by_tester, strict=True)]
+    if not isinstance(params.test_tasks, dict) and any(counts) and not any(of_test):
+        [group] = {group for group, count in zip(groups, counts, strict=True) if count}
+        raise DataError(
+            f"data/logs: expected runs of two groups or more, to learn from one and test on another, got {sum(counts)}, all of"
+            f" the group {group!r}"
+        )
     known = zip(counts, of_test, by_tester, related, strict=True)
     learning = [count and not (task or by or related) for count, task, by, related in known]
     for name, members in (("to learn from", learning), ("for the test", test)):
