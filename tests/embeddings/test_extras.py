@@ -1,14 +1,18 @@
 """Embedders of extras: a sentence where the library is missing, and vectors where it and a model are there."""
 
+import importlib.metadata
 import sys
+import types
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from tests.builders import refused
+from understudy.embeddings.embedder import identity, load_embedder, save_embedder
 from understudy.embeddings.hub import HubEmbedder
 from understudy.embeddings.wordllama import WordLlamaEmbedder
-from understudy.errors import ParameterError
+from understudy.errors import DataError, ParameterError
 
 EXTRAS = [("wordllama", "wordllama", WordLlamaEmbedder, (64, 100)), ("transformers", "hub", HubEmbedder, ("gpt2", 16))]
 
@@ -28,6 +32,65 @@ def test_wordllama_embeds_offline():
     assert found[0] @ found[1] > found[0] @ found[2]
 
 
+class FakeWordLlama:
+    """Stands for the library's class: vectors of six numbers, of the first of which a text's length is one."""
+
+    loaded: ClassVar[list] = []
+
+    @classmethod
+    def load(cls, **arguments):
+        cls.loaded.append(arguments)
+        return cls()
+
+    def embed(self, texts):
+        return np.array([[len(text), 1, 2, 3, 4, 5] for text in texts], np.float32)
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """A module `wordllama` in a folder with weights."""
+    folder = tmp_path / "wordllama"
+    (folder / "weights").mkdir(parents=True)
+    (folder / "weights/small.safetensors").write_bytes(b"weights")
+    module = types.ModuleType("wordllama")
+    module.__file__, module.WordLlama = str(folder / "__init__.py"), FakeWordLlama
+    monkeypatch.setitem(sys.modules, "wordllama", module)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: {"wordllama": "1.2.3"}[name])
+    monkeypatch.setattr(FakeWordLlama, "loaded", [])
+    return folder
+
+
+def test_wordllama_is_loaded_from_its_package_and_nothing_is_downloaded(fake):
+    embedder = WordLlamaEmbedder(2, 3)
+    assert FakeWordLlama.loaded == [{"cache_dir": fake, "disable_download": True}]
+    found = embedder.embed(["a", "abcdef"])
+    np.testing.assert_allclose(
+        found, [[0.5**0.5, 0.5**0.5], [0.9**0.5, 0.1**0.5]], rtol=1e-6
+    )  # three characters are read
+    assert embedder.embed([]).shape == (0, 2)
+
+
+def test_wordllama_comes_back_from_disk_with_the_same_weights_alone(fake, tmp_path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    save_embedder(WordLlamaEmbedder(2, 3), folder)
+    rebuilt, before = load_embedder(folder), identity(folder)
+    assert (rebuilt.dim, rebuilt.max_characters, rebuilt.describe()["version"]) == (2, 3, "1.2.3")
+    (fake / "weights/small.safetensors").write_bytes(b"others")
+    with refused(
+        DataError, "wordllama 1.2.3: expected the weights that vectors were made with, those of 1.2.3, got others"
+    ):
+        load_embedder(folder)
+    save_embedder(WordLlamaEmbedder(2, 3), folder)
+    assert identity(folder) != before
+
+
+def test_more_numbers_than_wordllama_has_are_refused(fake):
+    assert WordLlamaEmbedder(6, 3).embed(["a"]).shape == (1, 6)
+    with refused(ParameterError, "texts.dim: expected at most 6, as WordLlama's vectors have, got 7"):
+        WordLlamaEmbedder(7, 3)
+
+
 def test_a_model_of_the_hub_embeds(tmp_path):
     transformers = pytest.importorskip("transformers")
     tokenizers = pytest.importorskip("tokenizers")
@@ -43,3 +106,10 @@ def test_a_model_of_the_hub_embeds(tmp_path):
     together = embedder.embed(["cancel order", "weather", ""])
     assert together.shape == (3, 8)
     np.testing.assert_allclose(embedder.embed(["weather"])[0], together[1], atol=1e-5)  # padding changes nothing
+
+
+def test_a_missing_library_of_a_saved_embedder_is_a_sentence(fake, tmp_path, monkeypatch):
+    save_embedder(WordLlamaEmbedder(2, 3), tmp_path)
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with refused(ParameterError, "need wordllama, which is not installed"):
+        load_embedder(tmp_path)

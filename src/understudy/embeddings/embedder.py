@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from understudy.embeddings.hub import HubEmbedder
 from understudy.embeddings.tfidf import TfidfEmbedder
 from understudy.embeddings.wordllama import WordLlamaEmbedder
-from understudy.errors import DataError
+from understudy.errors import DataError, ParameterError
 from understudy.utils.jsonfile import read_versioned_json, sha256, write_json
 
 FORMAT_VERSION = 1
@@ -68,8 +68,9 @@ def load_embedder(folder: Path) -> Embedder:
     """Load what `save_embedder` wrote.
 
     Raises:
-        DataError: a file is missing, malformed, of another version, or not the one that was saved with the other.
-        ParameterError: the library that it needs is not installed.
+        DataError: a file is missing, malformed, of another version, or not the one that was saved with the other, or the model
+            that it names is another now.
+        ParameterError: the library that it needs is not installed, or there is no such model.
     """
     path = folder / DESCRIPTION
     content = read_versioned_json(path, FORMAT_VERSION)
@@ -81,12 +82,12 @@ def load_embedder(folder: Path) -> Embedder:
         tensors = safetensors.numpy.load_file(folder / NUMBERS)
         embedder: Embedder = KINDS[content["kind"]].rebuild(content["described"], tensors)
     except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, DataError | ParameterError):
             raise
         raise DataError(f"{path}: expected an embedder's description, got a malformed one: {error!r}") from None
     return embedder
 
 
 def identity(folder: Path) -> str:
-    """The SHA-256 of its description, which holds that of its numbers."""
+    """The SHA-256 of its description, which holds that of its numbers, also where these lie elsewhere."""
     return sha256(folder / DESCRIPTION)
