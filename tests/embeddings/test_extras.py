@@ -1,12 +1,14 @@
 """Embedders of extras: a sentence where the library is missing, and vectors where it and a model are there."""
 
 import importlib.metadata
+import json
 import sys
 import types
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from tests.builders import refused
 from understudy.embeddings.embedder import identity, load_embedder, save_embedder
@@ -91,21 +93,96 @@ def test_more_numbers_than_wordllama_has_are_refused(fake):
         WordLlamaEmbedder(7, 3)
 
 
-def test_a_model_of_the_hub_embeds(tmp_path):
+@pytest.fixture
+def model(tmp_path):
+    """A folder with a model of one layer and a tokenizer of five words."""
     transformers = pytest.importorskip("transformers")
     tokenizers = pytest.importorskip("tokenizers")
     words = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "cancel", "order", "weather"])}
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]")
-    fast.save_pretrained(tmp_path)
+    fast.save_pretrained(tmp_path / "model")
+    write_model(tmp_path / "model", 0)
+    return tmp_path / "model"
+
+
+def write_model(folder, seed):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(seed)
     sizes = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}
-    config = transformers.BertConfig(vocab_size=5, **sizes)
-    transformers.BertModel(config).save_pretrained(tmp_path)
-    embedder = HubEmbedder(str(tmp_path), 16)
+    transformers.BertModel(transformers.BertConfig(vocab_size=5, **sizes)).save_pretrained(folder)
+
+
+def pooled(folder, content):
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling/config.json").write_text(json.dumps(content))
+
+
+def test_a_model_of_the_hub_embeds(model):
+    embedder = HubEmbedder(str(model), 16)
     together = embedder.embed(["cancel order", "weather", ""])
     assert together.shape == (3, 8)
     np.testing.assert_allclose(embedder.embed(["weather"])[0], together[1], atol=1e-5)  # padding changes nothing
+
+
+@pytest.mark.parametrize(
+    ("content", "pooling"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "mean"),
+        ({"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True, "include_prompt": True}, "cls"),
+        ({"pooling_mode": "mean"}, "mean"),
+        ({"pooling_mode": "cls"}, "cls"),
+        (None, "mean"),
+    ],
+)
+def test_a_sentence_transformer_pools_as_its_folder_says(model, content, pooling):
+    if content is not None:
+        pooled(model, content)
+    embedder = HubEmbedder(str(model), 16)
+    tokens = embedder.tokenizer(["cancel order"], return_tensors="pt")
+    with torch.inference_mode():
+        layer = embedder.model(**tokens).last_hidden_state[0].numpy()
+    expected = layer[0] if pooling == "cls" else layer.mean(axis=0)
+    found = embedder.embed(["cancel order", "cancel order weather weather"])[0]
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True}, "mean_tokens, max_tokens"),
+        ({"pooling_mode": "lasttoken"}, "lasttoken"),
+        ({"pooling_mode_mean_tokens": False}, "none"),
+    ],
+)
+def test_another_pooling_is_refused(model, content, got):
+    pooled(model, content)
+    with refused(ParameterError, "1_Pooling/config.json: expected one of mean and cls, got " + got):
+        HubEmbedder(str(model), 16)
+
+
+def test_a_pooling_that_cannot_be_read_is_refused(model):
+    pooled(model, [])
+    with refused(ParameterError, "1_Pooling/config.json: expected a JSON object, got: "):
+        HubEmbedder(str(model), 16)
+
+
+def test_a_model_that_is_none_is_a_sentence(tmp_path):
+    pytest.importorskip("transformers")
+    with refused(ParameterError, "texts.hub.model: expected a model of the hub", str(tmp_path)):
+        HubEmbedder(str(tmp_path), 16)
+
+
+def test_a_model_of_the_hub_comes_back_with_the_same_weights_alone(model, tmp_path):
+    save_embedder(HubEmbedder(str(model), 16), tmp_path)
+    before, texts = identity(tmp_path), ["cancel order"]
+    assert (load_embedder(tmp_path).embed(texts) == HubEmbedder(str(model), 16).embed(texts)).all()
+    write_model(model, 1)
+    with refused(DataError, f"{model}: expected the model that vectors were made with, weights "):
+        load_embedder(tmp_path)
+    save_embedder(HubEmbedder(str(model), 16), tmp_path)
+    assert identity(tmp_path) != before
 
 
 def test_a_missing_library_of_a_saved_embedder_is_a_sentence(fake, tmp_path, monkeypatch):
