@@ -61,9 +61,11 @@ def test_an_observation_holds_what_was_heard_before_and_nothing_later(logs):
             assert contents[int(observation[0])] == users[-1]
             assert contents[int(observation[2])] == users[0]
             assert contents[int(observation[3])] == (said[-1] if said else contents[0])
-            if before[-1]["role"] == "tool":
-                results = [each["content"] for each in before[[m["role"] for m in before].index("tool") :]]
-                assert json.loads(contents[int(observation[1])]) if len(results) == 1 else True
+            latest: list[str] = []  # results of the last turn that called tools
+            for earlier, message in enumerate(before):
+                if message["role"] == "tool":
+                    latest = [*(latest if before[earlier - 1]["role"] == "tool" else []), message["content"]]
+            assert observation[1] == sum(contents.index(result) for result in latest)
 
 
 def test_results_since_the_last_decision_are_added_up(logs):

@@ -36,7 +36,8 @@ def test_replies_are_found_more_often_by_policies_and_words_than_by_words(replyi
     found = read_json(replying / "metrics/retrieval.json")
     ways = [way for name in REPLYING for way in (name, f"{name} and words")]
     assert list(found) == sorted(["words", "linear", "linear and words", *ways])
-    assert found["similarity"]["r_at_1"] > 0.5 and found["cloning"]["mrr"] > 0.3  # of about ten different replies
+    assert found["similarity"]["r_at_1"] > 0.5  # of about ten different replies
+    assert found["cloning"]["mrr"] > found["words"]["mrr"] + 0.1
     assert found["similarity and words"]["r_at_1"] > found["words"]["r_at_1"] + 0.2
     assert (replying / "metrics/retrieval.md").read_text().count("\n") == 2 + len(found)
 

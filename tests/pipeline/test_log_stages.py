@@ -1,5 +1,6 @@
 """From logs to a judged policy, stage by stage, on the toy desk: what each stage leaves and says."""
 
+import html
 import os
 from pathlib import Path
 
@@ -16,11 +17,18 @@ from understudy.rollouts.parquet import read_recording
 from understudy.sequences.store import open_sequences
 from understudy.utils.jsonfile import read_json
 
+SCRIPT = "Thanks <script>alert(1)</script>"
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     folder, before = tmp_path_factory.mktemp("project"), Path.cwd()
     write_project(folder)
+    for path in (folder / "logs").iterdir():  # as a log that would do something to who reads of it
+        text = path.read_text().replace('"find_customer"', '"find_customer<script>"')
+        path.write_text(
+            text.replace("Thank you, bye.", f"{SCRIPT} bye.").replace("Thanks, that is all.", f"{SCRIPT} all.")
+        )
     os.chdir(folder)
     try:
         prepare()
@@ -90,7 +98,8 @@ def test_success_is_told_of_by_whom_it_is_told(project):
 
 def test_the_report_shows_what_was_looked_at_and_no_html_of_a_log(project):
     text = (project / "metrics/report.html").read_text()
-    assert "attention of decoder: run other-" in text and "find_customer" in text
+    assert "attention of decoder: run other-" in text and "find_customer&lt;script&gt;" in text
+    assert html.escape(SCRIPT) in text and "<script" not in text
     assert "attention of mlp" not in text
     counts = read_json(project / "metrics/behaviour.json")
     assert counts["learned from"]["runs"] + counts["test"]["runs"] < 160 and counts["test"]["loops"] == 0
