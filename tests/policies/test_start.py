@@ -35,12 +35,16 @@ def with_other_scales(interface):
     return Interface(tuple(tasks))
 
 
-def generalist(folder):
-    """A generalist of three tasks on disk."""
+def generalist(folder, interface=MIXED):
+    """A generalist of several tasks on disk."""
     torch.manual_seed(0)
     config = CONFIGS["generalist"]
-    model = build_model("generalist", config, MIXED, "p").eval()
-    return saved(folder, TrainedPolicy(model, "generalist", config, MIXED, {}))
+    model = build_model("generalist", config, interface, "p").eval()
+    return saved(folder, TrainedPolicy(model, "generalist", config, interface, {}))
+
+
+def with_returns(task, *returns):
+    return replace(task, return_quantiles=returns)
 
 
 @pytest.mark.parametrize("family", SINGLE)
@@ -83,6 +87,17 @@ def test_a_task_may_take_that_of_another_environment_where_it_is_said(tmp_path):
     assert start.interface.task == replace(interface.task, scales=TASKS[1].scales)
     _, told = start.weights(build_model("generalist", CONFIGS["generalist"], interface, "p").state_dict())
     assert ", Wide-v0 with {'wind': True} as its Wide-v0 with {}; taken: " in told and "new" not in told
+
+
+@pytest.mark.parametrize(("demonstrations", "expected"), [(0, (1.0, 2.0)), (3, (50.0, 90.0)), (None, (50.0, 90.0))])
+def test_without_demonstrations_the_returns_are_those_that_the_weights_were_learned_from(
+    tmp_path, demonstrations, expected
+):
+    other = Interface((TASKS[0], with_returns(TASKS[1], 1.0, 2.0)))
+    spec = replace(TASKS[1].environment, kwargs={"wind": True})
+    own = Interface((with_returns(tiny_interface(spec).task, 50.0, 90.0),))
+    given = block(generalist(tmp_path, other), "generalist", starts_as="Wide-v0", demonstrations=demonstrations)
+    assert read_start(given, 0, own, "p").interface.task.return_quantiles == expected
 
 
 def test_a_task_of_several_is_taken_as_what_it_is_there(tmp_path):

@@ -1,7 +1,7 @@
 """A policy that starts from the weights of another one.
 
 read_start(...)   -- the other policy, held against what is to start from it
-Start             -- what it gives: scales of states, and weights
+Start             -- what it gives: scales, and weights
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ class Start:
     Attributes:
         folder: where it lies.
         policy: it.
-        interface: of the policy that starts: a task that both have keeps the scales by which the weights were learned.
+        interface: of the policy that starts: a task that both have keeps the scales by which the weights were learned, and
+            without demonstrations the returns of the episodes that they were learned from.
         numbers: of each of its tasks which of the other's it is; None for a new one.
     """
 
@@ -104,11 +105,19 @@ def read_start(policy: PolicyParams, seed: int, interface: Interface, where: str
         raise ParameterError(f"{where}.family: expected {other.family!r}, as in {folder}, got {policy.family!r}")
     _check_model(resolved(policy.model, interface), other.config, folder, where)
     numbers = _numbers(policy, interface, other, folder, where)
-    tasks = zip(interface.tasks, numbers, strict=True)
-    scaled = [
-        task if number is None else replace(task, scales=other.interface.tasks[number].scales) for task, number in tasks
+    pairs = zip(interface.tasks, numbers, strict=True)
+    tasks = [
+        task if number is None else _as_learned(task, other.interface.tasks[number], policy.demonstrations == 0)
+        for task, number in pairs
     ]
-    return Start(folder, other, Interface(tuple(scaled)), numbers)
+    return Start(folder, other, Interface(tuple(tasks)), numbers)
+
+
+def _as_learned(own: Task, other: Task, without_demonstrations: bool) -> Task:
+    """A task by the scales of the weights that it takes, and without demonstrations also by the returns they learned from."""
+    if without_demonstrations:
+        return replace(own, scales=other.scales, return_quantiles=other.return_quantiles)
+    return replace(own, scales=other.scales)
 
 
 def _check_model(own: Mapping[str, Any], other: Mapping[str, Any], folder: Path, where: str) -> None:
