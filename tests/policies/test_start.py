@@ -160,10 +160,27 @@ def test_a_task_of_other_observations_or_actions_is_refused(tmp_path):
 
 def test_an_environment_that_is_none_of_its_is_refused(tmp_path):
     folder = generalist(tmp_path)
-    with refused(ParameterError, "p.starts_as: expected the id of one of Toy-v0 with {}, Wide-v0", "got 'Narrow-v0'"):
+    with refused(ParameterError, "p.starts_as: expected one of Toy-v0 with {}, Wide-v0", "got 'Narrow-v0' for 1"):
         read_start(block(folder, "generalist", starts_as="Narrow-v0"), 0, tiny_interface(CHOICES), "p")
     with refused(ParameterError, "for a single task, got 'Wide-v0' for 3"):
         read_start(block(folder, "generalist", starts_as="Wide-v0"), 0, MIXED, "p")
+
+
+def test_one_of_two_tasks_of_the_same_id_is_named_by_its_arguments(tmp_path):
+    calm, windy = (
+        replace(TASKS[1], environment=replace(TASKS[1].environment, kwargs={"wind": wind})) for wind in (False, True)
+    )
+    folder = generalist(tmp_path, Interface((calm, windy)))
+    own = tiny_interface(replace(TASKS[1].environment, kwargs={"gravity": 5}))
+    for wind, number in ((False, 0), (True, 1)):
+        given = block(folder, "generalist", starts_as=f"Wide-v0 with {{'wind': {wind}}}")
+        assert read_start(given, 0, own, "p").numbers == (number,)
+    with refused(
+        ParameterError,
+        "p.starts_as: expected one of Wide-v0 with {'wind': False}, Wide-v0 with {'wind': True}, or the id of a single",
+        "got 'Wide-v0', the id of 2, for 1",
+    ):
+        read_start(block(folder, "generalist", starts_as="Wide-v0"), 0, own, "p")
 
 
 def test_data_with_another_number_of_options_are_refused(tmp_path):

@@ -29,8 +29,8 @@ class PolicyParams(Section):
             those of all.
         starts_from: folder of a trained policy, from whose weights it starts instead of random ones: with training seed S from
             FOLDER/seed_S. None for random ones.
-        starts_as: id of the environment of that policy whose task it takes for its own, where its own is another one with the
-            same observations and actions.
+        starts_as: the environment of that policy whose task it takes for its own, where its own is another one with the same
+            observations and actions: an id, or where several have it the id and arguments, as in "Toy-v0 with {'wind': True}".
         demonstrations: how many of the training episodes it learns from, drawn by the training seed; None for all, 0 for a
             policy that stays what it starts from.
     """

@@ -136,12 +136,15 @@ def _numbers(
             known.index(task.environment) if task.environment in known else None for task in interface.tasks
         )
     else:
-        named = [number for number, each in enumerate(known) if each.environment_id == policy.starts_as]
+        named = [
+            number for number, each in enumerate(known) if policy.starts_as in (each.environment_id, each.described)
+        ]
         if len(named) != 1 or len(interface.tasks) > 1:
             names = ", ".join(each.described for each in known)
+            got = f"{policy.starts_as!r}{f', the id of {len(named)},' if len(named) > 1 else ''}"
             raise ParameterError(
-                f"{where}.starts_as: expected the id of one of {names}, for a single task,"
-                f" got {policy.starts_as!r} for {len(interface.tasks)}"
+                f"{where}.starts_as: expected one of {names}, or the id of a single one of them, for a single task,"
+                f" got {got} for {len(interface.tasks)}"
             )
         numbers = (named[0],)
     for task, number in zip(interface.tasks, numbers, strict=True):
