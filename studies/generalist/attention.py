@@ -1,7 +1,7 @@
 """What the generalist's predictions attended to while it played, task by task. Writes attention.md and attention.png.
 
 A stage of studies/generalist and of studies/instructions. Of each policy the training of the first seed is looked at, in the
-first episodes of its own evaluation: of the last layer's attention, from the token that an action is predicted from, how much
+first episodes of its own evaluation, the plain one, in which it is shown no demonstration: of the last layer's attention, from the token that an action is predicted from, how much
 went to which token of which step. Shares say where a prediction looked, not what it would have been without.
 """
 
@@ -39,7 +39,7 @@ def read_attended(tasks: list[str], policies: list[str], seed: int) -> Attended:
     """What each policy attended to in each task.
 
     Raises:
-        DataError: a policy or a recording is missing or damaged, or the policy has another family.
+        DataError: a policy or a recording is missing or damaged, or the policy is none that `attended_tokens` takes.
     """
     found = {}
     for policy, task in itertools.product(policies, tasks):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.builders import refused
-from tests.mixed import MIXED, SPECS, TASKS
+from tests.mixed import MIXED, PICTURES, SPECS, TASKS, WITH_PICTURES
 from tests.toys import CONFIGS, tiny_policy
 from understudy.episode import NO_OPTION, Episode
 from understudy.errors import DataError
@@ -24,14 +24,19 @@ NAMES = {
         ("a", "b", "c", "d", "e", "task", "action"),
         ("x", "y", "task", *SPECS[2].action_labels),
     ],
+    "pictures": [("state", "action"), ("picture", "state", "action"), ("state", "action")],
 }
 
 
 def policy(tokens: str, number: int, **config: object) -> TrainedPolicy:
+    """A generalist of the three tasks; of "pictures" tokens are coarse."""
     torch.manual_seed(0)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 12} | config
-    model = build_model("generalist", config, MIXED, "policies.p").eval()
-    return TrainedPolicy(model, "generalist", config, MIXED, task_number=number)
+    pictures = tokens == "pictures"
+    of_layout = {"tokens": "coarse", **PICTURES} if pictures else {"tokens": tokens}
+    config = CONFIGS["generalist"] | of_layout | {"num_bins": 12} | config
+    interface = WITH_PICTURES if pictures else MIXED
+    model = build_model("generalist", config, interface, "policies.p").eval()
+    return TrainedPolicy(model, "generalist", config, interface, task_number=number)
 
 
 def episode(number: int, length: int, seed: int = 0) -> Episode:
@@ -55,7 +60,7 @@ def episode(number: int, length: int, seed: int = 0) -> Episode:
 
 
 @pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("tokens", ["coarse", "fine"])
+@pytest.mark.parametrize("tokens", ["coarse", "fine", "pictures"])
 def test_shares_are_the_mean_over_predictions_of_what_each_token_gets(tokens: str, number: int) -> None:
     trained, episodes = policy(tokens, number), [episode(number, 9), episode(number, 2, seed=1)]
     attended = attended_tokens(trained, episodes, CONTEXT)
@@ -69,7 +74,7 @@ def test_shares_are_the_mean_over_predictions_of_what_each_token_gets(tokens: st
             maps = model.attention_maps(states, actions, number)
         last, labels = maps.layers[-1][0].mean(0).numpy(), [name for name in maps.modalities]
         for query, of_step in enumerate(maps.steps.tolist()):
-            if labels[query] != ("state" if tokens == "coarse" else "task"):
+            if labels[query] != ("task" if tokens == "fine" else "state"):
                 continue
             for key, step in enumerate(maps.steps.tolist()):
                 if labels[key] and step <= of_step < step + CONTEXT:
@@ -108,3 +113,12 @@ def test_another_family_and_no_episode_are_refused() -> None:
 def test_a_policy_that_acts_for_a_return_is_refused() -> None:
     with refused(DataError, "policy: expected a generalist that is not return_conditioned, got one that is"):
         attended_tokens(policy("coarse", 0, return_conditioned=True), [episode(0, 3)], 2)
+
+
+def test_a_policy_that_plays_with_a_prompt_is_refused() -> None:
+    prompted = {"prompt_steps": 4, "task_token": "prompt"}
+    with refused(
+        DataError, "policy: expected a generalist that plays without a prompt, got one whose task_token is prompt"
+    ):
+        attended_tokens(policy("coarse", 0, **prompted), [episode(0, 3)], 2)
+    assert attended_tokens(policy("coarse", 0, prompt_steps=4), [episode(0, 3)], 2).names == ("state", "action")

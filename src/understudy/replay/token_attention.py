@@ -1,7 +1,7 @@
 """Which tokens a generalist predicted its actions from.
 
 AttendedTokens                -- how much went to each token of each of the last steps
-attended_tokens(trained, ...) -- the mean of that over what was played
+attended_tokens(trained, ...) -- the mean of that over what was played without a prompt
 
 T steps, M tokens a step, L = T M.
 """
@@ -47,17 +47,20 @@ def attended_tokens(trained: TrainedPolicy, episodes: Iterable[Episode], steps_b
 
     Args:
         trained: a generalist that acts in the task in which the episodes were played.
-        episodes: of which MOST_STEPS are taken.
+        episodes: played without a prompt, of which MOST_STEPS are taken.
         steps_back: how many steps are told apart, the present one counted.
 
     Raises:
-        DataError: the policy is of another family or return_conditioned, or there is no episode.
+        DataError: the policy is of another family, return_conditioned, or shown demonstrations at play unless told otherwise, or
+            there is no episode.
     """
     model, task, interface = trained.model, trained.task, trained.interface
     if not isinstance(model, Generalist):
         raise DataError(f"policy: expected one of the family generalist, got one of {trained.family}")
     if model.returns is not None:
         raise DataError("policy: expected a generalist that is not return_conditioned, got one that is")
+    if model.options.prompts_shown(None):
+        raise DataError("policy: expected a generalist that plays without a prompt, got one whose task_token is prompt")
     number = interface.number_of(task.environment)
     total, count = torch.zeros(steps_back, model.tokens_per_step, dtype=torch.float64), 0
     for episode in episodes:
