@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
-from minigrid.utils.baby_ai_bot import BabyAIBot
+from minigrid.utils.baby_ai_bot import BabyAIBot, DisappearedBoxError
 
 VIEW = 7  # cells that are seen ahead, and across
 OBJECTS = ("unseen", "empty", "wall", "door", "key", "ball", "box")
@@ -130,7 +130,9 @@ class GridAndMission(gymnasium.Wrapper[dict[str, np.ndarray], int, dict[str, Any
             return DONE
         try:
             return int(self.bot.replan(action_taken))
-        except Exception:  # the bot asserts that nobody does what it would not, such as to open boxes
+        # The bot gives up where somebody does what it would not: it asserts, or raises its own error where a box is opened, or
+        # reads a place that its plan no longer has. Any other error is a fault, not bad luck.
+        except (AssertionError, DisappearedBoxError, IndexError):
             self.bot = None
             return DONE
 

@@ -18,6 +18,7 @@ from understudy.rollouts.parquet import write_recording
 pytest.importorskip("minigrid", reason="minigrid, of the extra tasks, is not installed")
 from minigrid.core.grid import Grid
 from minigrid.core.world_object import Ball, Box, Key
+from minigrid.utils.baby_ai_bot import DisappearedBoxError
 
 STUDY = ROOT / "studies" / "instructions"
 LEVELS = ("go_to_obj", "go_to_local", "pickup_loc", "transfer/put_next_local", "transfer/unseen_pairs")
@@ -121,7 +122,7 @@ def test_a_picture_and_a_mission_take_few_bytes_though_each_step_has_them(babyai
     column = parquet.ParquetFile(tmp_path / "bytes.parquet").metadata.row_group(0).column(0)
     assert picture < 1.05 * column.total_compressed_size / (7 * 40)
     assert picture < 0.04 * pixels[0][0].size  # bytes, of 2,352 as they are
-    assert both - picture < 8  # bytes, of 279 numbers
+    assert both - picture < 8  # bytes, of 261 numbers
 
 
 @pytest.mark.parametrize(("size", "looks"), [(2, 13), (3, 18)])
@@ -192,17 +193,29 @@ def test_the_bot_solves_a_level_by_its_advice(babyai, made, level):
         assert total > 0.5
 
 
-def test_a_bot_that_is_lost_advises_nothing_until_the_limit_of_steps(babyai, made, monkeypatch):
-    def fail(bot, action=None):
-        raise AssertionError("a box was opened")
-
-    monkeypatch.setattr(babyai.BabyAIBot, "replan", fail)
+@pytest.mark.parametrize("error", [AssertionError, DisappearedBoxError, IndexError])
+def test_a_bot_that_is_lost_advises_nothing_until_the_limit_of_steps(babyai, made, monkeypatch, error):
+    monkeypatch.setattr(babyai.BabyAIBot, "replan", failing_with(error("a box was opened")))
     environment, _ = made("go_to_obj")
     observation, _ = environment.reset(seed=0)
     for step in range(64):
         assert babyai.act(observation) == babyai.DONE
         observation, reward, terminated, truncated, _ = environment.step(babyai.DONE)
         assert (reward, terminated, truncated) == (0.0, False, step == 63)
+
+
+def test_a_fault_of_the_bot_is_not_taken_for_its_being_lost(babyai, made, monkeypatch):
+    monkeypatch.setattr(babyai.BabyAIBot, "replan", failing_with(TypeError("replan takes 3 arguments")))
+    environment, _ = made("go_to_obj")
+    with refused(TypeError, "replan takes 3 arguments"):
+        environment.reset(seed=0)
+
+
+def failing_with(error: Exception):
+    def replan(bot, action=None):
+        raise error
+
+    return replan
 
 
 def test_students_do_not_see_the_advice_and_failures_are_dropped():
