@@ -34,7 +34,13 @@ ALL = "all tasks"
 Returns = dict[str, dict[str, TaskReturns]]  # by policy and task
 
 
-def read_returns(tasks: list[str], generalists: list[str], seeds: list[int]) -> Returns:
+def specialists_of(tasks: list[str]) -> list[str]:
+    """Names of the policies that every task's own params.yaml has, in the order of the first."""
+    first, *others = (load_params(Path(task) / "params.yaml").policies.names for task in tasks)
+    return [name for name in first if all(name in names for names in others)]
+
+
+def read_returns(tasks: list[str], generalists: list[str], specialists: list[str], seeds: list[int]) -> Returns:
     """What generalists and specialists returned in each task, those of a specialist's name as "NAME alone".
 
     Raises:
@@ -45,11 +51,11 @@ def read_returns(tasks: list[str], generalists: list[str], seeds: list[int]) -> 
         folder = Path(task)
         played = read_recording(folder / "data/evaluation/expert").episodes["seed"].tolist()
         expert, random = (_returns(folder / "data/evaluation" / name, played) for name in ("expert", "random"))
-        params = load_params(folder / "params.yaml")
+        of_specialists = load_params(folder / "params.yaml").training.seeds
         of_task = {name: Path("data/evaluation") / task / name for name in generalists}
-        of_task |= {f"{name} alone": folder / "data/evaluation" / name for name in params.policies.names}
+        of_task |= {f"{name} alone": folder / "data/evaluation" / name for name in specialists}
         for name, place in of_task.items():
-            own = seeds if name in generalists else params.training.seeds
+            own = seeds if name in generalists else of_specialists
             policy = np.stack([_returns(place / f"seed_{seed}", played) for seed in own])
             returns.setdefault(name, {})[task] = TaskReturns(policy, expert, random)
     return returns
@@ -135,7 +141,11 @@ def main() -> None:
     given = parser.parse_args()
     sections = {"tasks": TasksParams, "policies": PoliciesParams, "training": TrainingParams}
     params = load_sections(Path("params.yaml"), sections)
-    returns = read_returns(params["tasks"].names, params["policies"].names, params["training"].seeds)
+    specialists = specialists_of(params["tasks"].names)
+    if given.beside not in specialists:
+        known = ", ".join(specialists) or "none"
+        raise ParameterError(f"--beside: expected a specialist that every task has, of {known}, got {given.beside!r}")
+    returns = read_returns(params["tasks"].names, params["policies"].names, specialists, params["training"].seeds)
     table = format_table(returns, params["policies"].names, f"{given.beside} alone")
     if given.success:
         table += "\n" + format_successes(returns)

@@ -1,5 +1,6 @@
 """The studies of one model for several tasks: their stages, and that their parts fit together."""
 
+import sys
 from pathlib import Path
 
 import networkx
@@ -8,8 +9,9 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.builders import imported
+from tests.builders import imported, refused
 from tests.imports import ROOT
+from understudy.errors import ParameterError
 from understudy.evaluation.tasks import TaskReturns
 from understudy.params.project import load_project
 from understudy.params.task_project import TaskProject
@@ -101,7 +103,8 @@ def test_the_run_of_pixels_differs_from_that_of_cells_in_what_is_seen_and_in_how
     assert pixels.comparison.differences == [["patches", "numbers"]]
 
 
-GENERALIST_DRAW = imported(ROOT / "studies" / "generalist" / "draw.py")
+STUDY = ROOT / "studies" / "generalist"
+GENERALIST_DRAW = imported(STUDY / "draw.py")
 
 
 def returns_of(policy: list[list[float]]) -> TaskReturns:
@@ -142,3 +145,20 @@ def test_success_is_the_share_of_episodes_that_returned_more_than_nothing():
         ["coarse alone", "1.000", "1.000"],
         ["demonstrator", "1.000", "1.000"],
     ]
+
+
+def test_generalists_are_measured_by_specialists_that_every_task_has(tmp_path, monkeypatch):
+    YAML().dump(YAML().load(STUDY / "params.yaml"), tmp_path / "params.yaml")
+    for name in load_project(STUDY / "params.yaml").tasks.names:
+        params = YAML().load(STUDY / name / "params.yaml")
+        if name == "pendulum":
+            del params["policies"]["mlp"]
+            params["comparison"] |= {"baseline": None, "differences": []}
+        (tmp_path / name).mkdir()
+        YAML().dump(params, tmp_path / name / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert GENERALIST_DRAW.specialists_of(["cart_pole", "acrobot"]) == ["mlp", "decoder"]
+    for name in ("mlp", "linear"):
+        monkeypatch.setattr(sys, "argv", ["draw.py", "--beside", name])
+        with refused(ParameterError, f"--beside: expected a specialist that every task has, of decoder, got '{name}'"):
+            GENERALIST_DRAW.main()
