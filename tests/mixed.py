@@ -2,6 +2,7 @@
 
 TASKS, MIXED               -- choices of 3 and of 4, and vectors of 2, of 3, 5 and 2 components
 WITH_PICTURES, PICTURES    -- the same, but that four components of the second are a picture; and what a model is told of it
+build_twins(tokens)        -- a model of two tasks that look alike, with the same weights
 draw_mixed(ids, steps)     -- random states and actions of rows of these tasks
 mixed_batch(ids, lengths)  -- the same as a batch
 """
@@ -9,12 +10,15 @@ mixed_batch(ids, lengths)  -- the same as a batch
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.builders import CHOICES, VECTORS
 from tests.models.rows import batch_of
-from tests.toys import tiny_interface
+from tests.toys import CONFIGS, tiny_interface
 from understudy.interface import Interface
+from understudy.nn.task_images import read_names
+from understudy.nn.task_weights import take_weights
+from understudy.policies.build import build_model
 from understudy.sequences.batch import Batch
 from understudy.spec import EnvironmentSpec
 
@@ -28,6 +32,24 @@ PICTURED = replace(WIDE, components=("pixels_0", "pixels_1", "pixels_2", "pixels
 WITH_PICTURES = Interface((TASKS[0], tiny_interface(PICTURED).task, TASKS[2]))
 PICTURES = {"image_shape": [2, 2, 1], "patch_size": 1, "patch_dim": 3}
 STATE_WIDTH, ENTRY_WIDTH, ACTION_WIDTH = 5, 2, 4
+
+
+def build_twins(tokens: str, **config: object) -> nn.Module:
+    """A model of two tasks like the second of the three, all weights of the one the other's; of "pictures" tokens are coarse."""
+    torch.manual_seed(0)
+    pictures = tokens == "pictures"
+    of_layout = {"tokens": "coarse", **PICTURES} if pictures else {"tokens": tokens}
+    specs = [replace(PICTURED if pictures else WIDE, kwargs={"twin": number}) for number in range(2)]
+    interface = Interface(tuple(tiny_interface(spec).task for spec in specs))
+    config = CONFIGS["generalist"] | of_layout | {"num_bins": 12} | config
+    model = build_model("generalist", config, interface, "policies.p").eval()
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.ndim > 1 and weights.requires_grad:
+                weights.add_(torch.randn_like(weights), alpha=0.4)
+    own, read = model.state_dict(), read_names(interface.tasks)
+    model.load_state_dict(take_weights(own, own, (0, 0), (read, read))[0])
+    return model
 
 
 def draw_mixed(task_ids: Tensor, steps: int, seed: int = 1, padding: float = 0.0) -> tuple[Tensor, Tensor]:

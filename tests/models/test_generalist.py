@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.builders import refused
-from tests.mixed import MIXED, NARROW, PICTURES, TASKS, WITH_PICTURES, draw_mixed, mixed_batch
+from tests.mixed import MIXED, NARROW, PICTURES, TASKS, WITH_PICTURES, build_twins, draw_mixed, mixed_batch
 from tests.models.rows import roll_out, steps_of
 from tests.toys import CONFIGS, tiny_interface
 from understudy.errors import ParameterError
@@ -258,12 +258,15 @@ def test_pictures_are_seen_by_rows_that_have_them_alone() -> None:
 @each_layout
 @torch.inference_mode()
 def test_which_task_it_is_changes_what_is_done(tokens: str) -> None:
-    """Two tasks that look alike are told apart by their vectors."""
-    model = build(tokens)
-    states, executed = draw_mixed(torch.tensor([0, 0]), STEPS)
+    """Two tasks that look alike are told apart by their vectors, if by nothing else."""
+    model, twins = build_twins(tokens), torch.tensor([0, 1])
+    states, executed = draw_mixed(torch.tensor([1, 1]), STEPS)
     states[1], executed[1] = states[0], executed[0]
-    preds = predict(model, states, executed, torch.tensor([0, 1]))
-    assert not torch.allclose(preds[0, :, :3], preds[1, :, :3], atol=1e-2)
+    preds = predict(model, states, executed[..., :1], twins)
+    torch.testing.assert_close(preds[0], preds[1])
+    model.tokens.task_vectors[1] += torch.randn(model.tokens.task_vectors.shape[1])
+    preds = predict(model, states, executed[..., :1], twins)
+    assert not torch.allclose(preds[0], preds[1], atol=1e-2)
 
 
 # Losses

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.builders import by_hand, refused
-from tests.mixed import MIXED, PICTURES, SPECS, TASKS, WITH_PICTURES, draw_mixed, mixed_batch
+from tests.mixed import MIXED, PICTURES, SPECS, TASKS, WITH_PICTURES, build_twins, draw_mixed, mixed_batch
 from tests.models.rows import with_columns
 from tests.toys import CONFIGS
 from understudy.errors import ParameterError
@@ -132,15 +132,25 @@ def test_what_is_after_a_demonstrations_end_or_of_no_component_of_its_task_is_no
     assert torch.equal(play(model, IDS, states, executed, 5), before)
 
 
+@each_layout
 @torch.inference_mode()
-def test_without_a_vector_of_its_task_two_tasks_that_look_alike_are_told_apart_by_their_demonstrations() -> None:
-    model = build("fine", task_token="prompt")
+def test_without_a_vector_of_its_task_two_tasks_that_look_alike_are_told_apart_by_their_demonstrations(
+    tokens: str,
+) -> None:
+    """Their weights are the same, and where they are shown nothing they play alike."""
+    model, twins = build_twins(tokens, prompt_steps=LENGTH, task_token="prompt"), torch.tensor([0, 1])
     assert not model.tokens.task_vectors.any() and not model.tokens.task_vectors.requires_grad
-    states, executed = draw_mixed(torch.tensor([0, 0]), STEPS)
-    assert model.begin(1).settings == {"prompt": 1}
-    assert build("fine").begin(1).settings == {"prompt": 0}
-    actions = play(model, torch.tensor([0, 0]), states, executed, None)
-    assert torch.equal(actions, play(model, torch.tensor([0, 0]), states, executed, 1))
+    kept_states, kept_entries = draw_mixed(torch.ones(10, dtype=torch.int64), LENGTH, seed=5)
+    model.prompts.prompt_states.copy_(kept_states.view_as(model.prompts.prompt_states))
+    model.prompts.prompt_entries.copy_(kept_entries[..., :1].view_as(model.prompts.prompt_entries))
+    model.prompts.prompt_lengths.fill_(LENGTH)
+    states, executed = draw_mixed(torch.tensor([1, 1]), 30)
+    states[1], executed = states[0], executed[:1, :, :1].expand(2, -1, -1)
+    unshown, shown = (play(model, twins, states, executed, count) for count in (0, 1))
+    assert torch.equal(unshown[0], unshown[1])
+    assert not torch.equal(shown[0], shown[1])
+    assert torch.equal(play(model, twins, states, executed, None), shown)  # one, where nothing else tells the task
+    assert build(tokens).begin(1).settings == {"prompt": 0}
 
 
 # Training
