@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.builders import by_hand
-from tests.mixed import MIXED, SPECS, TASKS
+from tests.mixed import MIXED, PICTURES, TASKS, WITH_PICTURES
 from tests.toys import CONFIGS
 from understudy.interface import Interface
 from understudy.params.training import TrainingParams
@@ -17,11 +17,12 @@ from understudy.sequences.mixture import MixedDataset, SequenceMixture
 from understudy.sequences.store import Sequences
 from understudy.training.accuracy import held_out_accuracy, write_outcome
 from understudy.training.checkpoint import save
-from understudy.training.loop import train, validate
+from understudy.training.loop import learned_from, train, validate
 from understudy.training.run import Outcome
 from understudy.training.steps import training_steps
 
 LENGTHS = (12, 30, 7)
+RETURNS = ((1.0, 2.0, 0.0), (1002.0, 1000.0, 1001.0), (-1002.0, -1001.0, -1000.0))  # of each task's episodes
 PARAMS = TrainingParams(
     seeds=[0],
     threads=1,
@@ -45,31 +46,35 @@ def number_of_threads_is_restored():
     torch.set_num_threads(threads)
 
 
-def demonstrated(number: int, seed: int) -> Sequences:
+def demonstrated(number: int, seed: int, interface: Interface) -> Sequences:
     """A task's rule: the first component decides, of choices by its sign, for each task otherwise."""
-    task, total = TASKS[number], sum(LENGTHS)
+    task, total = interface.tasks[number], sum(LENGTHS)
     states = np.random.default_rng([seed, number]).normal(0.25, 0.5, size=(total, task.state_dim))
     positive = states[:, 0] > 0.25
     if task.discrete_actions:
         labels = np.where(positive, number, task.action_dim - 1)
     else:
         labels = np.clip(states[:, :1], -1, 1) * [0.9, 0.4]
-    return by_hand(SPECS[number], states, labels, LENGTHS, interface=Interface((task,)))
+    returns = np.repeat(RETURNS[number], LENGTHS)
+    return by_hand(task.environment, states, labels, LENGTHS, returns_to_go=returns, interface=Interface((task,)))
 
 
-def mixture(seed: int) -> SequenceMixture:
-    return SequenceMixture(
-        ("one", "two", "three"), tuple(demonstrated(number, seed) for number in range(3)), (1.0, 1.0, 1.0), "0" * 64
-    )
+def mixture(seed: int, interface: Interface = MIXED) -> SequenceMixture:
+    parts = tuple(demonstrated(number, seed, interface) for number in range(3))
+    return SequenceMixture(("one", "two", "three"), parts, (1.0, 1.0, 1.0), "0" * 64)
 
 
 TRAINING, HELD_OUT = mixture(0), mixture(1)
 
 
-def trained(tokens: str = "coarse", params: TrainingParams = PARAMS, **options):
+def build(interface: Interface = MIXED, **layout: object):
     torch.manual_seed(1)
-    config = CONFIGS["generalist"] | {"tokens": tokens, "num_bins": 16, "continuous_loss": "mse", "action_dropout": 0.2}
-    model = build_model("generalist", config, MIXED, "policies.p")
+    sizes = CONFIGS["generalist"] | {"num_bins": 16, "continuous_loss": "mse", "action_dropout": 0.2}
+    return build_model("generalist", sizes | layout, interface, "policies.p")
+
+
+def trained(tokens: str = "coarse", params: TrainingParams = PARAMS, **options):
+    model = build(tokens=tokens)
     return model, train(model, TRAINING, HELD_OUT, params, seed=0, name="toy", **options)
 
 
@@ -106,25 +111,46 @@ class Killed(Exception):
     """In place of a signal, just after a checkpoint."""
 
 
-def test_interrupted_and_resumed_it_gives_the_same_weights(tmp_path, monkeypatch) -> None:
-    whole, _ = trained()
-    path = tmp_path / "run.safetensors"
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"tokens": "fine", "prompt_steps": 4, "prompt_chance": 0.5},
+        PICTURES,
+        {"return_conditioned": True, "return_bins": 8},
+    ],
+    ids=["coarse", "fine, prompted", "pictures", "return_conditioned"],
+)
+def test_interrupted_and_resumed_it_gives_the_same_weights(tmp_path, monkeypatch, layout) -> None:
+    interface = WITH_PICTURES if layout == PICTURES else MIXED
+    data, path = (mixture(0, interface), mixture(1, interface)), tmp_path / "run.safetensors"
+    params = PARAMS.model_copy(update={"steps": 12, "evaluate_every": 6})
+
+    def learned(checkpoint=None) -> dict[str, torch.Tensor]:
+        model = build(interface, **layout)
+        train(model, *data, params, seed=0, name="toy", checkpoint=checkpoint)
+        return model.state_dict()
 
     def save_and_die(*run_and_path: object) -> None:
         save(*run_and_path)
         raise Killed
 
+    whole = learned()
     with monkeypatch.context() as patch:
         patch.setattr("understudy.training.loop.save", save_and_die)
         with pytest.raises(Killed):
-            trained(checkpoint=path)
-    resumed, _ = trained(checkpoint=path)
-    for (name, one), other in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+            learned(path)
+    for (name, one), other in zip(whole.items(), learned(path).values(), strict=True):
         assert torch.equal(one, other), name
 
 
 def test_of_each_task_the_best_episodes_may_be_learned_from_alone() -> None:
-    params = PARAMS.model_copy(update={"steps": 2})
+    """Whatever the returns of other tasks are."""
+    params, model = PARAMS.model_copy(update={"steps": 2}), build()
+    best = learned_from(model, TRAINING, params, 0.4)
+    assert [part.episodes.tolist() for part in best.parts] == [[1], [0], [2]]
+    better = learned_from(model, TRAINING, params, 0.7)
+    assert [part.episodes.tolist() for part in better.parts] == [[0, 1], [0, 2], [1, 2]]
     one, other = (trained(params=params, best_returns=share)[0].state_dict() for share in (None, 0.4))
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
