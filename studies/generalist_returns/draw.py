@@ -5,8 +5,10 @@ that is told no return, and a specialist that is. Intervals are over training se
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -66,10 +68,7 @@ def read_task(name: str, number: int, policies: PoliciesParams, seeds: list[int]
     quantiles = load_trained(Path("models") / TOLD / f"seed_{seeds[0]}").interface.tasks[number].return_quantiles
     ways = {"": block.plain_play} | block.play_variants
     asked = {way: how["target_return"] for way, how in ways.items()}
-    targets = {way: resolve_target(target, quantiles) for way, target in asked.items() if target != EXPERT}
-    targets = dict(sorted(targets.items(), key=lambda each: each[1])) | {
-        way: None for way, target in asked.items() if target == EXPERT
-    }
+    targets = targets_of(asked, quantiles)
     played = Path("data/evaluation") / name
     places = {
         TOLD: (played / TOLD, seeds),
@@ -81,6 +80,20 @@ def read_task(name: str, number: int, policies: PoliciesParams, seeds: list[int]
     }
     untold = _returns([played / UNTOLD / f"seed_{seed}" for seed in seeds])
     return Task(targets, returned, untold, _returns([folder / "data/evaluation" / EXPERT]))
+
+
+def targets_of(asked: dict[str, Any], quantiles: Sequence[float]) -> dict[str, float | None]:
+    """The raw return that each way asks for, ascending, equal ones by their quantiles; None for an expert's, which comes last.
+
+    Args:
+        asked: `target_return` by way.
+        quantiles: of the task's training returns, ascending.
+    """
+    targets = {way: resolve_target(target, quantiles) for way, target in asked.items() if target != EXPERT}
+    shares = {way: asked[way]["quantile"] if isinstance(asked[way], dict) else 0.0 for way in targets}
+    ordered = sorted(targets, key=lambda way: (targets[way], shares[way]))
+    experts = [way for way, target in asked.items() if target == EXPERT]
+    return {way: targets[way] for way in ordered} | dict.fromkeys(experts)
 
 
 def _returns(folders: list[Path]) -> np.ndarray:

@@ -36,6 +36,18 @@ def test_a_row_says_what_is_asked_for_and_what_is_returned(draw):
     ]
 
 
+def test_targets_ascend_and_where_returns_are_equal_their_quantiles_do(draw):
+    asked = {
+        "": {"quantile": 0.9},
+        "low": {"quantile": 0.25},
+        "expert": "expert",
+        "half": {"quantile": 0.5},
+        "five": 5.0,
+    }
+    targets = draw.targets_of(asked, (0.0, 2.0, 9.0, 9.0, 9.0))
+    assert list(targets.items()) == [("low", 2.0), ("five", 5.0), ("half", 9.0), ("", 9.0), ("expert", None)]
+
+
 def test_the_figure_has_a_panel_a_task_with_what_is_asked_for(draw, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(draw.pyplot, "close", drawn.append)
