@@ -13,6 +13,7 @@ refused(kind, *parts)            -- the block must fail with one line that holds
 printed_by(program, ...)         -- what a program prints in a fresh process
 imported(path)                   -- a program outside of the package, as a module
 call_stage(name, ...)            -- a stage's program, in this process
+plays_of(name, ...)              -- the same of one that evaluates, and the settings by which its actor has played
 call_pipeline(folder, policies)  -- those of the whole pipeline, but for the report
 seal(content)                    -- an edited policy.json with the hash of what it now says
 parameters_text(changes)         -- the committed params.yaml with mistakes made in it
@@ -30,6 +31,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +42,7 @@ from ruamel.yaml import YAML
 from understudy.episode import NO_OPTION, Episode
 from understudy.interface import Interface, Scales, Task, action_scales
 from understudy.params.load import load_sections
+from understudy.rollouts import record as recording
 from understudy.rollouts.parquet import open_recording, write_recording
 from understudy.sequences.build import write_sequences
 from understudy.sequences.split_file import SplitWriter, map_split
@@ -96,6 +99,20 @@ def call_stage(name: str, /, **arguments: str | int) -> None:
         arguments = {"without_expert": False, **arguments}
     sections = {key: kind for key, kind in annotations.items() if key not in {"return", *arguments}}
     work(**arguments, **load_sections(Path("params.yaml"), sections))
+
+
+def plays_of(name: str, /, **arguments: str | int) -> dict[str, dict[str, Any]]:
+    """Run a stage that evaluates, and say by which settings its actor has played, by the way's name; "" for the plain way."""
+    played, play = {}, recording.record
+
+    def record(plan, *given, blocks_folder, **options):
+        played[blocks_folder.name.removeprefix("way").strip()] = plan.actor().play
+        return play(plan, *given, blocks_folder=blocks_folder, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "record", record)
+        call_stage(name, **arguments)
+    return played
 
 
 def call_pipeline(folder: Path, policies: Iterable[str], *, without_expert: bool = False) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from tests.builders import PARAMETERS, call_stage, refused
+from tests.builders import PARAMETERS, call_stage, plays_of, refused
 from understudy.environments.make import read_spec
 from understudy.errors import DataError
 from understudy.interface import Interface, raw_interface
@@ -122,7 +122,7 @@ def test_without_demonstrations_to_learn_from_it_is_shown_those_of_its_own_proje
     first = torch.from_numpy(trained("shown").task.normalize_states(sequences.states[:4]))
     assert torch.equal(own.prompts.prompt_states[0, 0], first)
     assert own.prompts.prompt_lengths[0].tolist() == [4] * 5
-    call_stage("evaluate_policy", policy="shown", seed=0)
+    assert plays_of("evaluate_policy", policy="shown", seed=0) == {"": {}, "prompt_5": {"prompt": 5}}
     plain, shown = (read_recording(Path("data/evaluation/shown/seed_0") / way) for way in ("", "prompt_5"))
     assert plain.episodes["seed"].tolist() == shown.episodes["seed"].tolist()
 

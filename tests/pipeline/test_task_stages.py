@@ -2,12 +2,14 @@
 
 import shutil
 import sys
+from functools import partial
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.builders import PARAMETERS, call_stage, imported, refused
+from tests.builders import PARAMETERS, call_stage, imported, plays_of, refused
 from tests.imports import ROOT
+from tests.killed import killed_after
 from understudy.errors import DataError, ParameterError
 from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
@@ -130,13 +132,36 @@ def test_it_plays_every_task_on_the_experts_seeds_beside_the_expert(study, polic
     assert (study / "before" / name).read_bytes() == (study / "data/evaluation" / name).read_bytes()
 
 
+def test_killed_between_blocks_and_by_several_processes_it_writes_the_same_bytes(study):
+    play, written = partial(call_stage, "evaluate_task", policy="coarse", seed=0, task="pendulum"), []
+    params = (study / "params.yaml").read_text()
+    blocks = STUDY | {"evaluation": EVALUATION | {"block_size": 1}}
+    try:
+        for workers in (1, 2):
+            YAML().dump(blocks | {"compute": COMPUTE | {"workers": workers}}, study / "params.yaml")
+            if workers == 2:
+                killed_after("rollouts.record._wait_for", 1, play)
+                assert list((study / ".checkpoints").rglob("block_0"))
+            play()
+            written.append((study / "data/evaluation/pendulum/coarse/seed_0/steps.parquet").read_bytes())
+    finally:
+        (study / "params.yaml").write_text(params)
+    assert written[0] == written[1]
+    assert not list((study / ".checkpoints").rglob("block_*"))
+
+
 def test_it_is_asked_for_returns_in_every_task_and_what_comes_of_it_is_drawn(study, capsys, monkeypatch):
     """The experts' own play stands in for that of specialists."""
     draw = imported(ROOT / "studies/generalist_returns/draw.py")
     before = {task: (study / task / "params.yaml").read_text() for task in TASKS}
+    targets = {
+        "": {"target_return": {"quantile": 0.9}},
+        "low": {"target_return": {"quantile": 0.1}},
+        "expert": {"target_return": "expert"},
+    }
     for task, (environment, function) in TASKS.items():
-        for name in ("coarse", "coarse_returns"):
-            call_stage("evaluate_task", policy=name, seed=0, task=task)
+        call_stage("evaluate_task", policy="coarse", seed=0, task=task)
+        assert plays_of("evaluate_task", policy="coarse_returns", seed=0, task=task) == targets
         plain, low = (
             read_recording(study / "data/evaluation" / task / "coarse_returns/seed_0" / way) for way in ("", "low")
         )
@@ -170,7 +195,7 @@ def test_it_is_shown_demonstrations_of_every_task(study):
     assert model.prompts.prompt_lengths.tolist() == [[8] * 5] * 2
     assert not model.tokens.task_vectors.any()
     for task in TASKS:
-        call_stage("evaluate_task", policy="prompted", seed=0, task=task)
+        assert plays_of("evaluate_task", policy="prompted", seed=0, task=task) == {"": {}, "prompt_5": {"prompt": 5}}
         plain, shown = (
             read_recording(study / "data/evaluation" / task / "prompted/seed_0" / way) for way in ("", "prompt_5")
         )
