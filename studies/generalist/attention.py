@@ -1,8 +1,9 @@
 """What the generalist's predictions attended to while it played, task by task. Writes attention.md and attention.png.
 
 A stage of studies/generalist and of studies/instructions. Of each policy the training of the first seed is looked at, in the
-first episodes of its own evaluation, the plain one, in which it is shown no demonstration: of the last layer's attention, from the token that an action is predicted from, how much
-went to which token of which step. Shares say where a prediction looked, not what it would have been without.
+first episodes of its own evaluation, the plain one, in which it is shown no demonstration: of the last layer's attention, from
+the token that an action is predicted from, how much went to which token of which step. Shares say where a prediction looked, not
+what it would have been without.
 """
 
 import itertools
