@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from understudy.models.action_transformer import ActionTransformer
-from understudy.nn.cache import KVCache, RowMemory
+from understudy.nn.cache import KVCache
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.trunk import Attention
 from understudy.sequences.batch import Batch
 from understudy.step import Step

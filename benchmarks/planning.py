@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from understudy.models.trajectory_transformer import TrajectoryTransformer
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.planning.beam import BeamSearch, search
 from understudy.planning.reference import Episode, reference_search
 from understudy.step import Step

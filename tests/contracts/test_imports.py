@@ -290,6 +290,18 @@ def test_every_program_says_which_families_it_loads(stage):
     assert set(loads(ROOT / "pipeline" / f"{stage}.py", TREE)) <= set(families)
 
 
+@pytest.mark.parametrize("stage", ["train_expert", "record_rollouts", "train_policy/mlp", "evaluate_policy/mlp"])
+def test_who_has_no_attention_does_not_depend_on_it(stage):
+    assert not any_begins(
+        DESCRIBED[stage]["modules"], ("understudy.nn.attention", "understudy.nn.cache", "understudy.nn.trunk")
+    )
+
+
+@pytest.mark.parametrize("family", sorted({"mlp", "action_transformer", "hierarchical"} & set(family_names())))
+def test_parts_of_the_generalist_are_its_own(family):
+    assert not any_begins(DESCRIBED[f"train_policy/{family}"]["modules"], "understudy.nn.task_")
+
+
 @pytest.mark.parametrize("prefix", ALONE)
 def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
     holders = {name.partition("/")[0] for name, each in DESCRIBED.items() if any_begins(each["modules"], prefix)}

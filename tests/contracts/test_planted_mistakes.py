@@ -25,8 +25,9 @@ from understudy.models import action_transformer, hierarchical
 from understudy.models.mlp import MultilayerPerceptron
 from understudy.models.registry import load_family
 from understudy.nn import attention
-from understudy.nn.cache import KVCache, RowMemory
+from understudy.nn.cache import KVCache
 from understudy.nn.embeddings import ActionEmbedding
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.windows import StateWindow
 from understudy.options.labels import labelled
 from understudy.policies.actor import PolicyActor

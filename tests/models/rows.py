@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 

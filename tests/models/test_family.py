@@ -121,6 +121,12 @@ def test_every_argument_of_the_constructor_has_a_line_of_its_own_in_the_docstrin
 
 
 @each_family
+def test_a_family_that_asks_for_tasks_takes_weights_by_them_and_no_other_does(name: str) -> None:
+    learns_tasks = "tasks" in inspect.signature(load_family(name)).parameters
+    assert learns_tasks == ("take_weights" in vars(load_family(name)))
+
+
+@each_family
 def test_options_are_a_dataclass_whose_fields_are_documented(name: str) -> None:
     family = load_family(name)
     kinds = {each.kind for each in inspect.signature(family).parameters.values()}

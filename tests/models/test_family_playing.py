@@ -16,7 +16,7 @@ from tests.models.cases import (
     tensors_of,
 )
 from tests.models.rows import roll_out, steps_of
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Decision
 
 

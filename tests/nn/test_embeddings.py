@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 

@@ -6,7 +6,6 @@ import warnings
 import pytest
 import torch
 
-from understudy.nn.cache import RowMemory
 from understudy.nn.return_conditioning import (
     DEFAULT_TARGET,
     HIGH,
@@ -16,6 +15,7 @@ from understudy.nn.return_conditioning import (
     add_reward,
     resolve_target,
 )
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 QUANTILES = (-100.0, 0.0, 50.0, 200.0, 300.0)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state
 from understudy.nn.trunk import Trunk
 

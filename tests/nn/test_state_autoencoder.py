@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from tests.models.rows import steps_of
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.state_autoencoder import StateAutoencoder
 
 SCALE = [[2.0, 3.0, 4.0], [5.0, 6.0, 7.0]]

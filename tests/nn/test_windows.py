@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.builders import refused
 from tests.models.rows import steps_of
 from understudy.interface import DIFFERENCE_ORDERS
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.windows import StateWindow
 
 ORDERS = range(DIFFERENCE_ORDERS + 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from tests.builders import CHOICES, VECTORS
 from tests.models.cases import Case, build, draw_steps
 from understudy.models.trajectory_transformer import TrajectoryTransformer
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 STOP_BIAS = {"choices": -24.0, "vectors": -3.0}

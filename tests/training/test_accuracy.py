@@ -8,7 +8,7 @@ from torch import nn
 from tests.builders import CHOICES, SEVERAL_CHOICES, VECTORS, by_hand, with_columns
 from tests.toys import tiny_policy
 from tests.training.test_device import CASES, toy_sequences
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.options.labels import labelled
 from understudy.sequences import dataset
 from understudy.sequences.dataset import SequenceDataset, gather

@@ -48,6 +48,20 @@ def test_other_code_is_other_work(tmp_path, monkeypatch, name):
     assert len({before, planted, checkpoint_folder("stage", {}, {})}) == 3
 
 
+@pytest.mark.parametrize("path", ["pipeline/run.py", "custom/mine.py", "custom/deep/mine.py"])
+def test_another_launcher_or_code_of_the_users_own_is_other_work(tmp_path, monkeypatch, path):
+    """Also where it has not been imported yet: a demonstrator of one's own is, in the processes that record."""
+    program = types.ModuleType("__main__")
+    program.__file__ = str(tmp_path / "pipeline/record.py")
+    monkeypatch.setitem(sys.modules, "__main__", program)
+    folders = [checkpoint_folder("stage", {}, {})]
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    for text in ("a = 1\n", "a = 2\n"):
+        (tmp_path / path).write_text(text)
+        folders.append(checkpoint_folder("stage", {}, {}))
+    assert len(set(folders)) == 3
+
+
 @pytest.mark.parametrize("library", ["gymnasium", "numpy", "pyarrow", "stable-baselines3", "torch"])
 def test_another_library_is_other_work(monkeypatch, library):
     before, version = checkpoint_folder("stage", {}, {}), importlib.metadata.version

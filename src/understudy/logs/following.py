@@ -21,7 +21,8 @@ from understudy.logs.observation import REPLIES, Conversation, layout_of
 from understudy.logs.run import Part
 from understudy.logs.transcript import Transcript
 from understudy.logs.watching import ValueWatch
-from understudy.nn.cache import KVCache, LayerKVCache, RowMemory
+from understudy.nn.cache import KVCache, LayerKVCache
+from understudy.nn.row_memory import RowMemory
 from understudy.policies.files import TrainedPolicy
 from understudy.step import Decision, Step
 

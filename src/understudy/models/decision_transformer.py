@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead
 from understudy.nn.interleave import interleave, pick
@@ -33,6 +32,7 @@ from understudy.nn.return_conditioning import (
     checked_kappa,
     resolve_target,
 )
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_rows, check_sizes
 from understudy.nn.transformer_options import SequenceOptions
 from understudy.sequences.batch import Batch

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import RowMemory
 from understudy.nn.heads import choose_actions, multilayer_perceptron
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Decision, Step
 
 

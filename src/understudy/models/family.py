@@ -3,6 +3,7 @@
 LossTerm, Losses -- what a batch costs
 Player           -- acts, step by step
 Family           -- a player that learns; a file of this folder that ends with `FAMILY = ItsClass`
+TaskFamily       -- one that learns several tasks
 
 A family is a torch module. Its constructor's arguments are the keys of `model:` in a policy's block of params.yaml, but for those
 that data and environment determine, which it may ask for by the names of `Interface.model_arguments`; where it takes
@@ -11,16 +12,19 @@ that data and environment determine, which it may ask for by the names of `Inter
 B rows, T steps, S state, A action; states, actions and returns are normalised.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
+
+if TYPE_CHECKING:
+    from understudy.interface import Task
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,26 @@ class Family(Player, Protocol):
         """Called after each optimizer step, for what follows the weights (target networks); most do nothing."""
 
     def train(self, mode: bool = True) -> Self: ...
+
+
+class TaskFamily(Family, Protocol):
+    """A family that learns several tasks: its constructor asks for `tasks`, and some of its weights belong to one of them."""
+
+    @staticmethod
+    def take_weights(
+        own: Mapping[str, Tensor],
+        other: Mapping[str, Tensor],
+        numbers: Sequence[int | None],
+        own_tasks: Sequence["Task"],
+        other_tasks: Sequence["Task"],
+    ) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """The weights of a model with those of another in their place, as far as these mean the same.
+
+        Args:
+            own: of the model, by name. other: of the other one.
+            numbers: of each of the model's tasks which of the other's it is; None for a new one.
+            own_tasks: of the model. other_tasks: of the other one.
+
+        Returns:
+            All of the model's weights, and how many numbers of each tensor are the other's.
+        """

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.errors import DataError, ParameterError
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Decision, Step
 from understudy.utils.named import load_named
 

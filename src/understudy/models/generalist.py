@@ -27,20 +27,21 @@ from understudy.interface import Task
 from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import draw_action_dropout
 from understudy.nn.maps import AttentionMaps, attention_maps
 from understudy.nn.prompts import LayerPrompt
 from understudy.nn.return_conditioning import TargetReturn
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_rows
 from understudy.nn.task_heads import CoarseHead, FineHead, TaskHead
-from understudy.nn.task_images import TaskImages
+from understudy.nn.task_images import TaskImages, read_names
 from understudy.nn.task_options import TaskOptions
 from understudy.nn.task_prompts import PROMPT_COLUMNS, TaskPrompts
 from understudy.nn.task_returns import TaskReturns
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import CoarseTokens, FineTokens, TaskTokens
 from understudy.nn.task_values import ActionValues
+from understudy.nn.task_weights import take_weights
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 
@@ -176,6 +177,17 @@ class Generalist(nn.Module):
             weight = self.options.return_weight
             terms["return"] = LossTerm(masked_mean(entropies, batch.mask), batch.mask, weight)
         return Losses(terms, self.head.as_predictions(preds, task_ids))
+
+    @staticmethod
+    def take_weights(
+        own: Mapping[str, Tensor],
+        other: Mapping[str, Tensor],
+        numbers: Sequence[int | None],
+        own_tasks: Sequence[Task],
+        other_tasks: Sequence[Task],
+    ) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """The weights of a model with those of another in their place (nn/task_weights.py)."""
+        return take_weights(own, other, numbers, (read_names(own_tasks), read_names(other_tasks)))
 
     def after_update(self) -> None:
         """Nothing follows the weights."""

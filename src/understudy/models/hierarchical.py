@@ -21,11 +21,11 @@ from torch.nn import functional
 from understudy.losses.action_losses import ActionPredictionLoss, cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave, pick
 from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_rows, check_sizes, decode_state
 from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch

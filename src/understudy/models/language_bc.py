@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.heads import choose_actions
 from understudy.nn.language_options import LanguageOptions
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_choices, check_sizes, check_texts
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step

@@ -27,10 +27,10 @@ from understudy.losses.q_losses import (
     row_priorities,
 )
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.head_values import check_ucb, upper_confidence_bound
 from understudy.nn.heads import choose_actions, multilayer_perceptron
 from understudy.nn.language_options import LanguageQOptions
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_choices, check_sizes, check_texts, with_final_observation
 from understudy.nn.target_network import follow, frozen_copy
 from understudy.nn.text_encoder import TextEncoder

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.heads import MOST_LAYERS, ActionHead, ValueHead, multilayer_perceptron
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.windows import StateWindow
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.agents import check_agents, earlier_actions, own_last_actions, with_absent_zero
-from understudy.nn.cache import RowMemory
 from understudy.nn.embeddings import ActionEmbedding, StateEmbedding, draw_action_dropout
 from understudy.nn.heads import ActionHead, ValueHead
 from understudy.nn.interleave import interleave
 from understudy.nn.maps import AttentionMaps, attention_maps
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_sizes
 from understudy.nn.transformer_options import TransformerOptions
 from understudy.sequences.batch import Batch

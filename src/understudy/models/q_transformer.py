@@ -30,10 +30,10 @@ from understudy.losses.q_losses import (
 )
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.action_entries import ActionEntries
-from understudy.nn.cache import RowMemory
 from understudy.nn.head_values import check_ucb, upper_confidence_bound
 from understudy.nn.q_network import QNetwork
 from understudy.nn.q_options import QOptions
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_rows, check_sizes, with_final_observation
 from understudy.nn.state_autoencoder import StateAutoencoder
 from understudy.nn.target_network import follow, frozen_copy

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from understudy.losses.action_losses import ActionPredictionLoss
 from understudy.models.family import Losses, LossTerm
-from understudy.nn.cache import RowMemory
 from understudy.nn.heads import ActionHead, multilayer_perceptron
 from understudy.nn.return_conditioning import DEFAULT_TARGET, Quantile, add_reward, check_paid, resolve_target
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_sizes
 from understudy.nn.windows import StateWindow
 from understudy.sequences.batch import Batch

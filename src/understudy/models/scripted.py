@@ -12,8 +12,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from understudy.nn.cache import RowMemory
 from understudy.nn.heads import choose_actions
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Decision, Step
 
 STAY, LEFT, RIGHT, DOWN, UP = range(5)

@@ -22,8 +22,8 @@ from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.models.family import Losses, LossTerm
 from understudy.nn.bin_vectors import BinLogits
-from understudy.nn.cache import RowMemory
 from understudy.nn.discretise import Binning
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_entries, check_rows, check_sizes
 from understudy.nn.step_embedding import StepEmbedding
 from understudy.nn.step_tokens import StepTokens

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.errors import DataError
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 Quantile = Mapping[Literal["quantile"], float]

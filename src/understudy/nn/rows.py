@@ -6,7 +6,7 @@ B rows, T steps, S state, A action, D width.
 import torch
 from torch import Tensor
 
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.trunk import Trunk
 from understudy.utils.masking import check_lengths
 

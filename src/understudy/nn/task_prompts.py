@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from understudy.errors import ParameterError
-from understudy.nn.cache import KVCache, RowMemory
+from understudy.nn.cache import KVCache
 from understudy.nn.prompts import LayerPrompt, encode_prompts
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.task_options import MOST_PROMPTS
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import TaskTokens

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from understudy.interface import Task
-from understudy.nn.cache import RowMemory
 from understudy.nn.return_conditioning import (
     DEFAULT_TARGET,
     ReturnDistribution,
@@ -20,6 +19,7 @@ from understudy.nn.return_conditioning import (
     checked_kappa,
     resolve_target,
 )
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 

@@ -12,8 +12,8 @@ B rows, T steps, S components of a step, D width.
 import torch
 from torch import Tensor, nn
 
-from understudy.nn.cache import RowMemory
 from understudy.nn.hub_trunk import HubCache, HubTrunk
+from understudy.nn.row_memory import RowMemory
 from understudy.nn.trunk import Trunk
 from understudy.step import Step
 

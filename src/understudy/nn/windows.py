@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.interface import DIFFERENCE_ORDERS
-from understudy.nn.cache import RowMemory
+from understudy.nn.row_memory import RowMemory
 from understudy.step import Step
 
 

@@ -7,14 +7,14 @@ Start             -- what it gives: scales, and weights
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from understudy.errors import DataError, ParameterError
 from understudy.interface import Interface, Task
-from understudy.nn.task_images import read_names
-from understudy.nn.task_weights import take_weights
+from understudy.models.family import TaskFamily
+from understudy.models.registry import load_family
 from understudy.params.policies import PolicyParams
 from understudy.policies.build import learns_tasks, resolved
 from understudy.policies.files import TrainedPolicy, load_trained
@@ -47,8 +47,9 @@ class Start:
         """
         other = self.policy.model.state_dict()
         if learns_tasks(self.policy.family):
-            read = read_names(self.interface.tasks), read_names(self.policy.interface.tasks)
-            taken, counts = take_weights(own, other, self.numbers, read)
+            family = cast(type[TaskFamily], load_family(self.policy.family))
+            tasks = self.interface.tasks, self.policy.interface.tasks
+            taken, counts = family.take_weights(own, other, self.numbers, *tasks)
             return taken, self._described(own, counts)
         for name in sorted(own.keys() | other.keys()):
             expected, got = (tuple(each[name].shape) if name in each else "none" for each in (own, other))

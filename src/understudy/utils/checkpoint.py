@@ -30,12 +30,10 @@ def checkpoint_folder(stage: str, params: Any, inputs: Any) -> Path:
         stage: name of the stage, with its policy. params: what it uses of params.yaml, JSON-ready.
         inputs: the SHA-256 hashes of what it reads, JSON-ready.
     """
-    loaded = [module for name, module in sys.modules.items() if name == "__main__" or name.startswith("understudy.")]
-    files = {Path(name) for module in loaded if (name := getattr(module, "__file__", None))}
     content = {
         "params": params,
         "inputs": inputs,
-        "code": sorted(f"{file.name} {sha256(file)}" for file in files if file.exists()),
+        "code": sorted(f"{file.name} {sha256(file)}" for file in _code() if file.exists()),
         "libraries": [importlib.metadata.version(name) for name in LIBRARIES],
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -45,6 +43,20 @@ def checkpoint_folder(stage: str, params: Any, inputs: Any) -> Path:
             if other != folder:
                 shutil.rmtree(other)
     return folder
+
+
+def _code() -> set[Path]:
+    """Files of what runs: the package's modules so far, the program, its launcher, and all that users have put into custom/.
+
+    Of the last all, since they may be imported later, and in other processes.
+    """
+    loaded = [module for name, module in sys.modules.items() if name == "__main__" or name.startswith("understudy.")]
+    files = {Path(name) for module in loaded if (name := getattr(module, "__file__", None))}
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    if program is None:
+        return files
+    folder = Path(program).resolve().parent
+    return files | {folder / "run.py", *(folder.parent / "custom").rglob("*.py")}
 
 
 def remove_checkpoints(stage: str) -> None:
