@@ -4,6 +4,7 @@ Layer                            -- hidden units, heads or blocks that stand sid
 hidden_layers(model, wider)      -- layers of hidden units
 attention_layers(model)          -- layers of heads
 block_layers(model)              -- the blocks of each trunk
+within(name)                     -- a module's name in its part of the model
 
 N members of a layer.
 """
@@ -106,3 +107,8 @@ def block_layers(model: nn.Module) -> list[Layer]:
 def as_matrix(weights: Tensor) -> Tensor:
     """A vector as a matrix of one column."""
     return weights if weights.ndim == 2 else weights[:, None]
+
+
+def within(name: str) -> str:
+    """A module's name within the part of the model that it is in: a target network has the names of its network."""
+    return name.partition(".")[2] or name

@@ -22,7 +22,7 @@ from understudy.nn.linear_attention import LinearAttention
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy
 from understudy.pruning.importance import importance
-from understudy.pruning.layers import NOBODY, Layer, as_matrix, attention_layers, block_layers, hidden_layers
+from understudy.pruning.layers import NOBODY, Layer, as_matrix, attention_layers, block_layers, hidden_layers, within
 from understudy.sequences.batch import Batch
 
 Kind = Literal["layers", "heads", "units"]
@@ -98,16 +98,11 @@ def _least_important(layers: list[Layer], scores: list[Tensor | None], count: in
         if score is not None:
             gone = torch.zeros(layer.count, dtype=torch.bool)
             gone[score.argsort(stable=True)[:count]] = True
-            dropped[_within(layer)] = gone
+            dropped[within(layer.name)] = gone
     for layer in layers:
-        if _within(layer) not in dropped:
+        if within(layer.name) not in dropped:
             raise ParameterError(f"{where}: expected {layer.name} to learn, or to be a copy of what does, got neither")
-    return [dropped[_within(layer)] for layer in layers]
-
-
-def _within(layer: Layer) -> str:
-    """The layer's name within the part of the model that it is in: a target network has the names of its network."""
-    return layer.name.partition(".")[2] or layer.name
+    return [dropped[within(layer.name)] for layer in layers]
 
 
 def _shape(kind: Kind, model: nn.Module, left: int) -> dict[str, int]:
