@@ -34,6 +34,8 @@ from understudy.utils.provenance import check_files
 
 LOADS = (POLICY,)
 SEQUENCES, MODELS, IMPROVED = Path("data/processed/sequences"), Path("models"), Path("improved")
+# What a family reads that learns what actions are worth: to read rewards alone may be to imitate how they go on as well.
+LEARNED_FROM = frozenset({"reward", "final_observation"})
 
 
 def work(
@@ -80,7 +82,7 @@ def begin(
             f"policies.{params.policy}.family: expected one that reads no options, which nobody finds in what is new,"
             f" got {block.family!r}"
         )
-    if "reward" not in load_family(block.family).reads:
+    if not LEARNED_FROM <= load_family(block.family).reads:
         raise ParameterError(
             f"policies.{params.policy}.family: expected one that learns from rewards, without which it would imitate itself,"
             f" got {block.family!r}"

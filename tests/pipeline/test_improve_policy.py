@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from tests.builders import PARAMETERS_FILE, call_stage, random_episodes, refused, written_store
 from tests.improvement.test_run import MODEL, SPEC, params
 from tests.killed import killed_after
+from tests.toys import CONFIGS
 from understudy.errors import DataError, ParameterError
 from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
@@ -117,14 +118,21 @@ def test_what_cannot_go_on_is_refused(project, given, sentence) -> None:
         call_stage("improve_policy", name="online", seed=7)
 
 
-def test_a_family_that_would_imitate_itself_is_refused(project) -> None:
+@pytest.mark.parametrize(
+    ("family", "model"),
+    [
+        ("mlp", {"hidden_dim": 8, "num_layers": 1}),
+        ("trajectory_transformer", CONFIGS["trajectory_transformer"]),  # reads rewards, and imitates what they go with
+    ],
+)
+def test_a_family_that_would_imitate_itself_is_refused(project, family, model) -> None:
     write_params(project)
     params = YAML(typ="safe").load(project / "params.yaml")
-    params["policies"]["q"] |= {"family": "mlp", "model": {"hidden_dim": 8, "num_layers": 1}}
+    params["policies"]["q"] |= {"family": family, "model": model}
     params["improvement"]["online"]["play"] = {}
     with (project / "params.yaml").open("w") as file:
         YAML().dump(params, file)
-    with refused(ParameterError, "policies.q.family: expected one that learns from rewards", "got 'mlp'"):
+    with refused(ParameterError, "policies.q.family: expected one that learns from rewards", f"got '{family}'"):
         call_stage("improve_policy", name="online", seed=0)
 
 
