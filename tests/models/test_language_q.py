@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.builders import refused
 from tests.models.rows import batch_of, roll_out, with_columns
+from understudy.errors import DataError
 from understudy.models.language_q import LanguageQ
 from understudy.sequences.batch import Batch
 
@@ -97,6 +99,16 @@ def test_the_monte_carlo_variant_is_drawn_to_what_came_of_it_in_the_end(discount
             squares.append((at(model, rows, row, time)[0][:, int(rows["action"][row, time])] - aim).square().mean())
     assert losses.terms["token_value"].mask.sum(1).tolist() == known
     torch.testing.assert_close(losses.terms["token_value"].mean, torch.stack(squares).mean(), atol=1e-4, rtol=1e-4)
+
+
+def test_returns_that_nobody_knows_are_refused() -> None:
+    cut_off = torch.ones(3, dtype=torch.bool)
+    build(targets="monte_carlo").fit({"truncated": torch.tensor([True, False, True])})
+    build(targets="bootstrap").fit({"truncated": cut_off})
+    with refused(
+        DataError, "language_q: targets: expected bootstrap, since the return of no game is known, got monte_carlo"
+    ):
+        build(targets="monte_carlo").fit({"truncated": cut_off})
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from understudy.errors import DataError
 from understudy.losses.action_losses import cross_entropy_by_step
 from understudy.losses.masking import masked_mean
 from understudy.losses.q_losses import (
@@ -133,7 +134,16 @@ class LanguageQ(nn.Module):
         return self.policy_head(features), self.tokens.values(features), self._text_values(features)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured."""
+        """Nothing is measured.
+
+        Raises:
+            DataError: values are to be drawn to returns, and none is known: a limit has cut off every game.
+        """
+        if self.options.targets == "monte_carlo" and steps["truncated"].all():
+            raise DataError(
+                "language_q: targets: expected bootstrap, since the return of no game is known, got monte_carlo; a limit has"
+                " cut off all of them"
+            )
 
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Imitation, squared errors of tokens, expectile errors of texts, and the penalty; nothing here is random.
