@@ -8,7 +8,7 @@ from understudy.params.comparison import ComparisonParams
 from understudy.params.load import load_sections, read_yaml
 from understudy.params.pruning import PruningParams
 from understudy.pruning.figure import draw
-from understudy.pruning.results import format_table, read_results
+from understudy.pruning.results import format_table, read_results, slower_in_int8
 from understudy.stage import run_stage
 from understudy.utils.atomic import replace_file, replace_folder
 from understudy.utils.jsonfile import read_json, write_json
@@ -29,6 +29,8 @@ def work(pruning: PruningParams) -> None:
     with replace_folder(METRICS / "figures") as folder:
         draw(results, times, pruning, folder / "results.png")
     text = "\n".join(f"{name}\n\n{format_table(results[name], times[name])}" for name in names)
+    for name, block in pruning.policies.root.items():
+        text += "".join(f"\n{name}: {sentence}\n" for sentence in slower_in_int8(block.int8, times[name]))
     with replace_file(METRICS / "results.md") as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     print(text, end="")

@@ -1,6 +1,6 @@
 """The table of what pruning costs and saves."""
 
-from understudy.pruning.results import format_table
+from understudy.pruning.results import format_table, slower_in_int8
 
 
 def entry(score, gain=None):
@@ -18,4 +18,17 @@ def test_a_row_for_each_that_was_scored_or_timed():
         "| full | 12,345 | 10.0 | 1.000 [0.900, 1.100] |  | 500 | 3,000 |",
         "| small | 12,345 | 10.0 | 0.900 [0.800, 1.000] | -0.100 [-0.200, 0.100] |  |  |",
         "| small_int8 |  |  |  |  | 1,234 |  |",
+    ]
+
+
+def test_what_eight_bits_never_make_faster_is_told():
+    times = {
+        "1": {"full": 500.0, "full_int8": 700.0, "small": 40.0, "small_int8": 50.0, "tiny": 9.0},
+        "64": {"full": 3000.0, "full_int8": 2000.0, "small": 60.0, "small_int8": 60.0, "tiny": 9.0},
+    }
+    assert slower_in_int8(["full", "small", "tiny"], times) == [
+        "small is not faster in eight bits (environments at a time: 1, 64); leave it out of int8."
+    ]
+    assert slower_in_int8(["full"], {"1": times["1"]}) == [
+        "full is not faster in eight bits (environments at a time: 1); leave it out of int8."
     ]

@@ -2,9 +2,10 @@
 
 read_results(...)             -- one entry for the policy as it is, "full", and for each that was made of it
 format_table(results, times)  -- Markdown, with the times of a step where they were measured
+slower_in_int8(ways, times)   -- sentences on what plays in eight bits and is never faster so
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,23 @@ def format_table(results: Results, times: Times) -> str:
         cells = _scored(results[way]) if way in results else [""] * (len(HEADER) - 1)
         lines.append([way, *cells, *(_time(measured.get(way)) for measured in times.values())])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def slower_in_int8(ways: Sequence[str], times: Times) -> list[str]:
+    """A sentence for each of the ways that eight bits make slower, however many environments are played.
+
+    Args:
+        ways: that play in eight bits, without the name's end. Of one that was not timed nothing is said.
+        times: with at least one number of environments.
+    """
+    slower = []
+    for way in ways:
+        both = [(each.get(way), each.get(f"{way}_{INT8}")) for each in times.values()]
+        if all(plain is not None and in_int8 is not None and in_int8 >= plain for plain, in_int8 in both):
+            slower.append(
+                f"{way} is not faster in eight bits (environments at a time: {', '.join(times)}); leave it out of int8."
+            )
+    return slower
 
 
 def _scored(entry: Mapping[str, Any]) -> list[str]:
