@@ -34,6 +34,15 @@ KINDS = {
 
 SEES_AHEAD = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 13, "vocab_size": 5}
 ENCODER_AND_DECODER = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 5}
+OF_IMAGES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 8,
+    "patch_size": 4,
+}
+WITHOUT_A_WIDTH = {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2}
 
 
 @pytest.fixture(params=KINDS)
@@ -162,6 +171,8 @@ def test_by_default_it_is_the_trunk():
     ("kind", "sizes", "sentence"),
     [
         ("distilbert", SEES_AHEAD, "expected a model whose tokens can see those before them alone"),
+        ("vit", OF_IMAGES, "expected a model whose tokens can see those before them alone"),
+        ("convnext", WITHOUT_A_WIDTH, "expected a model whose tokens can see those before them alone"),
         ("t5", ENCODER_AND_DECODER, "expected one transformer, got"),
     ],
 )

@@ -133,6 +133,8 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         raise ValueError(
             f"backbone: expected a model of the hub or its folder, got {backbone!r}: {_first_line(error)}"
         ) from None
+    if not hasattr(config, "hidden_size"):  # a model of images, or of several parts
+        raise _no_model_of_text(backbone)
     if config.hidden_size != embed_dim:
         raise ValueError(f"embed_dim: expected {config.hidden_size}, the width of {backbone}, got {embed_dim}")
     most = getattr(config, "max_position_embeddings", max(context, longest_row))
@@ -144,13 +146,25 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         )
     if config.is_encoder_decoder:
         raise ValueError(f"backbone: expected one transformer, got {backbone!r}, which is an encoder and a decoder")
-    trunk = HubTrunk(model, library.DynamicCache, context)
-    if not _looks_back_alone(trunk, min(PROBED, context)):
-        raise ValueError(
-            "backbone: expected a model whose tokens can see those before them alone, step by step as in a row, such as gpt2,"
-            f" llama or bert, got {backbone!r}"
-        )
+    try:
+        trunk = HubTrunk(model, library.DynamicCache, context)
+        looks_back_alone = _looks_back_alone(trunk, min(PROBED, context))
+    except (
+        AttributeError,
+        TypeError,
+        RuntimeError,
+    ):  # it takes images or sound, or tokens of another width than its own
+        raise _no_model_of_text(backbone) from None
+    if not looks_back_alone:
+        raise _no_model_of_text(backbone)
     return trunk
+
+
+def _no_model_of_text(backbone: str) -> ValueError:
+    return ValueError(
+        "backbone: expected a model whose tokens can see those before them alone, step by step as in a row, such as gpt2,"
+        f" llama or bert, got {backbone!r}"
+    )
 
 
 @torch.no_grad()
