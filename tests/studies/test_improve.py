@@ -1,5 +1,8 @@
 """studies/improve: its runs differ in what they ask, ours and the peers have one budget, and tables hold what was measured."""
 
+import csv
+from pathlib import Path
+
 import networkx
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from tests.imports import ROOT
 from understudy.errors import DataError
 from understudy.params.search import load_search
 from understudy.params.whole import load_params
+from understudy.search.loop import described
+from understudy.search.trial import read_trials
 
 STUDY = ROOT / "studies" / "improve"
 MAIN = ("q", "q_mlp", "bc", "bc_25", "dt")
@@ -90,8 +95,12 @@ def test_the_search_begins_with_the_setting_that_it_is_to_beat(params) -> None:
     search = load_search(STUDY / "mediocre/search.yaml", "q")
     assert (search.trials, search.objective) == (25, "return")
     assert search.development.first_seed >= 2_000_000
-    names = {f"model.{key}" for key in params["mediocre"].policies.named("q").model} | {"training.learning_rate"}
-    assert set(search.space) <= names
+    setting = {f"model.{key}": value for key, value in params["mediocre"].policies.named("q").model.items()}
+    setting |= {"training.learning_rate": params["mediocre"].training.learning_rate}
+    setting |= {"model.penalty": "none"}  # which the study had then
+    _, trials = read_trials(STUDY / "mediocre/metrics/search/q/trials.json")
+    assert len(trials) == search.trials
+    assert trials[0].values == {name: setting[name] for name in search.space}
 
 
 def test_all_ways_online_have_one_budget_and_one_evaluation(params) -> None:
@@ -173,3 +182,23 @@ def test_curves_are_read_by_name_and_seed(draw, tmp_path, monkeypatch, params) -
     curves = draw.read_online(tmp_path / "mediocre", params["mediocre"])
     assert curves["offline_ucb"][3] == [(3000, 3.5)]
     assert curves["dqn"] == {0: [(3000, -9.0), (6000, 8.0)], 1: [(3000, 2.0)]}
+
+
+def test_the_tables_in_git_are_made_of_the_results_in_git(draw, monkeypatch) -> None:
+    """But for the rows of recordings and the medians online, whose files are not in git."""
+    monkeypatch.chdir(STUDY)
+    runs = {run: draw.read_run(Path(run)) for run in draw.RUNS}
+    online, _, found = (STUDY / "results.md").read_text().partition("The search for q:\n\n")
+    offline = [line for line in draw.offline_table(runs, {}).splitlines() if line]
+    committed = [line for line in online.partition("| online |")[0].splitlines() if line]
+    assert [line for line in committed if "| the recordings |" not in line] == offline
+    assert sum("| the recordings |" in line for line in committed) == len(draw.RECORDED)
+    _, trials = read_trials(STUDY / "mediocre/metrics/search/q/trials.json")
+    search = load_search(STUDY / "mediocre/search.yaml", "q")
+    assert found == "".join(f"- {line}\n" for line in described(search, trials))
+    peers: dict[str, dict[int, list[tuple[int, float]]]] = {}
+    with (STUDY / "peers.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            curve = peers.setdefault(row["name"], {}).setdefault(int(row["seed"]), [])
+            curve.append((int(row["steps"]), float(row["return_mean"])))
+    assert set(draw.online_table(peers).splitlines()) <= set(online.splitlines())

@@ -7,10 +7,13 @@ import sys
 import pytest
 from ruamel.yaml import YAML
 
+from tests.builders import imported
 from tests.imports import ROOT
 from understudy.code.stages import describe_stages
 from understudy.params.project import load_project
 from understudy.params.word_project import WordProject
+from understudy.utils.jsonfile import read_json
+from understudy.word_evaluation.table import format_table
 
 STUDY = ROOT / "studies/words"
 RUNS = {"ablations": 2, "games_1000": 2, "games_5000": 2, "maze": 5, "words_100": 5, "words_430": 1}  # training seeds
@@ -78,3 +81,15 @@ def test_the_table_holds_every_run(tmp_path):
     (tmp_path / "maze/metrics/summary.json").write_text("{}")
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert failed.stderr == "draw: maze/metrics/summary.json: expected a return of each who plays, got something else\n"
+
+
+def test_the_table_in_git_is_made_of_the_summaries_in_git(monkeypatch):
+    monkeypatch.chdir(STUDY)
+    draw = imported(STUDY / "draw.py")
+    runs = {run: draw.read_run(run) for run in (*draw.RUNS, *draw.FEWER, draw.TABLE_ALONE)}
+    assert sorted(runs) == sorted(RUNS)
+    assert draw.format_runs(runs) == (STUDY / "results.md").read_text()
+    for run in RUNS:  # whose rows come in the order of params.yaml
+        table = (STUDY / run / "metrics/results.md").read_text().splitlines()
+        made = format_table(read_json(STUDY / run / "metrics/summary.json")).splitlines()
+        assert sorted(made) == sorted(table)
