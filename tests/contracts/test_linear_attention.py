@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
 from tests.builders import CHOICES
 from tests.models.cases import ATTENDING, LINEAR, STEPS, Case, build, draw_batch, draw_steps, generator, tensors_of
@@ -19,6 +20,7 @@ from understudy.nn.kernel_features import RandomFeatures
 from understudy.nn.running_sums import SumsCache
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy, load_trained, save_policy
+from understudy.sequences.batch import Batch
 
 ALL = CONFIGS | OF_TOKENS
 each_case = pytest.mark.parametrize("case", ATTENDING, ids=str)
@@ -37,18 +39,21 @@ def test_every_transformer_has_the_option_and_every_kind_is_tried() -> None:
 @each_case
 @torch.no_grad()
 def test_nothing_leaks_from_later_steps(case: Case) -> None:
-    """Predictions of a full pass, to the bit; later steps of any size, since large keys would show in a stabiliser."""
+    """What a full pass says, to the bit; later steps of any size, since large keys would show in a stabiliser."""
     model, batch = build(case), draw_batch(case)
-    before = model.losses(batch, generator()).predictions
-    if before is None:  # what actions are worth is no prediction of what was done
-        return
+    before = said_of(model, batch)
     for time in (1, 4, STEPS - 1):
         observation = batch["observation"].clone()
         observation[:, time:] *= 30.0
-        later = with_columns(batch, observation=observation)
-        after = model.losses(later, generator()).predictions
+        after = said_of(model, with_columns(batch, observation=observation))
         assert torch.equal(after[:, :time], before[:, :time])
         assert not torch.equal(after[:, time:], before[:, time:])
+
+
+def said_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Predictions (B, T, ...) of what was done; of a family that makes none, since it learns what actions are worth, values."""
+    predictions = model.losses(batch, generator()).predictions
+    return model(batch["observation"], batch["action"], batch.seq_lens) if predictions is None else predictions
 
 
 @each_case
