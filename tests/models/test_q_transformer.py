@@ -5,15 +5,18 @@ Targets are worked out by hand from given values of heads; the loss is then anot
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from tests.builders import refused
+from tests.builders import in_random_states, refused
 from tests.models.rows import batch_of, roll_out, steps_of, with_columns
 from understudy.errors import DataError
 from understudy.models.q_transformer import QTransformer
 from understudy.sequences.batch import Batch
+from understudy.sequences.dataset import SequenceDataset
+from understudy.spec import EnvironmentSpec
 
 MEAN, STD = -20.0, 4.0
 STEPS, ROWS = 9, 3
@@ -131,12 +134,26 @@ def test_the_final_observation_counts_where_the_episode_was_cut_off_alone() -> N
 
 @torch.no_grad()
 def test_the_burn_in_costs_nothing_and_is_seen() -> None:
-    model, rows = build(burn_in=3), batch()
-    assert model.burn_in == 3
-    assert build(burn_in=1, state_differences=2).burn_in == 2
-    counted = rows.mask & (torch.arange(STEPS) >= 2)
-    fewer = Batch(rows.columns, rows.seq_lens, counted, counted)
-    assert model.losses(fewer, torch.Generator()).terms["value"].mask.sum(1).tolist() == [7, 4, 1]
+    """Chunks of an episode of 12 steps: the second one begins with three that the first has counted."""
+    model = build(burn_in=3)
+    assert (model.burn_in, build(burn_in=1, state_differences=2).burn_in) == (3, 2)
+    spec = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 2, None, None, None)
+    dataset = SequenceDataset(in_random_states(spec, np.arange(12) % 2, [12]), 9, 2, model.reads, model.burn_in)
+    [rows] = dataset.in_order()
+    assert rows.mask.int().sum(1).tolist() == [6, 6]
+    assert rows.mask[1].tolist() == [False] * 3 + [True] * 6
+    losses = model.losses(rows, torch.Generator())
+    assert losses.terms["value"].mask.sum(1).tolist() == [5, 6]
+    for step, action_counts in ((0, False), (2, False), (3, True)):
+        other = rows["observation"].clone()
+        other[1, step] += 1.0
+        changed = model.losses(with_columns(rows, observation=other), torch.Generator())
+        assert changed.row_errors[0] == losses.row_errors[0]
+        assert changed.row_errors[1] != losses.row_errors[1]
+        reward = rows["reward"].clone()
+        reward[1, step] += 1.0
+        paid = model.losses(with_columns(rows, reward=reward), torch.Generator())
+        assert bool(paid.row_errors[1] != losses.row_errors[1]) == action_counts
 
 
 @torch.no_grad()
