@@ -60,6 +60,7 @@ ALLOWED = {
         "embeddings.embedder",
         "embeddings.words",
         "nn.cache",
+        "nn.row_memory",
         "policies",
         "rollouts.table",
         "sequences.splits",
