@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import examples
+from tests.builders import examples, refused
+from understudy.errors import DataError
 from understudy.sequences.returns import best_episodes, returns_to_go
 
 REWARDS = st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20), min_size=1, max_size=8)
@@ -56,3 +57,12 @@ def test_of_several_agents_the_mean_counts():
 def test_of_many_equal_ones_the_earliest_count():
     returns = np.tile([1.0, 0.0], 500)
     assert best_episodes(returns, 1, 0.1).tolist() == list(range(0, 200, 2))
+
+
+def test_of_episodes_that_all_returned_the_same_none_is_best():
+    with refused(
+        DataError, "best_returns: expected episodes with different returns, of which 0.5 are", "got 3 of all 4"
+    ):
+        best_episodes(np.full(4, 3.0), 1, 0.5)
+    assert best_episodes(np.full(4, 3.0), 1, 1.0).tolist() == [0, 1, 2, 3]
+    assert best_episodes(np.full(1, 3.0), 1, 0.5).tolist() == [0]

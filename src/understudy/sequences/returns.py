@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from understudy.errors import DataError
+
 
 def returns_to_go(rewards: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Undiscounted sum of rewards from each step to the end of its episode.
@@ -24,7 +26,15 @@ def best_episodes(returns: np.ndarray, num_agents: int, share: float) -> np.ndar
         returns: (E * num_agents,) raw reward of each sequence, those of an episode's agents neighbours.
         num_agents: of an episode, whose return is the mean of theirs.
         share: of the episodes, above 0, at most 1.
+
+    Raises:
+        DataError: there are several, which all returned the same, so that none is better than another.
     """
     of_episodes = returns.reshape(-1, num_agents).mean(axis=1)
+    if share < 1 and len(of_episodes) > 1 and np.ptp(of_episodes) == 0:
+        raise DataError(
+            f"best_returns: expected episodes with different returns, of which {share:g} are learned from, got"
+            f" {of_episodes[0]:g} of all {len(of_episodes)}"
+        )
     count = max(1, round(share * len(of_episodes)))
     return np.sort(np.argsort(-of_episodes, kind="stable")[:count])
