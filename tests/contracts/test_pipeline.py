@@ -76,14 +76,14 @@ def left_to_do(folder, done):
     What these do is done in this process, which is quicker than `dvc repro`; DVC is asked for all others.
     """
     describe_code(folder)
-    if done == "code":
-        return stages_to_rerun(folder, but_for=["code"])
-    changed = {"code", *(["label_options"] if "label_options" in stages_to_rerun(folder) else []), "select_columns"}
-    with contextlib.chdir(folder), contextlib.redirect_stdout(None):
-        for stage in ("label_options", "select_columns"):
-            if stage in changed:
+    up_to_date, left = ["code"], stages_to_rerun(folder, but_for=["code"])
+    for stage in ("label_options", "select_columns") if done == "select_columns" else ():
+        if stage in left:
+            with contextlib.chdir(folder), contextlib.redirect_stdout(None):
                 call_stage(stage)
-    return stages_to_rerun(folder, but_for=changed)
+            up_to_date.append(stage)
+            left = stages_to_rerun(folder, but_for=up_to_date)
+    return left
 
 
 def test_every_stage_has_run_and_nothing_is_left_to_do(project):
