@@ -49,17 +49,19 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(made_once):
     """A folder in which the pipeline has run, for one policy and with tiny parameters."""
-    folder = tmp_path_factory.mktemp("finished")
-    shutil.copy(ROOT / "params.yaml", folder)
-    set_params(folder, SMALL | {"expert.total_steps": 1024})
-    yaml = YAML()
-    params = yaml.load(folder / "params.yaml")
-    params["policies"], params["comparison"]["baseline"] = {"decoder": params["policies"]["decoder"]}, None
-    yaml.dump(params, folder / "params.yaml")
-    call_pipeline(folder, ["decoder"])
-    return folder
+
+    def make(folder):
+        shutil.copy(ROOT / "params.yaml", folder)
+        set_params(folder, SMALL | {"expert.total_steps": 1024})
+        yaml = YAML()
+        params = yaml.load(folder / "params.yaml")
+        params["policies"], params["comparison"]["baseline"] = {"decoder": params["policies"]["decoder"]}, None
+        yaml.dump(params, folder / "params.yaml")
+        call_pipeline(folder, ["decoder"])
+
+    return made_once("one_policy", make)
 
 
 def run_stage(folder, command, limit=None):

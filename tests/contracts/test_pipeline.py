@@ -213,14 +213,13 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy_and_is_applied_and
     assert not any(str(ROOT / "src") in line for line in where)
     assert printed.count("Running stage") == 3  # code, compare and report
     run(restored, "git", "checkout", "--quiet", ".")
-    for _ in range(2):
-        run(restored, "dvc", "exp", "apply", "tried")
-        assert "resamples: 101" in (restored / "params.yaml").read_text()
-        assert stages_to_rerun(restored) == set()
-        run(restored, "git", "checkout", "--quiet", ".")
-        run(restored, "dvc", "checkout")
-        assert stages_to_rerun(restored) == set()
-        assert not run(restored, "git", "status", "--porcelain").strip()
+    run(restored, "dvc", "exp", "apply", "tried")
+    assert "resamples: 101" in (restored / "params.yaml").read_text()
+    assert stages_to_rerun(restored) == set()
+    run(restored, "git", "checkout", "--quiet", ".")
+    run(restored, "dvc", "checkout")
+    assert stages_to_rerun(restored) == set()
+    assert not run(restored, "git", "status", "--porcelain").strip()
     assert "tried" in run(restored, "dvc", "exp", "show", "--csv")
 
 

@@ -26,9 +26,13 @@ NAMES = ("expert, noise 1", "snapshot 0.5, noise 0.25", "expert")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(made_once, tmp_path_factory):
     """A folder in which the pipeline has run on such a recording."""
-    folder = tmp_path_factory.mktemp("mixed")
+    return shutil.copytree(made_once("mixed", make_project), tmp_path_factory.mktemp("copy") / "mixed")
+
+
+def make_project(folder):
+    """Set out one that has all of them as players and students, and run the pipeline in it."""
     shutil.copy(ROOT / "params.yaml", folder)
     mixed = {"expert.snapshots": [0.5], "rollouts.players": PLAYERS, "rollouts.episodes": 20}
     set_params(folder, SMALL | mixed)
@@ -73,7 +77,6 @@ def project(tmp_path_factory):
     params["comparison"] |= {"baseline": "best", "differences": [["tt/planning", "tt"]]}
     yaml.dump(params, folder / "params.yaml")
     call_pipeline(folder, policies)
-    return folder
 
 
 @pytest.fixture

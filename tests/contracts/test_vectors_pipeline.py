@@ -15,19 +15,21 @@ STUDENTS = ("mlp", "decoder", "hierarchical")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(made_once):
     """A folder in which the pipeline has run on a pendulum whose velocity students do not see."""
-    folder = tmp_path_factory.mktemp("vectors")
-    shutil.copy(ROOT / "params.yaml", folder)
-    pendulum = {
-        "environment.id": "Pendulum-v1",
-        "environment.kwargs": {"max_episode_steps": 40},
-        "expert.total_steps": 8192,
-        "sequences.hide": ["observation_2"],
-    }
-    set_params(folder, SMALL | pendulum)
-    call_pipeline(folder, STUDENTS)
-    return folder
+
+    def make(folder):
+        shutil.copy(ROOT / "params.yaml", folder)
+        pendulum = {
+            "environment.id": "Pendulum-v1",
+            "environment.kwargs": {"max_episode_steps": 40},
+            "expert.total_steps": 8192,
+            "sequences.hide": ["observation_2"],
+        }
+        set_params(folder, SMALL | pendulum)
+        call_pipeline(folder, STUDENTS)
+
+    return made_once("vectors", make)
 
 
 def test_every_policy_acts_in_vectors_within_bounds(project):

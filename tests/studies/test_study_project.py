@@ -10,13 +10,16 @@ pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(made_once, tmp_path_factory):
     """A small project with one study, which has run."""
-    folder = tmp_path_factory.mktemp("project")
-    copy_project(folder)
-    run(copy_study(folder, "continuous", ["mlp"]), "dvc", "repro")
-    commit(folder, "Results")
-    return folder
+
+    def make(folder):
+        copy_project(folder)
+        run(copy_study(folder, "continuous", ["mlp"]), "dvc", "repro")
+        commit(folder, "Results")
+
+    made = made_once("with_a_study", make)
+    return shutil.copytree(made, tmp_path_factory.mktemp("copy") / "project", symlinks=True)
 
 
 @pytest.fixture

@@ -42,13 +42,17 @@ def started(folder: Path, *command: str) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[dict, dict, dict]:
+def trained(made_once) -> tuple[dict, dict, dict]:
     """Curves and weights of one process, and of the first and the second of two."""
-    alone, together = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("together")
-    for folder, launcher in ((alone, []), (together, TORCHRUN)):
-        done = started(folder, *launcher, "-m", "tests.training.train_families", str(folder))
-        assert done.returncode == 0, done.stderr
-    return tuple(dict(np.load(file)) for file in (alone / "0.npz", together / "0.npz", together / "1.npz"))
+
+    def make(folder: Path) -> None:
+        for name, launcher in (("alone", []), ("together", TORCHRUN)):
+            (folder / name).mkdir()
+            done = started(folder, *launcher, "-m", "tests.training.train_families", str(folder / name))
+            assert done.returncode == 0, done.stderr
+
+    folder = made_once("trained_apart", make)
+    return tuple(dict(np.load(folder / file)) for file in ("alone/0.npz", "together/0.npz", "together/1.npz"))
 
 
 @pytest.mark.parametrize(
