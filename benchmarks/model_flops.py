@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from understudy.interface import Interface, Scales, Task
+from understudy.interface import Interface, Task
 from understudy.models.action_transformer import TOKENS_PER_STEP, ActionTransformer
 from understudy.params.training import TrainingParams
+from understudy.scales import Scales
 from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences

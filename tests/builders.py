@@ -40,10 +40,11 @@ from hypothesis import settings
 from ruamel.yaml import YAML
 
 from understudy.episode import NO_OPTION, Episode
-from understudy.interface import Interface, Scales, Task, action_scales
+from understudy.interface import Interface, Task, action_scales
 from understudy.params.load import load_sections
 from understudy.rollouts import record as recording
 from understudy.rollouts.parquet import open_recording, write_recording
+from understudy.scales import Scales
 from understudy.sequences.build import write_sequences
 from understudy.sequences.split_file import SplitWriter, map_split
 from understudy.sequences.store import Sequences

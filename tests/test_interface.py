@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.builders import CHOICES, SEVERAL_VECTORS, SPECS, VECTORS, examples, refused, unscaled
 from tests.toys import tiny_interface
 from understudy.errors import ParameterError
-from understudy.interface import Interface, Scales, Task, action_scales, check_hidden, raw_interface
+from understudy.interface import Interface, Task, action_scales, check_hidden, raw_interface
+from understudy.scales import Scales
 from understudy.spec import EnvironmentSpec
 
 COMPONENTS = ("x", "y", "vx", "vy")
@@ -135,36 +136,6 @@ def test_in_the_raw_interface_nothing_changes(spec):
 
 
 # Scales that are none
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"state_std": (1.0, 0.0, 1.0)},
-        {"state_std": (1.0, -1.0, 1.0)},
-        {"state_std": (1.0, 1e-50, 1.0)},
-        {"action_half_range": (7e-46, 1.0)},
-        {"difference_std": (*ONES[:2], (1.0, 1.0, 0.0))},
-        {"state_mean": (0.0, NAN, 0.0)},
-        {"state_mean": ((0.0, 0.0, 0.0),)},
-        {"difference_std": (*ONES[:2], (1.0, INFINITY, 1.0))},
-        {"action_middle": (NAN, 0.0)},
-        {"action_half_range": (0.0, 1.0)},
-        {"return_mean": INFINITY},
-        {"return_mean": (0.0,)},
-        {"return_std": 0.0},
-        {"return_std": NAN},
-        {"difference_std": ((1.0, 1.0),) * 3},
-        {"difference_std": (1.0, 1.0, 1.0)},
-        {"difference_std": ()},
-        {"state_std": (1.0, 1.0, 1.0, 1.0)},
-        {"action_half_range": (1.0,)},
-    ],
-    ids=str,
-)
-def test_scales_that_are_no_scales_are_refused(wrong):
-    with refused(ValueError, f"scales.{next(iter(wrong))}: expected ", "numbers", "got "):
-        replace(SCALES, **wrong)
 
 
 def test_scales_of_another_environment_are_refused():

@@ -17,11 +17,12 @@ import torch
 from gymnasium import spaces
 
 from understudy.environments.parallel import ParallelEnvironment
-from understudy.interface import Interface, Scales, Task, action_scales
+from understudy.interface import Interface, Task, action_scales
 from understudy.models.hierarchical import HierarchicalTransformer
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy
 from understudy.rollouts.parquet import Recording
+from understudy.scales import Scales
 from understudy.spec import EnvironmentSpec
 from understudy.step import Decision, Step
 

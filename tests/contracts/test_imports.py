@@ -13,14 +13,15 @@ from understudy.models.registry import DEMONSTRATORS, family_names
 
 PACKAGE = SOURCE / "understudy"
 TREE = SourceTree(SOURCE)
-BOTTOM = {"errors", "validation", "params", "spec", "episode", "step", "interface", "utils"}
+BOTTOM = {"errors", "validation", "params", "spec", "episode", "step", "interface", "scales", "utils"}
 ALLOWED = {
     "errors": set(),
     "spec": set(),
     "episode": set(),
     "step": set(),
     "validation": set(),
-    "interface": {"errors", "spec"},
+    "interface": {"errors", "scales", "spec"},
+    "scales": set(),
     "params": {"errors", "models.registry", "validation"},
     "utils": {"errors"},
     "stage": BOTTOM,
@@ -28,7 +29,7 @@ ALLOWED = {
     "environments": BOTTOM,
     "rollouts": BOTTOM | {"environments"},
     "sequences": BOTTOM | {"rollouts"},
-    "nn": {"errors", "interface", "sequences.batch", "sources.optional", "step", "utils.masking"},
+    "nn": {"errors", "interface", "scales", "sequences.batch", "sources.optional", "step", "utils.masking"},
     "losses": set(),
     "planning": {"nn", "utils.draws"},
     "models": {"errors", "interface", "nn", "losses", "planning", "sequences.batch", "step", "utils.named"},

@@ -6,9 +6,10 @@ text_policy(family, task)   -- a policy of it
 
 import torch
 
-from understudy.interface import Interface, Scales, Task
+from understudy.interface import Interface, Task
 from understudy.policies.build import build_model
 from understudy.policies.files import TrainedPolicy
+from understudy.scales import Scales
 from understudy.tasks.recording import spec_of
 from understudy.tasks.task import TextTask
 from understudy.tasks.wordle import Wordle

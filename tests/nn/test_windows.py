@@ -8,9 +8,9 @@ from torch import Tensor
 
 from tests.builders import refused
 from tests.models.rows import steps_of
-from understudy.interface import DIFFERENCE_ORDERS
 from understudy.nn.row_memory import RowMemory
 from understudy.nn.windows import StateWindow
+from understudy.scales import DIFFERENCE_ORDERS
 
 ORDERS = range(DIFFERENCE_ORDERS + 1)
 # Two components over six steps: 1, 4, 9, 17, 18, 18, and the steps' cubes.

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import CHOICES, SEVERAL_CHOICES, SPECS, by_hand, examples, random_actions, refused
-from understudy.interface import Interface, Scales, Task
+from understudy.interface import Interface, Task
 from understudy.options.labels import labelled
+from understudy.scales import Scales
 from understudy.sequences import dataset as module
 from understudy.sequences.dataset import Chunks, SequenceDataset, gather
 from understudy.sequences.split_file import MappedSplit

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import CHOICES, VECTORS, examples
-from understudy.interface import Scales, Task
+from understudy.interface import Task
+from understudy.scales import Scales
 from understudy.sequences.normalise import ScaleSums
 
 STATES = np.array([[1.0, 7.0, 0.0], [3.0, 7.0, 0.0], [5.0, 7.0, 6.0]], dtype=np.float32)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from understudy.interface import DIFFERENCE_ORDERS
 from understudy.nn.row_memory import RowMemory
+from understudy.scales import DIFFERENCE_ORDERS
 from understudy.step import Step
 
 

@@ -5,7 +5,8 @@ ScaleSums -- what is added up of steps, piece by piece, to measure them
 
 import numpy as np
 
-from understudy.interface import DIFFERENCE_ORDERS, Scales, action_scales
+from understudy.interface import action_scales
+from understudy.scales import DIFFERENCE_ORDERS, Scales
 from understudy.spec import EnvironmentSpec
 
 CONSTANT_BELOW = 1e-6
