@@ -164,11 +164,11 @@ def _best_share(axis: Axes, summary: dict[str, Any]) -> None:
 
 def _paths(axis: Axes, recorded: Recording, imagined: Recording) -> None:
     """Where some of the episodes went; the first two components of an observation are the place."""
-    for recording, colour, label in ((recorded, PALE, "recorded"), (imagined, ACCENT, "imagined")):
+    for recording, colour, width, label in ((imagined, ACCENT, 0.4, "imagined"), (recorded, SECOND, 1.2, "recorded")):
         count = len(recording.episodes["seed"])
         for number, episode in enumerate(np.linspace(0, count - 1, PATHS).astype(int)):
             steps = recording.steps["observation"][recording.offsets[episode] : recording.offsets[episode + 1]]
-            axis.plot(steps[:, 0], steps[:, 1], color=colour, lw=0.8, label=None if number else label)
+            axis.plot(steps[:, 0], steps[:, 1], color=colour, lw=width, label=None if number else label)
     axis.set(xlabel="x", ylabel="y", xlim=(-1.2, 1.2), ylim=(-0.5, 2.0))
     axis.legend(frameon=False)
 
