@@ -203,7 +203,9 @@ def write_seeds(measured: dict[str, Group], folder: Path) -> None:
         (folder / f"{word}.json").write_text(json.dumps(seeds.tolist()))
 
 
-def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, content: dict, path: Path) -> None:
+def measure_all(
+    chosen: dict[str, Group], only: list[str], settings: Settings, content: dict, path: Path, processor: str
+) -> None:
     """Measure the groups into `content`, which is written after each: what is done stays when the rest is interrupted."""
     measured = {name: group for name, group in chosen.items() if is_measured(name, group, chosen, only)}
     machine: Figures = {}
@@ -218,6 +220,7 @@ def measure_all(chosen: dict[str, Group], only: list[str], settings: Settings, c
                 machine = medians(figures["machine"])
             content["groups"][name] = report(group, figures, failures, machine)
             content["groups"][name] |= {"settings": asdict(settings), "quick": settings.quick, "machine_rates": machine}
+            content["groups"][name]["processor"] = processor
             with replace_file(path) as unfinished:
                 unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
@@ -246,13 +249,14 @@ def main() -> None:
     path = root / "results/peers.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.loads(path.read_text()) if path.exists() else {"groups": {}}
-    content["machine"] = describe_machine()
+    machine = describe_machine()
+    content["machine"] = content.get("machine", machine) if given.only else machine
     try:
         chosen = groups(settings, load_params(Path("params.yaml")), Study.load(STUDY), Study.load(Q_STUDY))
         for name in given.only:
             if name not in chosen:
                 parser.error(f"--only: expected some of {', '.join(chosen)}, got {name!r}")
-        measure_all(chosen, given.only, settings, content, path)
+        measure_all(chosen, given.only, settings, content, path, machine["processor"])
     except (BenchmarkError, DataError, ParameterError) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:

@@ -4,7 +4,10 @@ COLUMNS = ("the work", "ours", "theirs", "ratio [quartiles]", "rounds", "floor, 
 
 
 def markdown(content: dict, names: list[str]) -> str:
-    """A heading, the machine, and one row a comparison of the named groups, failed ones included."""
+    """A heading, the machine, and one row a comparison of the named groups, failed ones included.
+
+    What was measured by itself, on another processor, says on which.
+    """
     machine = content["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["peers"].items())
     lines = [
@@ -20,7 +23,9 @@ def markdown(content: dict, names: list[str]) -> str:
     ]
     for name in names:
         group = content["groups"].get(name, {"rows": []})
-        lines += [_row(row, group) for row in group["rows"]]
+        elsewhere = group.get("processor", machine["processor"])
+        where = "" if elsewhere == machine["processor"] else f", on {elsewhere}"
+        lines += [_row(row | {"work": row["work"] + where}, group) for row in group["rows"]]
     return "\n".join(lines) + "\n"
 
 

@@ -33,6 +33,13 @@ def test_a_peer_that_never_got_there_gives_a_lower_bound():
     assert cells[2:4] == ["a peer: ≥ 617 steps/s", "≥ 20.01 [19.00, 21.50]"]
 
 
+def test_what_was_measured_on_another_processor_says_on_which():
+    group = {"rows": [ROW], "rounds": 5, "quick": False}
+    for processor, begins in (("a processor", "| playing |"), ("another", "| playing, on another |")):
+        groups = {"group": group | {"processor": processor}}
+        assert markdown({"machine": MACHINE, "groups": groups}, ["group"]).splitlines()[-1].startswith(begins)
+
+
 def test_a_quick_measurement_says_so():
     assert last_line(ROW, quick=True).startswith("| playing (quick) |")
 

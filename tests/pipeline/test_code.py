@@ -44,6 +44,7 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
 
 def test_compiled_code_is_removed_and_none_is_left_behind(project):
     """Else the folder of code, on which a study depends, would be another one after every stage."""
+    (project / "custom").mkdir()
     before = sorted(project.rglob("*"))
     for folder in ("src/understudy/code/__pycache__", "custom/__pycache__"):
         (project / folder).mkdir(parents=True)

@@ -29,11 +29,11 @@ def new_model(training):
     )
 
 
-def assert_resumed_is_the_same(make_model, params, validations, folder, monkeypatch, training=TRAINING):
+def assert_resumed_is_the_same(make_model, params, validations, folder, monkeypatch, training=None):
     """Train without a break, and with one after so many validations: both give the same, which is returned."""
     undisturbed = make_model()
     given = {"seed": 3, "name": "test"}
-    held_out = HELD_OUT if training is TRAINING else training
+    training, held_out = (TRAINING, HELD_OUT) if training is None else (training, training)
     expected = train(undisturbed, training, held_out, params, **given)
     real, saves = loop.save, []
 
