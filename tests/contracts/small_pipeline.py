@@ -1,6 +1,7 @@
 """A small copy of this project in a folder of its own, and questions asked of DVC about it."""
 
 import contextlib
+import copy
 import os
 import runpy
 import shutil
@@ -11,6 +12,7 @@ from unittest.mock import patch
 
 import networkx
 from dvc.repo import Repo, lock_repo
+from dvc.utils.serialize import _yaml
 from ruamel.yaml import YAML
 
 from tests.imports import ROOT
@@ -50,7 +52,7 @@ SMALL = {
 }
 
 
-KNOWN = {}  # what is known of files, by function and content
+KNOWN = {}  # what is known of files and texts, by function and content
 
 
 def environment():
@@ -142,6 +144,18 @@ def by_content(function):
     return call
 
 
+def parsed_once(parse):
+    """DVC's parser of YAML for a text that it has parsed before: it reads params.yaml anew for every stage."""
+
+    def call(text, *given, **options):
+        key = "yaml", text, given[1:], *options.items()  # but for the path, which errors alone name
+        if key not in KNOWN:
+            KNOWN[key] = parse(text, *given, **options)
+        return copy.deepcopy(KNOWN[key])
+
+    return call
+
+
 def put_back(folder):
     """Make the folder what was committed last, with the outputs that its dvc.lock names."""
     run(folder, "git", "checkout", "--quiet", ".")
@@ -154,7 +168,8 @@ def stages_to_rerun(folder, but_for=()):
 
     These must be among those that have changed.
     """
-    with Repo(folder) as repo, lock_repo(repo):  # held, so that DVC reads its files once
+    remembered = patch.object(_yaml, "parse_yaml", parsed_once(_yaml.parse_yaml))
+    with remembered, Repo(folder) as repo, lock_repo(repo):  # held, so that DVC makes its graph once
         status, graph = repo.status(), repo.index.graph
         changed = [stage for stage in graph if stage.addressing in status]
         assert {stage.name for stage in changed} >= set(but_for)
