@@ -67,7 +67,7 @@ def main() -> None:
     given = parser.parse_args()
     params = load_params(given.run / "params.yaml")
     weights = given.run / "models" / given.policy / f"seed_{params.training.seeds[0]}"
-    actor = load_actor(weights, params.policies.named(given.policy).play, given.precision)
+    actor = load_actor(weights, params.policies.named(given.policy).plain_play, given.precision)
     spec = actor.policy.task.environment
     environments = [make_again(spec) for _ in range(given.rows)]
     seeds = range(FIRST_SEED, FIRST_SEED + given.episodes)
