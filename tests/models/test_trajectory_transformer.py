@@ -283,11 +283,22 @@ def test_no_more_vectors_are_tried_than_their_entries_have_bins() -> None:
         model.begin(1, decoding="return", actions=7)
 
 
-def test_settings_of_a_search_are_refused_where_nothing_is_searched() -> None:
-    with pytest.raises(
-        ValueError, match="decoding: expected likelihood or return beside settings of a search, got greedy"
-    ):
-        build().begin(1, horizon=3)
+@pytest.mark.parametrize("decoding", ["greedy", "sample"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"horizon": 0},
+        {"beam_width": 10**9},
+        {"actions": 0},
+        {"least_probability": 0.1},
+        {"likelihood_weight": math.inf},
+    ],
+    ids=str,
+)
+def test_settings_of_a_search_are_refused_where_nothing_is_searched(decoding: str, given: dict) -> None:
+    sentence = f"decoding: expected likelihood or return beside settings of a search, got {decoding}"
+    with pytest.raises(ValueError, match=sentence):
+        build().begin(1, decoding=decoding, **given)
 
 
 def test_returns_are_learned_also_where_a_limit_cut_the_episodes_off() -> None:

@@ -22,10 +22,8 @@ from understudy.logs.access import as_number, parse_json
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
 MAX_BYTES = 2**29  # of a line, of a row, or of a document
-ROWS_AT_ONCE, BYTES_AT_ONCE = (
-    64,
-    2**22,
-)  # rows of Parquet that are decoded together: fewer where they are large, but one
+ROWS_AT_ONCE = 64  # of Parquet, decoded together; as many as have BYTES_AT_ONCE where they are large, and at least one
+BYTES_AT_ONCE = 2**22
 
 Refuse = Callable[[str], None]
 

@@ -35,6 +35,7 @@ from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
 
 Decoding = Literal["greedy", "sample", "likelihood", "return"]
+HORIZON, BEAM_WIDTH = 5, 8  # of a search, where nothing else is said
 
 
 class TrajectoryTransformer(nn.Module):
@@ -174,8 +175,8 @@ class TrajectoryTransformer(nn.Module):
         num_rows: int,
         *,
         decoding: Decoding = "greedy",
-        horizon: int = 5,
-        beam_width: int = 8,
+        horizon: int = HORIZON,
+        beam_width: int = BEAM_WIDTH,
         actions: int | None = None,
         least_probability: float = 0.0,
         likelihood_weight: float = 0.0,
@@ -211,7 +212,12 @@ class TrajectoryTransformer(nn.Module):
             settings["search"] = BeamSearch(
                 decoding, horizon, beam_width, actions, least_probability, likelihood_weight
             )
-        elif (horizon, beam_width, actions, least_probability, likelihood_weight) != (5, 8, None, 0.0, 0.0):
+        elif (
+            (horizon, beam_width) != (HORIZON, BEAM_WIDTH)
+            or actions is not None
+            or least_probability
+            or likelihood_weight
+        ):
             raise ValueError(f"decoding: expected likelihood or return beside settings of a search, got {decoding}")
         tensors = {"state": torch.zeros(num_rows, self.tokens.num_states)}
         cache = self.trunk.new_cache(num_rows, self.tokens_per_step)

@@ -45,10 +45,8 @@ def read(content: Any) -> Iterator[Run]:
         transcript.notes[EMPTY_STATES] += len(transcript.parts) == before
         if place < len(actions):
             _act(transcript, place, actions[place], label(actors[place]), rewards[place])
-    known, paid = (
-        known_fields(content, transcript.notes),
-        [each for each in map(as_number, rewards) if each is not None],
-    )
+    known = known_fields(content, transcript.notes)
+    paid = [each for each in map(as_number, rewards) if each is not None]
     if known["outcome"] is None and paid:
         known["outcome"] = as_number(sum(paid))
     yield transcript.run("plain", **known)
