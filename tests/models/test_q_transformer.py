@@ -4,6 +4,7 @@ Targets are worked out by hand from given values of heads; the loss is then anot
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,15 @@ def test_the_burn_in_costs_nothing_and_is_seen() -> None:
         reward[1, step] += 1.0
         paid = model.losses(with_columns(rows, reward=reward), torch.Generator())
         assert bool(paid.row_errors[1] != losses.row_errors[1]) == action_counts
+
+
+@torch.no_grad()
+def test_weights_of_rows_weigh_what_the_narrow_token_loses() -> None:
+    model = build(bottleneck_dim=2, autoencoder_weight=0.5)
+    rows = replace(batch(lengths=(9, 9, 9), ends="tcg"), row_weights=torch.tensor([2.0, 0.0, 0.0]))
+    alone = model.losses(batch(lengths=(9, 9, 9), ends="tcg").rows(slice(0, 1)), torch.Generator())
+    lost = model.losses(rows, torch.Generator()).terms["reconstruction"].mean
+    torch.testing.assert_close(lost, alone.terms["reconstruction"].mean * 2 / 3)
 
 
 @torch.no_grad()

@@ -148,7 +148,7 @@ class QTransformer(nn.Module):
         if self.options.autoencoder_weight > 0 and isinstance(embedding, StateAutoencoder):
             lost = embedding.errors(batch["observation"])
             terms["reconstruction"] = LossTerm(
-                masked_mean(lost, batch.mask), batch.mask, self.options.autoencoder_weight
+                masked_mean(batch.weighted(lost), batch.mask), batch.mask, self.options.autoencoder_weight
             )
         priorities = row_priorities(errors.detach().abs().mean((-2, -1)), mask)
         return Losses(terms, row_errors=priorities)
