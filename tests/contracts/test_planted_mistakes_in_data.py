@@ -192,7 +192,9 @@ def an_episode_twice(cut):
     def wrong(self, offsets):
         chunks = cut(self, offsets)
         doubled = np.append(np.arange(len(chunks.first)), np.flatnonzero(chunks.sequence == 2))
-        return Chunks(*(getattr(chunks, name)[doubled] for name in ("first", "length", "burn_in", "sequence")))
+        return Chunks(
+            *(getattr(chunks, name)[doubled] for name in ("first", "length", "burn_in", "look_ahead", "sequence"))
+        )
 
     return wrong
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from tests.builders import in_random_states, refused
 from tests.models.rows import batch_of, roll_out, steps_of, with_columns
 from understudy.errors import DataError
+from understudy.models.family import LossTerm
 from understudy.models.q_transformer import QTransformer
-from understudy.sequences.batch import Batch
+from understudy.sequences.batch import Batch, concatenate
 from understudy.sequences.dataset import SequenceDataset
 from understudy.spec import EnvironmentSpec
 
@@ -155,6 +156,23 @@ def test_the_burn_in_costs_nothing_and_is_seen() -> None:
         reward[1, step] += 1.0
         paid = model.losses(with_columns(rows, reward=reward), torch.Generator())
         assert bool(paid.row_errors[1] != losses.row_errors[1]) == action_counts
+
+
+@torch.no_grad()
+def test_every_step_of_an_episode_counts_towards_a_target_of_all_its_steps_of_reward() -> None:
+    """In chunks, too: what a target looks ahead to is seen after the last step that counts."""
+    model, spec = build(num_steps=3, context=1), EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 2, None, None, None)
+    episode = in_random_states(spec, np.arange(20) % 2, [20])
+
+    def value_loss(chunk_length: int) -> LossTerm:
+        shape = (chunk_length, 9, model.reads, model.burn_in, model.look_ahead)
+        return model.losses(concatenate(list(SequenceDataset(episode, *shape).in_order())), torch.Generator()).terms[
+            "value"
+        ]
+
+    whole, cut = value_loss(30), value_loss(9)
+    assert whole.mask.sum() == cut.mask.sum() == 20
+    torch.testing.assert_close(cut.mean, whole.mean)
 
 
 @torch.no_grad()

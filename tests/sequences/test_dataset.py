@@ -15,6 +15,7 @@ from understudy.interface import Interface, Task
 from understudy.options.labels import labelled
 from understudy.scales import Scales
 from understudy.sequences import dataset as module
+from understudy.sequences.batch import concatenate
 from understudy.sequences.dataset import Chunks, SequenceDataset, gather
 from understudy.sequences.split_file import MappedSplit
 from understudy.sequences.store import Sequences
@@ -47,9 +48,11 @@ def with_options(sequences: Sequences) -> Sequences:
     return labelled(sequences, numbers.astype(np.int16), numbers % 3 == 0, sequences.num_steps)
 
 
-def chunked(sequences: Sequences, chunk_length: int, batch_size: int, burn_in: int = 1, columns=OBSERVATION):
+def chunked(
+    sequences: Sequences, chunk_length: int, batch_size: int, burn_in: int = 1, columns=OBSERVATION, look_ahead: int = 0
+):
     """The dataset of these sequences."""
-    return SequenceDataset(sequences, chunk_length, batch_size, frozenset(columns), burn_in)
+    return SequenceDataset(sequences, chunk_length, batch_size, frozenset(columns), burn_in, look_ahead)
 
 
 def rows_of(batches) -> list[tuple]:
@@ -69,27 +72,37 @@ def times_counted(batches, total: int) -> list[int]:
 EPISODES = st.lists(st.integers(1, 25), min_size=1, max_size=8)
 
 
+@st.composite
+def shapes(draw) -> dict[str, int]:
+    """Of chunks, in which at least a step counts."""
+    chunk = draw(st.integers(2, 30))
+    burn_in = draw(st.integers(1, min(8, chunk - 1)))
+    look_ahead = draw(st.integers(0, min(8, chunk - burn_in - 1)))
+    return {"chunk_length": chunk, "batch_size": 4, "burn_in": burn_in, "look_ahead": look_ahead}
+
+
 @examples(150)
-@given(lengths=EPISODES, chunk=st.integers(2, 30), burn_in=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
-def test_in_each_epoch_every_step_counts_once(lengths, chunk, burn_in, seed):
-    dataset = chunked(counting(CHOICES, lengths), chunk, batch_size=4, burn_in=min(burn_in, chunk - 1))
+@given(lengths=EPISODES, shape=shapes(), seed=st.integers(0, 2**31 - 1))
+def test_in_each_epoch_every_step_counts_once(lengths, shape, seed):
+    dataset = chunked(counting(CHOICES, lengths), **shape)
     once = [1] * sum(lengths)
     assert times_counted(dataset.shuffled(seed, epoch=3), sum(lengths)) == once
     assert times_counted(dataset.in_order(), sum(lengths)) == once
 
 
 @examples(100)
-@given(lengths=EPISODES, chunk=st.integers(2, 30), burn_in=st.integers(1, 8), seed=st.integers(0, 2**31 - 1))
-def test_a_row_stays_in_its_episode_and_sees_the_burn_in(lengths, chunk, burn_in, seed):
-    burn_in = min(burn_in, chunk - 1)
-    dataset = chunked(counting(CHOICES, lengths), chunk, batch_size=4, burn_in=burn_in)
-    starts = np.cumsum([0, *lengths])
-    for first, length, counts_from in rows_of(dataset.shuffled(seed, epoch=0)):
+@given(lengths=EPISODES, shape=shapes(), seed=st.integers(0, 2**31 - 1))
+def test_a_row_stays_in_its_episode_and_sees_what_is_before_and_after(lengths, shape, seed):
+    dataset = chunked(counting(CHOICES, lengths), **shape)
+    starts, batch = np.cumsum([0, *lengths]), concatenate(list(dataset.shuffled(seed, epoch=0)))
+    for (first, length, counts_from), mask in zip(rows_of([batch]), batch.mask, strict=True):
         episode = int(np.searchsorted(starts, first, side="right")) - 1
-        assert 1 <= length <= chunk
+        assert 1 <= length <= shape["chunk_length"]
         assert first + length <= starts[episode + 1]
-        # Context is the `burn_in` steps before the first that counts, or as many as the episode has there.
-        assert counts_from == min(burn_in, first + counts_from - starts[episode])
+        # The steps before the first that counts and after the last that does, or as many of them as the episode has.
+        assert counts_from == min(shape["burn_in"], first + counts_from - starts[episode])
+        last = int(torch.nonzero(mask)[-1])
+        assert length - 1 - last == min(shape["look_ahead"], starts[episode + 1] - 1 - first - last)
 
 
 def scaled(spec, actions: np.ndarray) -> np.ndarray:
@@ -211,13 +224,19 @@ def test_a_column_that_the_sequences_do_not_have_is_refused(name):
 
 def test_chunks_are_picked_with_all_that_is_known_of_them():
     chunks = Chunks(
-        np.array([0, 5, 9]), np.array([4, 3, 2]), np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([1, 3, 2])
+        first=np.array([0, 5, 9]),
+        length=np.array([4, 3, 2]),
+        burn_in=np.array([0, 1, 1]),
+        look_ahead=np.array([2, 1, 0]),
+        sequence=np.array([0, 0, 1]),
+        further=np.array([1, 3, 2]),
     )
     picked = chunks.picked(np.array([2, 0]))
     assert {name: numbers.tolist() for name, numbers in vars(picked).items()} == {
         "first": [9, 0],
         "length": [2, 4],
         "burn_in": [1, 0],
+        "look_ahead": [0, 2],
         "sequence": [1, 0],
         "further": [2, 1],
     }
@@ -227,6 +246,13 @@ def test_in_order_the_chunks_follow_one_another():
     dataset = chunked(counting(CHOICES, [5, 1, 4]), chunk_length=4, batch_size=10)
     # Strides of three steps; each chunk but an episode's first begins one step early and does not count it.
     assert rows_of(dataset.in_order()) == [(0, 3, 0), (2, 3, 1), (5, 1, 0), (6, 3, 0), (8, 2, 1)]
+
+
+def test_in_order_with_a_look_ahead():
+    dataset = chunked(counting(CHOICES, [7]), chunk_length=5, batch_size=10, look_ahead=2)
+    assert rows_of(dataset.in_order()) == [(0, 4, 0), (1, 5, 1), (3, 4, 1), (5, 2, 1)]
+    masks = ["".join(str(int(step)) for step in row) for row in next(dataset.in_order()).mask]
+    assert masks == ["11000", "01100", "01100", "01000"]
 
 
 def test_in_order_with_a_longer_burn_in():
@@ -348,6 +374,13 @@ def test_rows_of_a_batch_are_cut_and_moved_whole():
     for whole, part, there in everything:
         assert torch.equal(part, whole[2:5])
         assert (there.device, there.shape) == (meta, part.shape)
+
+
+def test_a_look_ahead_that_leaves_nothing_to_count_is_refused():
+    with refused(ValueError, "burn_in: expected from 1 to 1 steps", "got 2"):
+        chunked(counting(CHOICES, [4]), chunk_length=4, batch_size=1, burn_in=2, look_ahead=2)
+    with refused(ValueError, "look_ahead: expected from 0 steps, got -1"):
+        chunked(counting(CHOICES, [4]), chunk_length=4, batch_size=1, look_ahead=-1)
 
 
 @pytest.mark.parametrize("burn_in", [0, 4, 9])

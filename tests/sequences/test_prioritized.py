@@ -179,6 +179,15 @@ def test_every_step_but_an_episodes_last_is_somewhere_followed_by_its_successor(
     assert followed == set(range(sum(LENGTHS))) - {int(end) - 1 for end in np.cumsum(LENGTHS)}
 
 
+def test_what_targets_look_ahead_to_is_in_the_same_chunk():
+    replay = PrioritizedChunks(chunked(counting(CHOICES, LENGTHS), 7, batch_size=4, look_ahead=3), 3, **PLAIN)
+    ends, chunks = np.cumsum(LENGTHS), replay.chunks
+    last = chunks.first + chunks.length - 1 - chunks.look_ahead
+    ahead = np.minimum(3, ends[np.searchsorted(ends, last, side="right")] - 1 - last)
+    assert chunks.look_ahead.tolist() == ahead.tolist()
+    assert {0, 3} <= set(ahead.tolist())
+
+
 def test_a_chunk_of_which_little_was_known_comes_again():
     replay = PrioritizedChunks(chunked(counting(CHOICES, LENGTHS), chunk_length=5, batch_size=4), 0, **PLAIN)
     replay.priorities.update(np.arange(len(replay.chunks.first)), np.zeros(len(replay.chunks.first)))

@@ -131,10 +131,10 @@ class Climber(nn.Module):
 
     reads, max_seq_len = OBSERVATION, None
 
-    def __init__(self, best: float, burn_in: int = 1) -> None:
+    def __init__(self, best: float, burn_in: int = 1, look_ahead: int = 0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
-        self.best, self.burn_in = best, burn_in
+        self.best, self.burn_in, self.look_ahead = best, burn_in, look_ahead
         self.at_updates, self.at_validations, self.after_updates = [], [], []
         self.batches, self.validated, self.seeds = [], [], []
 
@@ -152,8 +152,10 @@ class Climber(nn.Module):
         self.after_updates.append(self.weight.item())
 
 
-def train_climber(best: float, seed: int = 0, burn_in: int = 1, **changes) -> tuple[Climber, Outcome]:
-    model = Climber(best, burn_in)
+def train_climber(
+    best: float, seed: int = 0, burn_in: int = 1, look_ahead: int = 0, **changes
+) -> tuple[Climber, Outcome]:
+    model = Climber(best, burn_in, look_ahead)
     params = parameters(**({"learning_rate": 0.1, "batch_size": 100} | changes))
     return model, train(model, TRAINING, HELD_OUT, params, seed=seed, name="climber")
 
@@ -258,6 +260,19 @@ def test_steps_are_validated_with_half_a_chunk_of_context_and_trained_on_with_wh
         assert max(batch.mask.shape[1] for batch in batches) == 9
 
 
+@pytest.mark.parametrize("ahead", [3, 6])
+def test_what_a_model_looks_ahead_to_follows_what_counts_in_training_and_in_validation(ahead) -> None:
+    """Six of nine steps leave room for a burn-in of two at most, not for half of a chunk."""
+    model, _ = train_climber(0.0, look_ahead=ahead, steps=1, chunk_length=9)
+    for batches, burn_in in ((model.validated, min(4, 9 - ahead - 1)), (model.batches, 1)):
+        rows = [
+            (mask, int(length)) for batch in batches for mask, length in zip(batch.mask, batch.seq_lens, strict=True)
+        ]
+        assert {int(torch.nonzero(mask)[0]) for mask, _ in rows} >= {0, burn_in}
+        unseen = {length - 1 - int(torch.nonzero(mask)[-1]) for mask, length in rows}
+        assert {0, ahead} <= unseen <= set(range(ahead + 1))
+
+
 def test_only_the_columns_that_a_model_reads_are_in_its_batches() -> None:
     model, _ = train_climber(0.0, steps=1)
     assert {name for batch in (*model.batches, *model.validated) for name in batch.columns} == {"observation"}
@@ -281,7 +296,7 @@ def test_a_model_draws_from_a_generator_of_the_seed() -> None:
 class Drawing(nn.Module):
     """Draws a number for each step of its rows, and notes them."""
 
-    reads, max_seq_len, burn_in = OBSERVATION, None, 1
+    reads, max_seq_len, burn_in, look_ahead = OBSERVATION, None, 1, 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -337,7 +352,7 @@ def test_the_learning_rate_warms_up() -> None:
 class Unmoved(nn.Module):
     """A matrix and a vector whose gradients are zero."""
 
-    reads, max_seq_len, burn_in = OBSERVATION, None, 1
+    reads, max_seq_len, burn_in, look_ahead = OBSERVATION, None, 1, 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -374,7 +389,7 @@ def test_the_value_head_learns_by_its_weight_in_the_loss(value_weight: float, mo
 class Torn(nn.Module):
     """Two terms that pull its weight, from one on, to both sides: -w with weight 1, and 3 w with the weight given."""
 
-    reads, max_seq_len, burn_in = OBSERVATION, None, 1
+    reads, max_seq_len, burn_in, look_ahead = OBSERVATION, None, 1, 0
 
     def __init__(self, weight: float) -> None:
         super().__init__()

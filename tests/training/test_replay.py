@@ -34,7 +34,7 @@ def prioritized(**changes) -> TrainingParams:
 class Worst(nn.Module):
     """Wrong about a row by the size of its first state; where `told` is set, by that much about all."""
 
-    reads, max_seq_len, burn_in = OBSERVATION, None, 1
+    reads, max_seq_len, burn_in, look_ahead = OBSERVATION, None, 1, 0
 
     def __init__(self, told: float | None = None) -> None:
         super().__init__()

@@ -179,7 +179,8 @@ class ImprovementRun:
         halves = (("recorded", work.recorded, recorded), ("collected", self.collected, new))
         for number, (name, sequences, size) in enumerate(halves):
             if size:
-                dataset = SequenceDataset(sequences, work.training.chunk_length, size, model.reads, model.burn_in)
+                shape = (work.training.chunk_length, size, model.reads, model.burn_in, model.look_ahead)
+                dataset = SequenceDataset(sequences, *shape)
                 # A seed of its own: with one alike, both would draw from the same place of their sums.
                 parts[name] = chunks_of(dataset, work.training, 2 * work.seed + number, updates)
         return MixedReplay(parts, work.training.replay == "prioritized")

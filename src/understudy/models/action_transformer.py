@@ -49,6 +49,7 @@ class ActionTransformer(nn.Module):
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "action", "label", "return_to_go"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    look_ahead = 0
     Options = TransformerOptions
 
     def __init__(

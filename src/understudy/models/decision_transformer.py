@@ -67,6 +67,7 @@ class DecisionTransformer(nn.Module):
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "action", "label", "return_to_go"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    look_ahead = 0
     Options = SequenceOptions
 
     def __init__(

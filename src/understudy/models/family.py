@@ -101,11 +101,13 @@ class Family(Player, Protocol):
         reads: the columns of a batch that `losses` reads, among those of the store (sequences/columns.py).
         max_seq_len: longest row that `losses` takes, in environment steps; None for any.
         burn_in: steps that a row has to show before those that count, where it does not begin with its episode; at least 1.
+        look_ahead: steps that a row has to show after those that count, where it does not end with its episode; mostly 0.
     """
 
     reads: ClassVar[frozenset[str]]
     max_seq_len: int | None
     burn_in: int
+    look_ahead: int
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
         """Called once before training, for tables that are measured on the data, such as bins; most measure nothing.

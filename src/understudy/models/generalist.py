@@ -67,7 +67,7 @@ class Generalist(nn.Module):
 
     reads: frozenset[str] = frozenset({"observation", "action", "label", "task"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    burn_in = 1
+    burn_in, look_ahead = 1, 0
     Options = TaskOptions
 
     def __init__(

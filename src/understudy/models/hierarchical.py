@@ -60,6 +60,7 @@ class HierarchicalTransformer(nn.Module):
         {"observation", "action", "label", "return_to_go", "option", "termination"}
     )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"shuffled": {"shuffle_options": True}}
+    look_ahead = 0
     Options = TransformerOptions
 
     def __init__(

@@ -44,6 +44,7 @@ class LanguageBC(nn.Module):
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "label"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    look_ahead = 0
     Options = LanguageOptions
 
     def __init__(

@@ -84,6 +84,7 @@ class LanguageQ(nn.Module):
         {"observation", "action", "label", "reward", "terminated", "truncated", "final_observation"}
     )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    look_ahead = 0
     Options = LanguageQOptions
     updates: Tensor
 

@@ -92,6 +92,7 @@ class QTransformer(nn.Module):
         self.network = QNetwork(state_dim, self.entries, trunk, self.options)
         self.target = frozen_copy(self.network)
         self.burn_in = max(self.options.burn_in, self.network.embed_state.window.burn_in)
+        self.look_ahead = self.options.num_steps
         if self.options.penalty == "floor":
             self.reads = self.reads | {"return_to_go"}
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -129,7 +130,7 @@ class QTransformer(nn.Module):
     def losses(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Squared errors of what was done against its targets, and the penalty; nothing here is random.
 
-        All steps count that the batch says, but the last of a chunk from which its episode goes on: what it led to is not seen.
+        All steps count that the batch says, but a row's last where its episode goes on: what it led to is not seen.
         """
         tokens = self.entries.encode(batch["action"])  # (B, T, N)
         states, following = self._with_final_observation(batch["observation"], tokens, batch)

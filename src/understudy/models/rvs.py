@@ -45,6 +45,7 @@ class ReturnConditionedPerceptron(nn.Module):
 
     reads: ClassVar[frozenset[str]] = frozenset({"observation", "label", "return_to_go"})
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    look_ahead = 0
     max_seq_len = None
 
     def __init__(

@@ -67,7 +67,7 @@ class TrajectoryTransformer(nn.Module):
         {"observation", "action", "label", "reward", "return_to_go", "terminated"}
     )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    burn_in = 1
+    burn_in, look_ahead = 1, 0
     Options = TrunkOptions
 
     def __init__(

@@ -26,6 +26,7 @@ class Chunks:
         first: (C,) int64, step in the store.
         length: (C,) int64, in steps.
         burn_in: (C,) int64, first steps of the chunk that are context and do not count.
+        look_ahead: (C,) int64, last steps of the chunk that are seen and do not count.
         sequence: (C,) int64, which sequence it is cut from.
         further: (C,) int64, from 1, how many episodes after its own the one lies whose first steps it comes with; None for 1.
     """
@@ -33,18 +34,17 @@ class Chunks:
     first: np.ndarray
     length: np.ndarray
     burn_in: np.ndarray
+    look_ahead: np.ndarray
     sequence: np.ndarray
     further: np.ndarray | None = None
 
     def picked(self, which: np.ndarray) -> "Chunks":
         """Those at the places `which`."""
-        further = None if self.further is None else self.further[which]
-        return Chunks(self.first[which], self.length[which], self.burn_in[which], self.sequence[which], further)
+        return Chunks(**{name: values[which] for name, values in self._present})
 
     def followed_by(self, others: "Chunks") -> "Chunks":
         """These, then the others, of the same sequences."""
-        names = [field.name for field in fields(self) if getattr(self, field.name) is not None]
-        return Chunks(**{name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in names})
+        return Chunks(**{name: np.concatenate([values, getattr(others, name)]) for name, values in self._present})
 
     def of_all_agents(self, sequences: Sequences) -> "Chunks":
         """Chunks of first agents, each followed by the same steps of the other agents."""
@@ -53,6 +53,12 @@ class Chunks:
         numbers = (self.sequence[:, None] + np.arange(agents)).reshape(-1)
         first = own.first + sequences.offsets[numbers] - sequences.offsets[own.sequence]
         return replace(own, first=first, sequence=numbers)
+
+    @property
+    def _present(self) -> list[tuple[str, np.ndarray]]:
+        """All of them by name, but those that are None."""
+        values = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [(name, array) for name, array in values if array is not None]
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,12 @@ class SequenceDataset:
         columns: which columns of the store a batch has.
         burn_in: steps by which chunks of an episode overlap, which the later one sees but does not count: at least one, since a
             step's predecessor must be seen; more where a model looks at more of them, or where predictions are evaluated.
+        look_ahead: steps by which chunks of an episode overlap beside, which the earlier one sees but does not count: as many as
+            a model's targets look at.
         episodes: (K,) int64, numbers of the episodes that it is made of; None for all.
 
     Raises:
-        ValueError: the burn-in leaves nothing of a chunk, or there is no such column.
+        ValueError: burn-in and look-ahead leave nothing of a chunk, or there is no such column.
     """
 
     sequences: Sequences
@@ -77,16 +85,25 @@ class SequenceDataset:
     batch_size: int
     columns: frozenset[str]
     burn_in: int = 1
+    look_ahead: int = 0
     episodes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.burn_in < self.chunk_length:
-            raise ValueError(f"burn_in: expected from 1 to {self.chunk_length - 1} steps, got {self.burn_in}")
+        if self.look_ahead < 0:
+            raise ValueError(f"look_ahead: expected from 0 steps, got {self.look_ahead}")
+        if not 1 <= self.burn_in < self.chunk_length - self.look_ahead:
+            most = self.chunk_length - self.look_ahead - 1
+            raise ValueError(f"burn_in: expected from 1 to {most} steps, got {self.burn_in}")
         missing = sorted(self.columns - self.sequences.columns)
         if missing:
             raise ValueError(
                 f"columns: expected some of {', '.join(sorted(self.sequences.columns))}, got {missing[0]!r}"
             )
+
+    @property
+    def stride(self) -> int:
+        """Steps of a chunk that count, at most."""
+        return self.chunk_length - self.burn_in - self.look_ahead
 
     @property
     def interface(self) -> Interface:
@@ -103,8 +120,7 @@ class SequenceDataset:
 
     def shuffled_chunks(self, generator: np.random.Generator) -> Chunks:
         """All chunks once, cut at places and put into an order that the generator draws."""
-        stride = self.chunk_length - self.burn_in
-        chunks = self.cut(generator.integers(stride, size=len(self._members)))
+        chunks = self.cut(generator.integers(self.stride, size=len(self._members)))
         chunks = chunks.picked(generator.permutation(len(chunks.first)))
         if "prompt_length" not in self.columns:
             return chunks
@@ -112,9 +128,8 @@ class SequenceDataset:
         return replace(chunks, further=generator.integers(1, others + 1, size=len(chunks.first)))
 
     def cut(self, offsets: np.ndarray) -> Chunks:
-        """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is a stride and its burn-in."""
-        stride = self.chunk_length - self.burn_in
-        agents = self.sequences.spec.num_agents
+        """Cut each episode into strides that begin `offsets` (K,) steps before it; a chunk is one, and what it sees around it."""
+        stride, agents = self.stride, self.sequences.spec.num_agents
         first_agents = agents * self._members
         starts, lengths = self.sequences.offsets[first_agents], np.diff(self.sequences.offsets)[first_agents]
         counts = -(-(lengths + offsets) // stride)
@@ -123,8 +138,9 @@ class SequenceDataset:
         counted_from = np.maximum(number * stride - offsets[episode], 0)
         counted_to = np.minimum((number + 1) * stride - offsets[episode], lengths[episode])
         burn_in = np.minimum(self.burn_in, counted_from)
-        first, length = starts[episode] + counted_from - burn_in, counted_to - counted_from + burn_in
-        return Chunks(first, length, burn_in, first_agents[episode])
+        look_ahead = np.minimum(self.look_ahead, lengths[episode] - counted_to)
+        first, length = starts[episode] + counted_from - burn_in, burn_in + counted_to - counted_from + look_ahead
+        return Chunks(first, length, burn_in, look_ahead, first_agents[episode])
 
     @property
     def _members(self) -> np.ndarray:
@@ -144,7 +160,7 @@ class SequenceDataset:
 def gather(sequences: Sequences, chunks: Chunks, chunk_length: int, columns: frozenset[str]) -> Batch:
     """Read these columns of the chunks' steps; rows are padded on the right with their last step, which no loss counts."""
     time = np.arange(chunk_length)
-    mask = (time < chunks.length[:, None]) & (time >= chunks.burn_in[:, None])
+    mask = (time < (chunks.length - chunks.look_ahead)[:, None]) & (time >= chunks.burn_in[:, None])
     known = mask & ~sequences.steps.episodes["truncated"][chunks.sequence][:, None]
     return Batch(
         columns={name: torch.from_numpy(_read(name, sequences, chunks, chunk_length)) for name in sorted(columns)},
@@ -196,5 +212,6 @@ def _read_prompts(name: str, sequences: Sequences, chunks: Chunks, chunk_length:
     length = np.minimum(sequences.offsets[prompt + 1] - first, chunk_length)
     if name == "prompt_length":
         return length if others else np.zeros_like(length)
-    of_prompts = Chunks(first, length, np.zeros_like(length), prompt)
+    none = np.zeros_like(length)
+    of_prompts = Chunks(first, length, none, none, prompt)
     return _read(name.removeprefix("prompt_"), sequences, of_prompts, chunk_length)

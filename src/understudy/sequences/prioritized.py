@@ -157,8 +157,7 @@ class PrioritizedChunks:
     """Batches of a dataset's chunks, drawn by their priorities; a chunk never crosses an episode's end.
 
     Chunks are cut once, at places that the seed decides, since a priority is that of a chunk. Of N agents a chunk makes N rows.
-    A chunk's last step is also the next one's first that counts: in its own chunk its successor, which values look ahead to, is
-    missing at every draw.
+    At least one step after those that count is seen as well, where the episode has one: it would be missing at every draw.
 
     Args:
         dataset: whose chunks they are.
@@ -180,7 +179,7 @@ class PrioritizedChunks:
                 f"training.chunk_length: expected at least {dataset.burn_in + 2} steps, of which the first {dataset.burn_in} are"
                 f" looked back on and the last is the successor of one that counts, got {dataset.chunk_length}"
             )
-        self.dataset, self.seed = dataset, seed
+        self.dataset, self.seed = replace(dataset, look_ahead=max(1, dataset.look_ahead)), seed
         self.episodes = dataset.sequences.num_episodes if dataset.episodes is None else len(dataset.episodes)
         self.chunks = self._cut(dataset.episodes, np.random.default_rng(seed))
         self.priorities = Priorities(len(self.chunks.first), seed, **priorities)
@@ -206,9 +205,7 @@ class PrioritizedChunks:
         self.priorities.update(chosen, errors.reshape(len(chosen), -1).max(1))
 
     def _cut(self, episodes: np.ndarray | None, generator: np.random.Generator) -> Chunks:
-        """Chunks of episodes (K,), None for all, that overlap by the burn-in and by a step that counts in both."""
-        overlapping = replace(self.dataset, episodes=episodes, burn_in=self.dataset.burn_in + 1)
-        count = overlapping.sequences.num_episodes if episodes is None else len(episodes)
-        stride = overlapping.chunk_length - overlapping.burn_in
-        chunks = overlapping.cut(generator.integers(stride, size=count))
-        return replace(chunks, burn_in=np.maximum(chunks.burn_in - 1, 0))
+        """Chunks of episodes (K,), None for all."""
+        dataset = replace(self.dataset, episodes=episodes)
+        count = dataset.sequences.num_episodes if episodes is None else len(episodes)
+        return dataset.cut(generator.integers(dataset.stride, size=count))

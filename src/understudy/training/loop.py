@@ -72,7 +72,8 @@ def train(
     model.fit(training_steps(training))
     if weights is not None:
         model.load_state_dict(weights)
-    validation = _dataset(model, held_out, params, max(model.burn_in, params.chunk_length // 2), None)
+    half = min(params.chunk_length // 2, params.chunk_length - model.look_ahead - 1)
+    validation = _dataset(model, held_out, params, max(model.burn_in, half), None)
     run = TrainingRun(model, learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
@@ -111,7 +112,7 @@ def _dataset(
     if isinstance(sequences, SequenceMixture):
         of_tasks = (_dataset(model, part, params, burn_in, best_returns) for part in sequences.parts)
         return MixedDataset(sequences, tuple(part for part in of_tasks if isinstance(part, SequenceDataset)))
-    size = (params.chunk_length, params.batch_size, model.reads, burn_in)
+    size = (params.chunk_length, params.batch_size, model.reads, burn_in, model.look_ahead)
     if best_returns is None:
         return SequenceDataset(sequences, *size)
     returns = sequences.returns_to_go[sequences.offsets[:-1]]
@@ -130,9 +131,10 @@ def check_fits(model: Family, training: Sequences | SequenceMixture, params: Tra
         raise ParameterError(
             f"training.chunk_length: expected at most max_seq_len = {model.max_seq_len}, got {params.chunk_length}"
         )
-    if params.chunk_length <= model.burn_in:
+    if params.chunk_length <= model.burn_in + model.look_ahead:
+        ahead = f" and the {model.look_ahead} that it looks ahead to" if model.look_ahead else ""
         raise ParameterError(
-            f"training.chunk_length: expected more than the {model.burn_in} steps that {where} looks back on, "
+            f"training.chunk_length: expected more than the {model.burn_in} steps that {where} looks back on{ahead}, "
             f"got {params.chunk_length}"
         )
     missing = sorted(model.reads - training.columns)

@@ -65,7 +65,8 @@ class TrainingSteps(Mapping[str, Tensor]):
         length = np.minimum(sequences.offsets[number + 1] - first, DEMONSTRATION_STEPS)
         if name == "length":
             return torch.from_numpy(np.where(np.arange(DEMONSTRATIONS) < sequences.num_episodes, length, 0))
-        chunks = Chunks(first, length, np.zeros_like(length), number)
+        none = np.zeros_like(length)
+        chunks = Chunks(first, length, none, none, number)
         return gather(sequences, chunks, DEMONSTRATION_STEPS, frozenset({name}))[name]
 
     def __iter__(self) -> Iterator[str]:
