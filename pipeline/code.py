@@ -1,4 +1,5 @@
-"""Stage code: the modules and libraries that each other stage runs. Writes data/code, and says whose code has changed.
+"""Stage code: the modules and libraries that each other stage runs, of a study's own programs too. Writes data/code, and says
+whose code has changed.
 
 It runs first, whatever changes in params.yaml, and so checks the whole of it. With --table it prints which modules make which
 stages stale, and writes nothing.
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from understudy.code.changes import describe_changes, format_table
 from understudy.code.custom import add_custom
-from understudy.code.stages import describe_stages, read_stages, write_stages
+from understudy.code.stages import describe_own, describe_stages, read_stages, write_stages
 from understudy.params.log_project import LogProject
 from understudy.params.project import load_project
 from understudy.params.task_project import TaskProject
@@ -26,7 +27,10 @@ def work() -> None:
     params = load_project(Path("params.yaml"))
     remove_bytecode()
     before = read_stages(TARGET)
-    described = describe_stages(ROOT, {name: policy.family for name, policy in params.policies.items()})
+    families = {name: policy.family for name, policy in params.policies.items()}
+    described = describe_stages(ROOT, families)
+    if Path.cwd() != ROOT:  # where people may keep what they like
+        described |= describe_own(ROOT, Path(), families)
     if params.policies.of_data:  # so that another start or another number of demonstrations reruns select_columns
         described["select_columns"]["of_data"] = params.policies.of_data
     after = described

@@ -35,7 +35,8 @@ from understudy.stage import run_stage
 from understudy.utils.jsonfile import write_json
 
 FOLDS = runpy.run_path(str(Path(__file__).with_name("folds.py")), run_name="folds")
-FAMILY, EVERYTHING = "hierarchical", "all"
+LOADS = ("hierarchical",)
+[FAMILY], EVERYTHING = LOADS, "all"
 STAGES = ("embed_texts", "record_logs", "build_sequences", "label_options", "select_columns", "train_policy")
 
 

@@ -8,7 +8,7 @@ from tests.imports import ROOT
 from understudy.code import stages
 from understudy.code.closure import SourceTree, class_constant, parse
 from understudy.code.fingerprint import fingerprint
-from understudy.code.stages import describe_stages, loads, read_stages, write_stages
+from understudy.code.stages import describe_own, describe_stages, loads, read_stages, write_stages
 from understudy.errors import DataError
 from understudy.models.registry import family_names, load_family
 
@@ -86,6 +86,23 @@ def test_an_edit_changes_the_descriptions_of_what_runs_it(tmp_path, file, added,
         opened.write(added)
     after = describe_stages(tmp_path, FAMILIES)
     assert {name for name in after if after[name] != before[name]} == expected
+
+
+def test_a_studys_own_programs_are_described_with_what_they_import(tmp_path):
+    study = write_project(tmp_path) / "studies/mine"
+    study.mkdir(parents=True)
+    (study / "draw.py").write_text("from understudy import words\n")
+    (study / "judge.py").write_text("from understudy.policy import load_policy\n\nLOADS = ('mlp',)\n")
+    (study / "play.py").write_text("from understudy.policy import load_policy\n")
+    own = describe_own(tmp_path, study, {"layered": "hierarchical"})
+    assert set(own) == {"own/draw", "own/judge", "own/play"}
+    assert modules(own["own/draw"]) == {"own.draw", "pipeline.run", "understudy.words", "understudy.deep.thought"}
+    assert own["own/draw"]["modules"]["own.draw"] == fingerprint(study / "draw.py")
+    families = {"understudy.models.hierarchical", "understudy.models.mlp"}
+    assert modules(own["own/judge"]) & families == {"understudy.models.mlp"}
+    assert families <= modules(
+        own["own/play"]
+    )  # which does not say which families it loads, and so may load any policy's
 
 
 @pytest.mark.parametrize(

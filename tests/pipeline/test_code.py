@@ -42,6 +42,19 @@ def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(proje
     assert run(project) == f"understudy.models.mlp has changed: {', '.join(stale)}\n"
 
 
+def test_the_programs_of_a_study_are_described_and_what_lies_in_the_root_is_not(project):
+    study = project / "studies/mine"
+    study.mkdir(parents=True)
+    for folder in (project, study):
+        shutil.copy(ROOT / "params.yaml", folder)
+        (folder / "draw.py").write_text("import understudy.errors\n")
+    run(project)
+    command = [sys.executable, "../../pipeline/run.py", "code"]
+    subprocess.run(command, cwd=study, env=environment(), check=True)
+    assert not (project / "data/code/own").exists()
+    assert set(read_stages(study / "data/code")) == {*read_stages(project / "data/code"), "own/draw"}
+
+
 def test_compiled_code_is_removed_and_none_is_left_behind(project):
     """Else the folder of code, on which a study depends, would be another one after every stage."""
     (project / "custom").mkdir()

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
-from understudy.code.stages import describe_stages
+from understudy.code.stages import describe_own, describe_stages
 from understudy.errors import DataError
 from understudy.logs.observation import Layout
 from understudy.params.log_project import LogProject
@@ -60,9 +60,14 @@ def test_the_readmes_tables_are_those_of_its_run(name):
     assert (STUDY / f"metrics/{name}.md").read_text() in (STUDY / "README.md").read_text()
 
 
-def test_its_own_programs_depend_on_themselves():
+def test_its_own_programs_depend_on_their_descriptions():
+    families = {name: block.family for name, block in load_project(STUDY / "params.yaml").policies.items()}
+    described = describe_own(ROOT, STUDY, families)
+    assert set(described) == {f"own/{name}" for name in OWN}
+    assert "understudy.models.hierarchical" in described["own/strategies"]["modules"]
     for name in OWN:
-        assert f"{name}.py" in STAGES[name]["deps"]
+        # Of fetch what it has fetched stands first: its description would fetch again.
+        assert (f"data/code/own/{name}.json" if name != "fetch" else "fetch.py") in STAGES[name]["deps"]
         assert STAGES[name]["cmd"].removesuffix(" --seed ${item.seed}").endswith(f"run.py {name}.py")
 
 

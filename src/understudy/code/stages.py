@@ -1,6 +1,7 @@
 """What each stage runs: one description a stage, or one a stage and policy where the policy's family decides what is loaded.
 
-describe_stages(root, families) -- {"train_expert": ..., "train_policy/decoder": ...}
+describe_stages(root, families)      -- {"train_expert": ..., "train_policy/decoder": ...}
+describe_own(root, folder, families) -- {"own/draw": ...}, of a study's own programs
 read_stages(folder), write_stages(folder, described) -- the same as files, one each
 
 A program loads families of policies by name, which no import statement shows. So where `load_family` is in its closure it says
@@ -61,18 +62,36 @@ def describe_stages(root: Path, families: Mapping[str, str]) -> Described:
     walk = _Walk(root)
     described = {}
     for stage in stage_names(root):
-        said = loads(walk.program(stage), walk.tree)
-        fixed = {name for name in said if name not in (POLICY, ALL_FAMILIES, EVERY_POLICY)}
-        if ALL_FAMILIES in said:
-            fixed |= set(families.values())
+        program = walk.program(stage)
+        said = loads(program, walk.tree)
+        fixed = _fixed(said, families)
         if EVERY_POLICY in said:
             reads = {name: sorted(walk.reads(family)) for name, family in families.items()}
-            described[stage] = walk.describe(stage, fixed) | {"reads": reads}
+            described[stage] = walk.describe(program, fixed) | {"reads": reads}
         elif POLICY in said:
-            described |= {f"{stage}/{name}": walk.describe(stage, {*fixed, families[name]}) for name in families}
+            described |= {f"{stage}/{name}": walk.describe(program, {*fixed, families[name]}) for name in families}
         else:
-            described[stage] = walk.describe(stage, fixed)
+            described[stage] = walk.describe(program, fixed)
     return described
+
+
+def describe_own(root: Path, folder: Path, families: Mapping[str, str]) -> Described:
+    """The same of a study's own programs, which lie in its `folder`, by own/ and their files' names.
+
+    A program there that can load families and does not say which is taken to load those of all policies.
+    """
+    walk, described = _Walk(root), {}
+    for program in sorted(folder.glob("*.py")):
+        silent = constant(parse(program), "LOADS") is None and walk.tree.closure(program).names & LOADERS
+        said = (ALL_FAMILIES,) if silent else loads(program, walk.tree)
+        described[f"own/{program.stem}"] = walk.describe(program, _fixed(said, families))
+    return described
+
+
+def _fixed(said: tuple[str, ...], families: Mapping[str, str]) -> set[str]:
+    """The families that a program loads, whatever policy it is called for."""
+    named = {name for name in said if name not in (POLICY, ALL_FAMILIES, EVERY_POLICY)}
+    return named | set(families.values()) if ALL_FAMILIES in said else named
 
 
 class _Walk:
@@ -93,10 +112,14 @@ class _Walk:
             raise DataError(f"{file}: expected a class with reads = frozenset({{...}}), words alone, found none")
         return found
 
-    def describe(self, stage: str, families: set[str]) -> dict[str, Any]:
-        imports = self.tree.closure(self.program(stage), [f"understudy.models.{family}" for family in families])
+    def describe(self, program: Path, families: set[str]) -> dict[str, Any]:
+        imports = self.tree.closure(program, [f"understudy.models.{family}" for family in families])
         files = {module: file for module in imports.modules if (file := self.tree.module_file(module))}
-        files |= {f"pipeline.{name}": self.program(name) for name in (LAUNCHER, stage)}
+        launcher = self.program(LAUNCHER)
+        files |= {
+            f"{'pipeline' if file.parent == launcher.parent else 'own'}.{file.stem}": file
+            for file in (launcher, program)
+        }
         for module in files.keys() - self.hashes.keys():
             self.hashes[module] = fingerprint(files[module])
         hashes = {module: self.hashes[module] for module in files if self.hashes[module]}
