@@ -39,6 +39,7 @@ from understudy.nn.task_options import TaskOptions
 from understudy.nn.task_prompts import PROMPT_COLUMNS, TaskPrompts
 from understudy.nn.task_returns import TaskReturns
 from understudy.nn.task_spaces import TaskSpaces
+from understudy.nn.task_streams import TaskStream
 from understudy.nn.task_tokens import CoarseTokens, FineTokens, TaskTokens
 from understudy.nn.task_values import ActionValues
 from understudy.nn.task_weights import take_weights
@@ -108,7 +109,8 @@ class Generalist(nn.Module):
         self.reads = self.reads | ({"return_to_go"} if told else set()) | (PROMPT_COLUMNS if prompt_steps else set())
         if self.options.task_token == "prompt":
             nn.init.zeros_(self.tokens.task_vectors.requires_grad_(False))
-        self.tokens_per_step = self.tokens.num_observed + told + self.tokens.num_entries
+        self.stream = TaskStream(self.tokens, self.returns)
+        self.tokens_per_step = self.stream.tokens_per_step
 
     def forward(
         self,
@@ -146,7 +148,7 @@ class Generalist(nn.Module):
         """What attends to what in `forward`, of rows of the task of this number."""
         task_ids = torch.full((len(states),), number, device=states.device)
         self.spaces.check(states, actions, task_ids)
-        tokens, steps, real = self._embed(states, self.spaces.as_entries(actions), task_ids)
+        tokens, steps, real = self.stream.embed(states, self.spaces.as_entries(actions), task_ids)
         return attention_maps(self.trunk, tokens, steps, self.tokens.names(number), real)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
@@ -238,7 +240,8 @@ class Generalist(nn.Module):
         """
         if self.prompts is not None:
             self.prompts.show(memory, step.is_first, self.trunk, self.tokens)
-        task_ids, features = memory.task_ids, self._decode(memory, step)
+        task_ids, previous = memory.task_ids, self.spaces.as_entries(step.previous_action)
+        features = self.stream.decode_step(self.trunk, memory, step, previous)
         draft = self.trunk.new_beams(memory.kv_cache, self.tokens.num_entries)
 
         def following(values: Tensor, number: int) -> Tensor:
@@ -251,27 +254,6 @@ class Generalist(nn.Module):
         entries, predictions = self.head.choose(features, task_ids, generator, following)
         memory.kv_cache.end_step()
         return Decision(self.spaces.as_actions(entries), predictions=predictions)
-
-    def _decode(self, memory: RowMemory, step: Step[Tensor]) -> Tensor:
-        """Features (B, D) of the token that the present action is predicted from."""
-        task_ids, count = memory.task_ids, self.tokens.num_observed
-        acted = self.tokens.acted(self.spaces.as_entries(step.previous_action), task_ids)
-        tokens = torch.cat([acted, self.tokens.observed(step.observation, task_ids)], dim=1)  # (B, N + O, D)
-        exists = self._exist(task_ids)
-        if exists is not None:
-            exists = exists.roll(self.tokens.num_entries, dims=1)  # the last step's action comes first
-        offsets = (1,) * self.tokens.num_entries + (0,) * count
-        if self.returns is None:
-            return self.trunk.decode_step(tokens, offsets, memory.kv_cache, exists, in_order=True)
-        wanted = self.returns.still_wanted(memory, step)
-        if wanted is None:
-            assert self.returns.distribution is not None
-            before = None if exists is None else exists[:, :-1]
-            told = self.trunk.decode_step(tokens, offsets, memory.kv_cache, before, in_order=True)
-            wanted = self.returns.distribution.expert(told, memory.settings["kappa"])
-            tokens, offsets, exists = tokens[:, :0], (), None
-        tokens = torch.cat([tokens, self.returns.embed(wanted)[:, None]], dim=1)
-        return self.trunk.decode_step(tokens, (*offsets, 0), memory.kv_cache, exists, in_order=True)
 
     def _predict(
         self,
@@ -297,42 +279,14 @@ class Generalist(nn.Module):
         distribution, first = None, last
         if self.returns is not None:
             distribution, first = self.returns.distribution, last + 1
-        stream, steps, real = self._embed(states, entries, task_ids, dropped=dropped, returns_to_go=returns_to_go)
+        tokens, steps, real = self.stream.embed(states, entries, task_ids, dropped=dropped, returns_to_go=returns_to_go)
         token = first if count == 1 and distribution is None else None
-        features = self.trunk(stream, steps, self.tokens_per_step, real, token=token, prompts=prompts)
+        features = self.trunk(tokens, steps, self.tokens_per_step, real, token=token, prompts=prompts)
         features = features.unflatten(1, (states.shape[1], -1))
         if token is not None:
             return *self.head.predict(features, task_ids), None
         told = None if distribution is None else distribution(features[:, :, last])
         return *self.head.predict(features[:, :, first : first + count], task_ids), told
-
-    def _embed(
-        self,
-        states: Tensor,
-        entries: Tensor,
-        task_ids: Tensor,
-        *,
-        dropped: Tensor | None = None,
-        returns_to_go: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Tokens (B, T M, D) of rows, the step (T M,) of each, and which of them exist (B, T M); None where all do."""
-        length = states.shape[1]
-        tokens = [self.tokens.observed(states, task_ids), self.tokens.acted(entries, task_ids, dropped)]
-        if self.returns is not None:
-            assert returns_to_go is not None
-            tokens.insert(1, self.returns.embed(returns_to_go)[..., None, :])
-        steps = torch.arange(length, device=states.device).repeat_interleave(self.tokens_per_step)
-        exists = self._exist(task_ids)
-        real = None if exists is None else exists.repeat(1, length)
-        return torch.cat(tokens, dim=2).flatten(1, 2), steps, real
-
-    def _exist(self, task_ids: Tensor) -> Tensor | None:
-        """Which tokens (B, M) bool there are of a row's step; None where every task has all."""
-        exists = self.tokens.exist(task_ids)
-        if exists is None or self.returns is None:
-            return exists
-        observed, acted = exists.split([self.tokens.num_observed, self.tokens.num_entries], dim=1)
-        return torch.cat([observed, torch.ones_like(acted[:, :1]), acted], dim=1)
 
 
 FAMILY = Generalist
