@@ -11,8 +11,8 @@ One model acts in four ways (`play.decoding`): the likeliest action, or one draw
 the likeliest trajectory, which imitates without a goal; one for reward and return-to-go, which plans.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,14 +28,12 @@ from understudy.nn.rows import check_entries, check_rows, check_sizes
 from understudy.nn.step_embedding import StepEmbedding
 from understudy.nn.step_tokens import StepTokens
 from understudy.nn.transformer_options import TrunkOptions
-from understudy.planning.beam import BeamSearch, search
+from understudy.planning.beam import search
+from understudy.planning.decoding import BEAM_WIDTH, HORIZON, Decoding, decoding_settings, step_uniforms
 from understudy.planning.model import ImaginedStep
-from understudy.planning.sampling import continue_present, row_uniforms
+from understudy.planning.sampling import continue_present
 from understudy.sequences.batch import Batch
 from understudy.step import Decision, Step
-
-Decoding = Literal["greedy", "sample", "likelihood", "return"]
-HORIZON, BEAM_WIDTH = 5, 8  # of a search, where nothing else is said
 
 
 class TrajectoryTransformer(nn.Module):
@@ -196,29 +194,15 @@ class TrajectoryTransformer(nn.Module):
         Raises:
             ValueError: a number makes no sense, there cannot be so many beams, or there is no reward to plan for.
         """
-        settings: dict[str, Any] = {"decoding": decoding}
-        if decoding in ("likelihood", "return"):
-            if actions is None and not self.discrete_actions:
-                raise ValueError("actions: expected how many action vectors are tried, got none")
-            if actions is None:
-                actions = self.action_dim
-            possible = self.tokens.possible_actions()
-            if actions > possible:
-                raise ValueError(f"actions: expected at most the {possible} that there are, got {actions}")
-            if decoding == "return" and self.tokens.returns.counts.item() < 2:
-                raise ValueError(
-                    "decoding: expected training episodes with different returns to plan for, got the same everywhere"
-                )
-            settings["search"] = BeamSearch(
-                decoding, horizon, beam_width, actions, least_probability, likelihood_weight
-            )
-        elif (
-            (horizon, beam_width) != (HORIZON, BEAM_WIDTH)
-            or actions is not None
-            or least_probability
-            or likelihood_weight
-        ):
-            raise ValueError(f"decoding: expected likelihood or return beside settings of a search, got {decoding}")
+        settings = decoding_settings(
+            self.tokens,
+            decoding,
+            horizon=horizon,
+            beam_width=beam_width,
+            actions=actions,
+            least_probability=least_probability,
+            likelihood_weight=likelihood_weight,
+        )
         tensors = {"state": torch.zeros(num_rows, self.tokens.num_states)}
         cache = self.trunk.new_cache(num_rows, self.tokens_per_step)
         return RowMemory(num_rows, tensors, cache, settings=settings)
@@ -230,7 +214,7 @@ class TrajectoryTransformer(nn.Module):
             best = search(self, features, step.observation, memory.kv_cache, memory.settings["search"])
             tokens, logits = best.tokens[:, 0, : self.tokens.num_actions], None
         else:
-            draws = self._draws(memory, generator)
+            draws = step_uniforms(memory, generator)
             tokens, _ = continue_present(
                 self, features, step.observation, memory.kv_cache, self.tokens.num_actions, draws
             )
@@ -255,7 +239,7 @@ class TrajectoryTransformer(nn.Module):
             step: the present states, and what has been done and paid before.
         """
         features, count = self.decode_present(memory, step), self.tokens_per_step
-        draws = self._draws(memory, None)
+        draws = step_uniforms(memory, None)
         drawn, stop_logits = continue_present(self, features, step.observation, memory.kv_cache, count, draws)
         assert draws is not None and stop_logits is not None
         memory.kv_cache.end_step()
@@ -304,14 +288,6 @@ class TrajectoryTransformer(nn.Module):
         if self.discrete_actions:
             return entries[:, :, 0, : self.action_dim]
         return self.tokens.decode_actions(entries.argmax(-1))
-
-    def _draws(self, memory: RowMemory, generator: torch.Generator | None) -> Callable[[int], Tensor] | None:
-        """Numbers (B,) from 0 to 1 for each draw of this step: the generator's, or the episode's; None for the likeliest."""
-        if generator is not None:
-            return lambda number: torch.rand(memory.num_rows, generator=generator, dtype=torch.float64)
-        if memory.settings["decoding"] != "sample":
-            return None
-        return lambda number: row_uniforms(memory.seeds, memory.kv_cache.episode_step, number)
 
 
 FAMILY = TrajectoryTransformer
