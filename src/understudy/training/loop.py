@@ -77,22 +77,33 @@ def train(
     run = TrainingRun(model, learned_from(model, training, params, best_returns), params, seed)
     if checkpoint is not None:
         resume(run, checkpoint)
-    first = distributed.rank() == 0
+    _take_steps(run, validation, name, checkpoint, on_validation)
+    model.load_state_dict(run.selected_weights)
+    return run.outcome
+
+
+def _take_steps(
+    run: TrainingRun,
+    validation: Dataset,
+    name: str,
+    checkpoint: Path | None,
+    on_validation: Callable[[Outcome], None] | None,
+) -> None:
+    """Take the steps that are left; at every so many, and at the last, validate, save, and tell how it has gone."""
+    params, first = run.params, distributed.rank() == 0
     with progress_bar(params.steps, name, "batch", shown=first) as bar:
         bar.update(run.step)
         while not run.finished:
             run.train_step()
             bar.update()
             if run.step % params.evaluate_every == 0 or run.step == params.steps:
-                metrics = validate(model, validation)
+                metrics = validate(run.model, validation)
                 run.record(metrics)
                 bar.set_postfix_str(_described(metrics), refresh=False)
                 if checkpoint is not None and first:
                     save(run, checkpoint)
                 if on_validation is not None:
                     on_validation(run.outcome)
-    model.load_state_dict(run.selected_weights)
-    return run.outcome
 
 
 def learned_from(
