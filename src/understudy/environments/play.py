@@ -180,6 +180,17 @@ class _Environments:
         self.is_first = np.zeros_like(self.is_first)
         return rewards, ended
 
+    def episode(self, place: int, terminated: bool, truncated: bool) -> Episode:
+        """The episode at `place`, which has ended with the last step; its columns are cut out of the log."""
+        return Episode(
+            int(self.seeds[place]),
+            **self.log.cut(place),
+            final_observation=self.observations[place].copy(),
+            terminated=terminated,
+            truncated=truncated,
+            player=0,
+        )
+
 
 def play(
     actor: Actor,
@@ -223,16 +234,8 @@ def play(
             else running.of_rows(options.astype(np.int16)),
         )
         for place, (terminated, truncated) in ended.items():
-            seed, final = int(running.seeds[place]), running.observations[place].copy()
-            episode = Episode(
-                seed,
-                **running.log.cut(place),
-                final_observation=final,
-                terminated=terminated,
-                truncated=truncated,
-                player=0,
-            )
-            finished[seed] = episode
+            episode = running.episode(place, terminated, truncated)
+            finished[episode.seed] = episode
             on_episode()
         if ended:
             running.begin(np.asarray(list(ended)))
