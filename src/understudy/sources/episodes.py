@@ -49,16 +49,7 @@ def make_episode(
     """
     seen, done = _numbers(observations, "observations", where), _actions(spec, actions, where)
     paid = np.zeros(len(done)) if rewards is None else _numbers(rewards, "rewards", where).reshape(-1)
-    if not len(done) or len(paid) != len(done) or len(seen) not in (len(done), len(done) + 1):
-        raise DataError(
-            f"{where}: expected as many observations and rewards as actions, at least one, or one observation more,"
-            f" got {len(seen)} observations, {len(done)} actions, {len(paid)} rewards"
-        )
-    if seen.shape[1:] != (spec.state_dim,):
-        raise DataError(
-            f"{where}: observations: expected vectors of {spec.state_dim} entries, as {spec.environment_id} has,"
-            f" got the shape {seen.shape[1:]}"
-        )
+    _check_steps(spec, seen, done, paid, where)
     final = (
         seen[-1] if final_observation is None else _numbers(final_observation, "final_observation", where).reshape(-1)
     )
@@ -75,6 +66,20 @@ def make_episode(
         terminated=bool(terminated),
         truncated=not terminated if truncated is None else bool(truncated),
     )
+
+
+def _check_steps(spec: EnvironmentSpec, seen: np.ndarray, done: np.ndarray, paid: np.ndarray, where: str) -> None:
+    """Raise a DataError unless each action has its reward and its observation, which is one of the environment's."""
+    if not len(done) or len(paid) != len(done) or len(seen) not in (len(done), len(done) + 1):
+        raise DataError(
+            f"{where}: expected as many observations and rewards as actions, at least one, or one observation more,"
+            f" got {len(seen)} observations, {len(done)} actions, {len(paid)} rewards"
+        )
+    if seen.shape[1:] != (spec.state_dim,):
+        raise DataError(
+            f"{where}: observations: expected vectors of {spec.state_dim} entries, as {spec.environment_id} has,"
+            f" got the shape {seen.shape[1:]}"
+        )
 
 
 def _numbers(values: Any, name: str, where: str) -> np.ndarray:
