@@ -133,6 +133,23 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         raise ValueError(
             f"backbone: expected a model of the hub or its folder, got {backbone!r}: {_first_line(error)}"
         ) from None
+    _check_fits(config, backbone, embed_dim, context, longest_row)
+    try:
+        trunk = HubTrunk(model, library.DynamicCache, context)
+        looks_back_alone = _looks_back_alone(trunk, min(PROBED, context))
+    except (
+        AttributeError,
+        TypeError,
+        RuntimeError,
+    ):  # it takes images or sound, or tokens of another width than its own
+        raise _no_model_of_text(backbone) from None
+    if not looks_back_alone:
+        raise _no_model_of_text(backbone)
+    return trunk
+
+
+def _check_fits(config: Any, backbone: str, embed_dim: int, context: int, longest_row: int) -> None:
+    """Raise a ValueError where a model of this configuration is no trunk of such a width, context and length of rows."""
     if not hasattr(config, "hidden_size"):  # a model of images, or of several parts
         raise _no_model_of_text(backbone)
     if config.hidden_size != embed_dim:
@@ -146,18 +163,6 @@ def build_hub_trunk(backbone: str, embed_dim: int, context: int, longest_row: in
         )
     if config.is_encoder_decoder:
         raise ValueError(f"backbone: expected one transformer, got {backbone!r}, which is an encoder and a decoder")
-    try:
-        trunk = HubTrunk(model, library.DynamicCache, context)
-        looks_back_alone = _looks_back_alone(trunk, min(PROBED, context))
-    except (
-        AttributeError,
-        TypeError,
-        RuntimeError,
-    ):  # it takes images or sound, or tokens of another width than its own
-        raise _no_model_of_text(backbone) from None
-    if not looks_back_alone:
-        raise _no_model_of_text(backbone)
-    return trunk
 
 
 def _no_model_of_text(backbone: str) -> ValueError:
