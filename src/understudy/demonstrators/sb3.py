@@ -130,11 +130,7 @@ def train_expert(
         [lambda: ReplayableEnvironment(make_environment(environment.id, environment.kwargs, environment.wrappers))]
         * expert.hyperparameters.num_environments
     )
-    model = ALGORITHMS[expert.algorithm](
-        "MlpPolicy", environments, seed=expert.seed, device="cpu", **_algorithm_arguments(expert, spec)
-    )
-    if isinstance(model, FastPPO):
-        model.processes = processes
+    model = _new_model(expert, spec, environments, processes)
 
     def save(curve_state: dict[str, Any]) -> None:
         if checkpoint is not None:
@@ -166,6 +162,16 @@ def _check_suits(algorithm: str, spec: EnvironmentSpec) -> None:
         raise ParameterError(
             f"expert.algorithm: expected ppo or a2c for the choices of {spec.environment_id}, got {algorithm}"
         )
+
+
+def _new_model(expert: ExpertParams, spec: EnvironmentSpec, environments: DummyVecEnv, processes: int) -> BaseAlgorithm:
+    """The algorithm before its first step, with the weights that its seed gives."""
+    model = ALGORITHMS[expert.algorithm](
+        "MlpPolicy", environments, seed=expert.seed, device="cpu", **_algorithm_arguments(expert, spec)
+    )
+    if isinstance(model, FastPPO):
+        model.processes = processes
+    return model
 
 
 def _learn(model: BaseAlgorithm, steps: int, curve: LearningCurve, goes_on: bool) -> None:
