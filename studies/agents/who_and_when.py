@@ -141,16 +141,7 @@ def say(
     learned: list[FailedRun], judged: list[FailedRun], contents: list[str], params: FailureParams
 ) -> list[dict[str, np.ndarray]]:
     """Of each judged run and by name, how likely each turn (T,) is to be the mistake; more is likelier."""
-    numbers = sorted({number for run in learned for number in run.texts})
-    embedder = TfidfEmbedder.fit(
-        [contents[number] for number in numbers],
-        dim=params.dim,
-        max_characters=params.max_characters,
-        **params.tfidf.model_dump(),
-    )
-    used = sorted({number for run in [*learned, *judged] for number in [*run.texts, *run.heard] if number >= 0})
-    vectors = np.zeros((len(contents) + 1, params.dim), np.float32)  # the last for nothing
-    vectors[used] = embedder.embed([contents[number] for number in used])
+    vectors = text_vectors(learned, judged, contents, params)
     expected = [history(run, vectors) for run in learned]
     spoken = np.concatenate([vectors[run.texts] for run in learned])
     ridge = Ridge(params.strength).fit(np.concatenate(expected), spoken)
@@ -193,6 +184,23 @@ def say(
             }
         )
     return found
+
+
+def text_vectors(
+    learned: list[FailedRun], judged: list[FailedRun], contents: list[str], params: FailureParams
+) -> np.ndarray:
+    """(texts + 1, D): each text of the runs as `learned` weighs words, zero for other texts, and a last zero for no text."""
+    numbers = sorted({number for run in learned for number in run.texts})
+    embedder = TfidfEmbedder.fit(
+        [contents[number] for number in numbers],
+        dim=params.dim,
+        max_characters=params.max_characters,
+        **params.tfidf.model_dump(),
+    )
+    used = sorted({number for run in [*learned, *judged] for number in [*run.texts, *run.heard] if number >= 0})
+    vectors = np.zeros((len(contents) + 1, params.dim), np.float32)
+    vectors[used] = embedder.embed([contents[number] for number in used])
+    return vectors
 
 
 def history(run: FailedRun, vectors: np.ndarray) -> np.ndarray:
