@@ -1,7 +1,9 @@
-"""Stages in processes of their own that are forks of this one: to import what a stage needs takes longer than its small work.
+"""Programs in processes of their own that are forks of this one: to import what they need takes longer than their small work.
 
-ForkedStage             -- one that runs
-start_stage(folder, ..) -- start one
+Forked                   -- one that runs
+start(work)              -- start a call
+start_stage(folder, ..)  -- start a stage's program
+printed_in_fork(work)    -- what a call prints
 """
 
 import os
@@ -20,7 +22,7 @@ SECONDS = 120  # after so many it is ended
 
 
 @dataclass
-class ForkedStage:
+class Forked:
     """A process, and the ends of the pipes that it prints into."""
 
     process: int
@@ -38,8 +40,8 @@ class ForkedStage:
         return (code, *(text.decode() for text in printed))
 
 
-def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], object] = lambda: None) -> ForkedStage:
-    """Start `python pipeline/STAGE.py ARGUMENTS` in a folder, after `prepare` has been called in its process."""
+def start(work: Callable[[], object]) -> Forked:
+    """Start a call in a process of its own, which ends with it as a program would."""
     pipes = [os.pipe() for _ in range(2)]  # no files, whose sizes a test may limit
     process = os.fork()
     if process == 0:
@@ -48,12 +50,8 @@ def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], obje
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         code: object = 1
         try:
-            os.chdir(folder)
-            stage, *arguments = command
-            sys.argv = [str(ROOT / "pipeline" / f"{stage}.py"), *arguments]
             signal.alarm(SECONDS)
-            prepare()
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            work()
             code = 0
         except SystemExit as ended:
             code = ended.code
@@ -67,7 +65,27 @@ def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], obje
             os._exit(code if isinstance(code, int) else int(code is not None))
     for _, end in pipes:
         os.close(end)
-    return ForkedStage(process, [begin for begin, _ in pipes])
+    return Forked(process, [begin for begin, _ in pipes])
+
+
+def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], object] = lambda: None) -> Forked:
+    """Start `python pipeline/STAGE.py ARGUMENTS` in a folder, after `prepare` has been called in its process."""
+
+    def work() -> None:
+        os.chdir(folder)
+        stage, *arguments = command
+        sys.argv = [str(ROOT / "pipeline" / f"{stage}.py"), *arguments]
+        prepare()
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+    return start(work)
+
+
+def printed_in_fork(work: Callable[[], object]) -> str:
+    """What a call prints in a process of its own, where it must end well."""
+    code, printed, said = start(work).wait()
+    assert code == 0, said
+    return printed
 
 
 def _read_all(end: int) -> bytes:

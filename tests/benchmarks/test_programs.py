@@ -1,6 +1,5 @@
 """The benchmarks without peers, at the smallest sizes: they run, and measure what they say."""
 
-import ast
 import json
 import shutil
 from pkgutil import resolve_name
@@ -9,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import attention, generalist, linear_attention, prioritized, scale, startup
+from benchmarks import attention, generalist, linear_attention, memory, model_flops, prioritized, scale, startup
 from benchmarks.ours import decoder_cost, decoder_playing, decoder_training, floors, ppo_returns, returns
-from tests.builders import CHOICES, in_random_states, printed_by, random_episodes, written_recording
+from tests.builders import CHOICES, in_random_states, random_episodes, written_recording
+from tests.forked import printed_in_fork
 from tests.toys import ROOT, tiny_policy
 from understudy.errors import DataError
 from understudy.policies.actor import PolicyActor
@@ -28,22 +28,33 @@ def test_both_kernels_of_attention_give_the_same():
     torch.testing.assert_close(attention.ours(query, key, key), attention.fused(query, key, key))
 
 
-ATTENTION = "from benchmarks import attention; attention.ROUNDS = 2; attention.WARM_UP = 1; attention.main()"
-# In a test that takes another processor for granted, what torch says of this one is replaced.
-PROCESSOR = "import torch; torch.cpu._is_avx512_bf16_supported = torch.cpu._is_amx_tile_supported = lambda: {}; "
 NOT_MEASURED = "not measured: this processor does not multiply bfloat16 natively"
 
 
-def test_every_format_of_attention_is_measured_where_the_processor_has_it():
-    lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(True) + ATTENTION).splitlines()[2:]]
+@pytest.fixture(autouse=True)
+def number_of_threads_is_restored():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(params=[True, False], ids=["bfloat16", "float32 alone"])
+def has_bfloat16(request, monkeypatch):
+    """Whether torch says of this processor that it multiplies bfloat16."""
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: request.param)
+    return request.param
+
+
+def test_every_format_of_attention_is_measured_where_the_processor_has_it(has_bfloat16, monkeypatch, capsys):
+    for name, value in {"ROWS": 1, "ROUNDS": 2, "WARM_UP": 1, "THREADS": 1}.items():
+        monkeypatch.setattr(attention, name, value)
+    attention.main()
+    lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [line[0] for line in lines] == [f"| {name}" for name in attention.FORMATS]
-    assert all(float(line[1]) > 0 for line in lines)
-
-
-def test_attention_in_bfloat16_is_left_out_where_the_processor_has_none():
-    lines = [line.split(" | ") for line in printed_by(PROCESSOR.format(False) + ATTENTION).splitlines()[2:]]
-    assert float(lines[0][1]) > 0
-    assert [line[1] for line in lines[1:]] == [NOT_MEASURED] * 2
+    measured = lines if has_bfloat16 else lines[:1]
+    assert all(float(line[1]) > 0 for line in measured)
+    assert [line[1] for line in lines[len(measured) :]] == [NOT_MEASURED] * (0 if has_bfloat16 else 2)
 
 
 def test_draws_are_timed_with_one_sum_and_with_a_tree(monkeypatch, capsys):
@@ -104,15 +115,21 @@ def test_a_crossing_lies_where_a_kind_begins_to_cost_less_for_good(ratios, expec
     assert found == (None if expected is None else pytest.approx(expected))
 
 
-@pytest.mark.parametrize("has_bfloat16", [True, False])
-def test_the_machine_is_measured_in_the_formats_that_it_has(has_bfloat16):
-    small = "from benchmarks.ours import floors; floors.SIZE = 64; floors.COPIED_BYTES = 2**20; floors.main()"
-    rates = json.loads(printed_by(PROCESSOR.format(has_bfloat16) + small, "--seconds=0.05"))
+def test_the_machine_is_measured_in_the_formats_that_it_has(has_bfloat16, monkeypatch, capsys):
+    for name, value in {"SIZE": 64, "COPIED_BYTES": 2**20, "two_environments_rate": lambda limit: limit}.items():
+        monkeypatch.setattr(floors, name, value)
+    monkeypatch.setattr("sys.argv", ["floors", "--seconds=0.05"])
+    floors.main()
+    rates = json.loads(capsys.readouterr().out)
     names = ["environment", "environments_2"]
     for threads in (1, 2):
         names += [f"bytes_{threads}", f"float32_{threads}", *[f"bfloat16_{threads}"] * has_bfloat16]
     assert list(rates) == names
     assert all(rate > 0 for rate in rates.values())
+
+
+def test_two_processes_step_an_environment_each_at_the_same_time():
+    assert floors.two_environments_rate(0.05) > 0
 
 
 def test_a_call_is_timed_for_as_long_as_was_asked_but_three_times_at_least(monkeypatch):
@@ -194,8 +211,11 @@ def test_returns_are_those_of_the_first_episodes_and_of_the_seeds_that_were_aske
 
 
 @pytest.mark.parametrize("peak", [[], ["--peak-tflops=1"]])
-def test_utilisation_is_of_the_peak(peak):
-    lines = printed_by("from benchmarks.model_flops import main; main()", *TINY, *peak).splitlines()
+def test_utilisation_is_of_the_peak(peak, monkeypatch, capsys):
+    monkeypatch.setitem(model_flops.PRODUCT_WIDTH, "cpu", 64)
+    monkeypatch.setattr("sys.argv", ["model_flops", *TINY, *peak])
+    model_flops.main()
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("peak 1.00 TFLOP/s (given)" if peak else "(measured)")
     cells = lines[-1].strip("| ").split(" | ")
     assert cells[0] == "as it is"
@@ -206,7 +226,7 @@ def test_utilisation_is_of_the_peak(peak):
 
 @pytest.mark.parametrize("kind", ["bands", "bands, checkpointing", "one band"])
 def test_a_step_of_long_rows_is_measured(kind):
-    measured = ast.literal_eval(printed_by(f"from benchmarks.memory import measure; print(measure({kind!r}, 256))"))
+    measured = json.loads(printed_in_fork(lambda: print(json.dumps(memory.measure(kind, 256)))))
     assert measured["memory"] > 1
     assert measured["time"] > 0
 
