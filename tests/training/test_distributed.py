@@ -1,9 +1,14 @@
-"""Two processes over gloo train as one does: the same curve and weights, but for the rounding of sums in another order."""
+"""Two processes over gloo train as one does: the same curve and weights, but for the rounding of sums in another order.
 
+Some are started by torchrun; the others are forks with what it would have told them, which is quicker.
+"""
+
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +17,16 @@ import pytest
 import torch
 
 from tests.builders import CHOICES, parameters_text, random_episodes, refused, written_store
+from tests.forked import Forked, printed_in_fork, start, start_stage
 from tests.imports import ROOT
-from tests.training import train_families
+from tests.training.train_families import CASES, train_families
 from understudy.errors import DataError, ParameterError
 from understudy.models.family import Losses, LossTerm
 from understudy.training import distributed
 
 VARIABLES = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
-TRAIN_DECODER = [str(ROOT / "pipeline" / "train_policy.py"), "--policy", "decoder", "--seed", "0"]
+DECODER = ["train_policy", "--policy", "decoder", "--seed", "0"]
+TRAIN_DECODER = [str(ROOT / "pipeline" / "train_policy.py"), *DECODER[1:]]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 SMALL = {
     "training.threads": "1",
@@ -41,23 +48,31 @@ def started(folder: Path, *command: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *command], cwd=folder, env=VARIABLES, capture_output=True, text=True)
 
 
+def two_forks(begin: Callable[[Callable[[], object]], Forked]) -> list[tuple[int, str, str]]:
+    """Exit codes and what is printed of two processes, each of which `begin` starts and lets join the other first."""
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    variables = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    variables |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    ranks = [variables | {"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
+    return [each.wait() for each in [begin(partial(os.environ.update, own)) for own in ranks]]
+
+
 @pytest.fixture(scope="module")
 def trained(made_once) -> tuple[dict, dict, dict]:
     """Curves and weights of one process, and of the first and the second of two."""
 
     def make(folder: Path) -> None:
-        for name, launcher in (("alone", []), ("together", TORCHRUN)):
+        for name in ("alone", "together"):
             (folder / name).mkdir()
-            done = started(folder, *launcher, "-m", "tests.training.train_families", str(folder / name))
-            assert done.returncode == 0, done.stderr
+        printed_in_fork(lambda: train_families(folder / "alone"))
+        together = two_forks(lambda join: start(lambda: (join(), train_families(folder / "together"))))
+        assert [code for code, *_ in together] == [0, 0], together
 
     folder = made_once("trained_apart", make)
     return tuple(dict(np.load(folder / file)) for file in ("alone/0.npz", "together/0.npz", "together/1.npz"))
 
 
-@pytest.mark.parametrize(
-    "case", [f"{family} {spec.environment_id} {size}" for family, spec, size in train_families.CASES]
-)
+@pytest.mark.parametrize("case", [f"{family} {spec.environment_id} {size}" for family, spec, size in CASES])
 def test_two_processes_give_the_curve_and_the_weights_of_one(trained, case):
     alone, first, second = trained
     np.testing.assert_allclose(first[f"{case} curve"], alone[f"{case} curve"], rtol=1e-5)
@@ -75,12 +90,30 @@ def project(tmp_path) -> Path:
     return tmp_path
 
 
+def alone(folder: Path) -> tuple[int, str]:
+    """Exit code and errors of the program in one process."""
+    code, _, said = start_stage(folder, DECODER).wait()
+    return code, said
+
+
+def by_torchrun(folder: Path) -> tuple[int, str]:
+    """Those of two that torchrun starts."""
+    done = started(folder, *TORCHRUN, *TRAIN_DECODER)
+    return done.returncode, done.stderr
+
+
+def together(folder: Path) -> None:
+    """Let two forks run the program to its end."""
+    done = two_forks(lambda join: start_stage(folder, DECODER, join))
+    assert [code for code, *_ in done] == [0, 0], done
+
+
 def test_the_program_writes_once_what_one_process_would(project):
     curves = []
-    for launcher in ([], TORCHRUN):
-        done = started(project, *launcher, *TRAIN_DECODER)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr.count("20/20") == 1  # of the progress bar
+    for launch in (alone, by_torchrun):
+        code, said = launch(project)
+        assert code == 0, said
+        assert said.count("20/20") == 1  # of the progress bar
         assert not list((project / ".checkpoints").iterdir())
         curves.append(
             np.loadtxt(project / "models" / "decoder" / "seed_0" / "learning_curve.csv", delimiter=",", skiprows=1)
@@ -91,19 +124,18 @@ def test_the_program_writes_once_what_one_process_would(project):
 
 def test_of_several_processes_the_first_one_tells_what_is_wrong(tmp_path):
     (tmp_path / "params.yaml").write_text(parameters_text(SMALL))
-    done = started(tmp_path, *TORCHRUN, *TRAIN_DECODER)
-    assert done.returncode != 0
-    spoken = [line for line in done.stderr.splitlines() if line.startswith("train_policy: ")]
-    assert len(spoken) == 1
-    assert "store.json: expected" in spoken[0]
+    done = two_forks(lambda join: start_stage(tmp_path, DECODER, join))
+    assert [code for code, *_ in done] == [1, 1]
+    assert [said.count("\n") for *_, said in done] == [1, 0]
+    assert done[0][2].startswith("train_policy: ") and "store.json: expected" in done[0][2]
 
 
 def test_interrupted_and_started_again_both_go_on_where_they_were(project):
     (project / "params.yaml").write_text(parameters_text(SMALL | {"training.steps": "200"}))
-    program, output = [*TORCHRUN, *TRAIN_DECODER], project / "models" / "decoder" / "seed_0"
+    output = project / "models" / "decoder" / "seed_0"
     with (project / "log").open("w") as log:
         heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits that it is ignored
-        command = [sys.executable, *program]
+        command = [sys.executable, *TORCHRUN, *TRAIN_DECODER]
         process = subprocess.Popen(command, cwd=project, env=VARIABLES, stderr=log, preexec_fn=heeded)
         while process.poll() is None and not list(project.glob(".checkpoints/*/*/run.safetensors")):
             time.sleep(0.01)
@@ -115,7 +147,7 @@ def test_interrupted_and_started_again_both_go_on_where_they_were(project):
     found = []
     for checkpoint_is_there in (True, False):
         assert (project / ".checkpoints" / "train_policy@decoder-0").exists() == checkpoint_is_there
-        assert started(project, *program).returncode == 0
+        together(project)
         found.append({file.name: file.read_bytes() for file in output.iterdir()})
     assert found[0] == found[1]
 

@@ -1,11 +1,8 @@
-"""Trains every family on toy sequences and writes curves and weights; torchrun starts it with several processes.
+"""Trains every family on toy sequences, in one process or in each of several that do it together.
 
-    python -m tests.training.train_families FOLDER
-
-It writes FOLDER/RANK.npz. Episodes are cut by the clock and rows end early, so that the processes' rows differ in what counts.
+Episodes are cut by the clock and rows end early, so that the processes' rows differ in what counts.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +20,8 @@ from understudy.training.loop import train
 CASES = [(family, spec, 7) for family, spec in FAMILY_CASES] + [("hierarchical", CHOICES, 1)]
 
 
-def main(folder: Path) -> None:
+def train_families(folder: Path) -> None:
+    """Write curves and weights to RANK.npz in a folder."""
     # Some gradients are longer than what is allowed and some are not: neither Adam nor clipping hides one of a wrong length.
     params = parameters(steps=12, evaluate_every=4, chunk_length=16, max_grad_norm=2.0)
     results = {}
@@ -37,7 +35,3 @@ def main(folder: Path) -> None:
             results[f"{case} curve"] = np.asarray([list(row.values()) for row in outcome.curve])
             results[f"{case} weights"] = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
         np.savez(folder / f"{distributed.rank()}.npz", **results)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
