@@ -10,6 +10,7 @@ from tests.imports import ROOT, SOURCE
 from understudy.code.closure import BY_NAME, SourceTree, constant, parse
 from understudy.code.stages import describe_stages, loads, stage_names
 from understudy.models.registry import DEMONSTRATORS, family_names
+from understudy.utils.jsonfile import read_json, write_json
 
 PACKAGE = SOURCE / "understudy"
 TREE = SourceTree(SOURCE)
@@ -124,7 +125,6 @@ MAY_IMPORT_BY_NAME = {
     "src/understudy/sources/optional.py",  # libraries of extras, in a file that changes no result
     "src/understudy/utils/named.py",  # what params.yaml names in custom/, which the stage code describes
 }
-DESCRIBED = describe_stages(ROOT, {family: family for family in family_names()})
 LOG_STAGES = {
     "compare_logs",
     "embed_texts",
@@ -222,6 +222,16 @@ ALONE = {
 }
 
 
+@pytest.fixture(scope="module")
+def described(made_once):
+    """Every stage's description, with a policy of each family."""
+
+    def make(folder):
+        write_json(folder / "stages.json", describe_stages(ROOT, {family: family for family in family_names()}))
+
+    return read_json(made_once("described", make) / "stages.json")
+
+
 def part(file):
     """The part of the house that a file lies in: `nn`, `params`, ..."""
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -278,8 +288,7 @@ def test_nothing_is_imported_by_name_but_what_is_registered():
 
 @pytest.mark.parametrize("call", ["importlib.import_module(name)", "__import__(name)", "runpy.run_module(name)"])
 def test_a_module_imported_lazily_and_not_registered_is_found(tmp_path, call):
-    for name in ("src", "pipeline"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE / "training", tmp_path / "src/understudy/training")
     with (tmp_path / "src/understudy/training/loop.py").open("a") as module:
         module.write(f"\n\ndef _plugin(name):\n    return {call}\n")
     assert imports_by_name(tmp_path) == ["src/understudy/training/loop.py"]
@@ -293,26 +302,26 @@ def test_every_program_says_which_families_it_loads(stage):
 
 
 @pytest.mark.parametrize("stage", ["train_expert", "record_rollouts", "train_policy/mlp", "evaluate_policy/mlp"])
-def test_who_has_no_attention_does_not_depend_on_it(stage):
+def test_who_has_no_attention_does_not_depend_on_it(described, stage):
     assert not any_begins(
-        DESCRIBED[stage]["modules"], ("understudy.nn.attention", "understudy.nn.cache", "understudy.nn.trunk")
+        described[stage]["modules"], ("understudy.nn.attention", "understudy.nn.cache", "understudy.nn.trunk")
     )
 
 
 @pytest.mark.parametrize("family", sorted({"mlp", "action_transformer", "hierarchical"} & set(family_names())))
-def test_parts_of_the_generalist_are_its_own(family):
-    assert not any_begins(DESCRIBED[f"train_policy/{family}"]["modules"], "understudy.nn.task_")
+def test_parts_of_the_generalist_are_its_own(described, family):
+    assert not any_begins(described[f"train_policy/{family}"]["modules"], "understudy.nn.task_")
 
 
 @pytest.mark.parametrize("prefix", ALONE)
-def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(prefix):
-    holders = {name.partition("/")[0] for name, each in DESCRIBED.items() if any_begins(each["modules"], prefix)}
+def test_no_stage_has_in_its_closure_what_another_kind_alone_needs(described, prefix):
+    holders = {name.partition("/")[0] for name, each in described.items() if any_begins(each["modules"], prefix)}
     assert holders == ALONE[prefix]
 
 
 @pytest.mark.parametrize("family", family_names())
-def test_a_family_is_in_the_closure_of_its_own_policies_alone(family):
-    holders = {name for name, each in DESCRIBED.items() if f"understudy.models.{family}" in each["modules"]}
+def test_a_family_is_in_the_closure_of_its_own_policies_alone(described, family):
+    holders = {name for name, each in described.items() if f"understudy.models.{family}" in each["modules"]}
     assert {name for name in holders if "/" in name} == {f"{stage}/{family}" for stage in OF_A_POLICY}
     assert holders - OF_ALL_POLICIES == {name for name in holders if "/" in name}  # these play and ask every policy
 
