@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import os
 import runpy
 import shutil
@@ -119,17 +120,30 @@ def set_params(folder, changes):
 
 
 def describe_code(folder):
-    """Do the work of stage `code` in this process: quicker than `dvc repro code`, which starts two.
+    """Do the work of stage `code` in this process and return what it prints: quicker than `dvc repro code`, which starts two.
 
     Files that have not changed since the last time are not read again as Python.
     """
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed, files_read_once():
+        runpy.run_path(str(folder / "pipeline" / "code.py"))["work"]()
+    return printed.getvalue()
+
+
+def describe(root, families):
+    """The descriptions of the stages, for which no file is read again as Python either."""
+    with files_read_once():
+        return stages.describe_stages(root, families)
+
+
+@contextlib.contextmanager
+def files_read_once():
+    """Within it, files with the same content are read as Python once in this process."""
     with (
-        contextlib.chdir(folder),
-        contextlib.redirect_stdout(None),
         patch.object(closure, "parse", by_content(closure.parse)),
+        patch.object(stages, "parse", by_content(stages.parse)),
         patch.object(stages, "fingerprint", by_content(stages.fingerprint)),
     ):
-        runpy.run_path(str(folder / "pipeline" / "code.py"))["work"]()
+        yield
 
 
 def by_content(function):

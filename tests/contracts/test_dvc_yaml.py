@@ -3,8 +3,9 @@
 import pytest
 from ruamel.yaml import YAML
 
+from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT
-from understudy.code.stages import describe_stages, stage_names
+from understudy.code.stages import stage_names
 from understudy.params.training import TrainingParams
 from understudy.params.whole import load_params
 
@@ -40,6 +41,12 @@ NOT_THE_ROOTS = (  # stages of projects of other demonstrations or of several ta
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
 
 
+@pytest.fixture(scope="module")
+def written():
+    """The files in which the stage code describes what the others run."""
+    return {f"data/code/{described}.json" for described in describe(ROOT, FAMILIES)}
+
+
 def paths(entries):
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
@@ -53,7 +60,7 @@ def test_every_program_is_a_stage_which_the_launcher_starts():
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_all_that_a_stage_depends_on_of_the_code_is_its_own_description(name):
+def test_all_that_a_stage_depends_on_of_the_code_is_its_own_description(written, name):
     of_code = [
         path for path in paths(STAGES[name]["deps"]) if not path.startswith(("models", "data/")) or "code" in path
     ]
@@ -61,7 +68,6 @@ def test_all_that_a_stage_depends_on_of_the_code_is_its_own_description(name):
         assert of_code == ["data/code", "metrics/summary.json"]
         return
     assert of_code == [f"data/code/{name}" + ("/${item.policy}.json" if "matrix" in STAGES[name] else ".json")]
-    written = {f"data/code/{described}.json" for described in describe_stages(ROOT, FAMILIES)}
     assert {of_code[0].replace("${item.policy}", policy) for policy in FAMILIES} <= written
 
 

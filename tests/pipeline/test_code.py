@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from tests.contracts.small_pipeline import environment
+from tests.contracts.small_pipeline import describe, describe_code, environment
 from tests.imports import ROOT
-from understudy.code.stages import describe_stages, read_stages
+from understudy.code.stages import read_stages
 from understudy.params.whole import load_params
 
 FAMILIES = {name: policy.family for name, policy in load_params(ROOT / "params.yaml").policies.items()}
@@ -31,15 +31,15 @@ def run(project, *arguments):
 
 
 def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(project):
-    assert run(project).startswith(f"{len(describe_stages(ROOT, FAMILIES))} descriptions of code")
-    assert read_stages(project / "data/code") == describe_stages(project, FAMILIES)
-    assert run(project) == "no stage's code has changed\n"
+    assert run(project).startswith(f"{len(describe(ROOT, FAMILIES))} descriptions of code")
+    assert read_stages(project / "data/code") == describe(project, FAMILIES)
+    assert describe_code(project) == "no stage's code has changed\n"
     with (project / "src/understudy/models/mlp.py").open("a") as module:
         module.write("EDITED = True\n")
     of_all = {"report", "report_logs", "report_words", "time_pruned"}
-    stale = sorted(name for name in describe_stages(ROOT, FAMILIES) if name.endswith("/mlp") or name in of_all)
+    stale = sorted(name for name in describe(ROOT, FAMILIES) if name.endswith("/mlp") or name in of_all)
     assert "train_policy/mlp" in stale and "evaluate_policy/mlp" in stale
-    assert run(project) == f"understudy.models.mlp has changed: {', '.join(stale)}\n"
+    assert describe_code(project) == f"understudy.models.mlp has changed: {', '.join(stale)}\n"
 
 
 def test_the_programs_of_a_study_are_described_and_what_lies_in_the_root_is_not(project):
@@ -48,7 +48,7 @@ def test_the_programs_of_a_study_are_described_and_what_lies_in_the_root_is_not(
     for folder in (project, study):
         shutil.copy(ROOT / "params.yaml", folder)
         (folder / "draw.py").write_text("import understudy.errors\n")
-    run(project)
+    describe_code(project)
     command = [sys.executable, "../../pipeline/run.py", "code"]
     subprocess.run(command, cwd=study, env=environment(), check=True)
     assert not (project / "data/code/own").exists()
@@ -68,7 +68,7 @@ def test_compiled_code_is_removed_and_none_is_left_behind(project):
 
 
 def test_after_a_failure_the_former_descriptions_are_still_there(project):
-    run(project)
+    describe_code(project)
     before = read_stages(project / "data/code")
     (project / "src/understudy/models/mlp.py").write_text("def")
     command = [sys.executable, "pipeline/run.py", "code"]
@@ -87,12 +87,12 @@ def test_the_table_is_printed_and_nothing_is_written(project):
 
 
 def test_what_policies_start_from_is_told_to_the_stage_that_training_depends_on(project):
-    run(project)
+    describe_code(project)
     assert "of_data" not in read_stages(project / "data/code")["select_columns"]
     before = (project / "params.yaml").read_text()
     text = before.replace("  mlp:\n", "  mlp:\n    starts_from: ../other/models/mlp\n    demonstrations: 5\n", 1)
     assert text != before
     (project / "params.yaml").write_text(text)
-    run(project)
+    describe_code(project)
     of_data = read_stages(project / "data/code")["select_columns"]["of_data"]
     assert of_data == {"mlp": {"starts_from": "../other/models/mlp", "demonstrations": 5}}

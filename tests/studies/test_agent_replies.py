@@ -4,8 +4,8 @@ import json
 
 from ruamel.yaml import YAML
 
+from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT
-from understudy.code.stages import describe_stages
 from understudy.params.project import load_project
 
 STUDY, AGENTS = ROOT / "studies/agent_replies", ROOT / "studies/agents"
@@ -42,7 +42,7 @@ def test_what_comes_before_is_that_of_the_agents_study():
 
 def test_each_stage_depends_on_the_description_of_its_own_code():
     families = {name: block.family for name, block in load_project(STUDY / "params.yaml").policies.items()}
-    described = {f"data/code/{name}.json" for name in describe_stages(ROOT, families)}
+    described = {f"data/code/{name}.json" for name in describe(ROOT, families)}
     for name, stage in STAGES.items():
         if name not in ("fetch", "code"):
             [code] = [path for path in stage["deps"] if path.startswith("data/code")]

@@ -10,8 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
+from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT
-from understudy.code.stages import describe_own, describe_stages
+from understudy.code.stages import describe_own
 from understudy.errors import DataError
 from understudy.logs.observation import Layout
 from understudy.params.log_project import LogProject
@@ -47,7 +48,7 @@ def test_what_learns_is_the_roots():
 
 def test_each_stage_depends_on_the_description_of_its_own_code():
     families = {name: block.family for name, block in load_project(STUDY / "params.yaml").policies.items()}
-    described = {f"data/code/{name}.json" for name in describe_stages(ROOT, families)}
+    described = {f"data/code/{name}.json" for name in describe(ROOT, families)}
     for name, stage in STAGES.items():
         if name not in OWN | {"code"}:
             [code] = [path for path in stage["deps"] if path.startswith("data/code")]

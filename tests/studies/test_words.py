@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.builders import imported
+from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT
-from understudy.code.stages import describe_stages
 from understudy.params.project import load_project
 from understudy.params.word_project import WordProject
 from understudy.utils.jsonfile import read_json
@@ -41,7 +41,7 @@ def test_the_runs_have_their_stages_in_common_and_what_learns_is_the_roots(run):
 
 def test_each_stage_depends_on_the_description_of_its_own_code():
     families = {name: block.family for name, block in load_project(STUDY / "words_100/params.yaml").policies.items()}
-    described = {f"data/code/{name}.json" for name in describe_stages(ROOT, families)}
+    described = {f"data/code/{name}.json" for name in describe(ROOT, families)}
     for name, stage in STAGES.items():
         if name != "code":
             [code] = [path for path in stage["deps"] if path.startswith("data/code")]
