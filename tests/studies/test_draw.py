@@ -1,15 +1,16 @@
 """The table and the figure of studies/hidden_velocity, from summaries of known numbers."""
 
+import os
+import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.builders import imported
-from tests.contracts.small_pipeline import environment
-from tests.imports import ROOT, SOURCE
+from tests.forked import start
+from tests.imports import ROOT
 from understudy.errors import DataError
 from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
@@ -38,10 +39,15 @@ def entry(score: float) -> dict:
     return {"score": score, "score_ci_low": score - 0.01, "score_ci_high": score + 0.02} | shares
 
 
-def run_in(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, STUDY / "draw.py"]
-    variables = environment() | {"PYTHONPATH": str(SOURCE)}
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+def run_in(folder: Path) -> tuple[int, str, str]:
+    """Exit code, output and errors of the program in a fork, which does not import what it draws with."""
+
+    def program() -> None:
+        os.chdir(folder)
+        sys.argv = [str(STUDY / "draw.py")]
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+    return start(program).wait()
 
 
 def test_the_table_has_a_row_a_policy_with_its_setting_and_its_numbers(draw, study) -> None:
@@ -76,7 +82,7 @@ def test_each_line_of_the_figure_holds_its_contexts(draw, study) -> None:
 def test_the_program_writes_both_and_the_same_again(study) -> None:
     written = []
     for _ in range(2):
-        assert run_in(study).returncode == 0
+        assert run_in(study)[0] == 0
         written.append([(study / name).read_bytes() for name in ("results.md", "results.png")])
     assert written[0] == written[1]
     assert written[0][1].startswith(b"\x89PNG")
@@ -86,7 +92,6 @@ def test_a_policy_without_numbers_is_named(draw, study) -> None:
     write_json(study / "many" / "metrics" / "summary.json", {"expert": entry(1.0), "mlp": entry(0.5)})
     with pytest.raises(DataError, match=r"many/metrics/summary.json: expected an entry context_1, got none"):
         draw.read_run(study / "many")
-    done = run_in(study)
-    assert done.returncode == 1
-    assert done.stderr == "draw: many/metrics/summary.json: expected an entry context_1, got none\n"
+    said = "draw: many/metrics/summary.json: expected an entry context_1, got none\n"
+    assert run_in(study) == (1, "", said)
     assert not (study / "results.md").exists()
