@@ -125,3 +125,10 @@ def test_the_drawings_dependencies_are_what_it_imports():
     code = [(HIDDEN / path).resolve() for path in listed if path.endswith(".py") or "/src/" in path]
     assert all(any(path in (file, *file.parents) for path in code) for file in imported)
     assert all(any(path in (file, *file.parents) for file in imported) for path in code)
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*/dvc.yaml")), ids=lambda path: path.parent.name)
+def test_where_own_programs_are_described_their_edit_describes_them_again(study):
+    stages = YAML(typ="safe").load(study.read_text())["stages"]
+    if any("data/code/own/" in str(stage.get("deps")) for stage in stages.values()):
+        assert {file.name for file in study.parent.glob("*.py")} <= set(stages["code"]["deps"])
