@@ -25,5 +25,7 @@ def test_a_project_of_logs_has_the_study_s_stages():
     ours, study = stages(TEMPLATES / "own_logs.yaml"), stages(ROOT / "studies/agents/dvc.yaml")
     own = {"fetch", "folds", "judge", "judge_strategies", "strategies", "two_agents", "who_and_when"}
     assert study.keys() - ours.keys() == own and not ours.keys() - study.keys()
-    assert {name for name in ours if ours[name] != study[name]} == {"import_logs"}
+    assert {name for name in ours if ours[name] != study[name]} == {"code", "import_logs"}
+    programs = [path for path in study["code"]["deps"] if path not in ours["code"]["deps"]]
+    assert {path.removesuffix(".py") for path in programs} == own
     assert ours["import_logs"]["deps"] == ["data/code/import_logs.json", "transcripts"]

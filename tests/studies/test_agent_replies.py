@@ -28,15 +28,7 @@ def test_what_learns_is_the_roots():
 
 
 def test_what_comes_before_is_that_of_the_agents_study():
-    for name in (
-        "code",
-        "import_logs",
-        "embed_texts",
-        "record_logs",
-        "build_sequences",
-        "select_columns",
-        "evaluate_log",
-    ):
+    for name in ("import_logs", "embed_texts", "record_logs", "build_sequences", "select_columns", "evaluate_log"):
         assert STAGES[name] | {"desc": ""} == AGENTS_STAGES[name] | {"desc": ""}
 
 
