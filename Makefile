@@ -14,7 +14,6 @@ repro: .venv/installed
 
 test: .venv/installed
 	PATH="$(BIN):$$PATH" ruff check .
-	PATH="$(BIN):$$PATH" mypy
 	PATH="$(BIN):$$PATH" OMP_WAIT_POLICY=PASSIVE python -m pytest -q -n 2 --dist worksteal
 
 # The whole pipeline at toy size, in a copy: shows in half a minute that it runs here.
