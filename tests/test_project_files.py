@@ -32,7 +32,9 @@ def test_the_hooks_are_what_make_test_checks():
     programs = {hook["entry"].split()[0] for hook in local["hooks"]}
     recipe = re.search(r"^test:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), flags=re.M)[1]
     checks = recipe + (ROOT / "tests/contracts/test_types.py").read_text()
-    assert programs == {f".venv/bin/{name}" for name in ("ruff", "mypy") if f' {name}' in checks or f'"{name}"' in checks}
+    assert programs == {
+        f".venv/bin/{name}" for name in ("ruff", "mypy") if f" {name}" in checks or f'"{name}"' in checks
+    }
 
 
 def test_what_is_cited_is_this_version():
