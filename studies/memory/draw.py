@@ -22,7 +22,7 @@ from understudy.report.table import with_interval
 from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
-RUNS = {"t_maze": "T-maze", "repeat_previous": "repeat previous"}
+RUNS = {"t_maze": "T-maze", "repeat_previous": "repeat previous", "repeat_previous_40": "repeat previous, 40"}
 HEADER = ("task", "policy", "sees the cue", "right [interval]", "chance", "score [interval]")
 REFERENCES = ("expert", "random")
 
@@ -73,7 +73,9 @@ def format_table(runs: dict[str, tuple[Params, Summary]]) -> str:
 def draw(runs: dict[str, tuple[Params, Summary]], path: Path) -> None:
     """A panel a task, a row a student; the line is where the cue comes within reach."""
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(1, len(runs), figsize=(9, 3.9), layout="constrained", squeeze=False)
+        figure, axes = pyplot.subplots(
+            1, len(runs), figsize=(4.5 * len(runs), 3.9), layout="constrained", squeeze=False
+        )
         for axis, (run, (params, summary)) in zip(axes[0], runs.items(), strict=True):
             charts.scores(axis, summary)
             _mark_reach(axis, params)

@@ -13,7 +13,11 @@ from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
 
 STUDY, CUSTOM = ROOT / "studies" / "memory", ROOT / "custom"
-RUNS = ("t_maze", "repeat_previous")
+RUNS = {
+    "t_maze": (1, 2, 4, 8, 16, 32, 64),
+    "repeat_previous": (1, 2, 4, 8, 16, 32, 64),
+    "repeat_previous_40": (32, 64),
+}  # contexts
 FORWARD, LEFT, RIGHT = 0, 1, 2
 
 
@@ -154,7 +158,7 @@ def test_a_context_is_the_memorys_reach_and_the_answer_is_hidden(run):
     params = load_params(STUDY / run / "params.yaml")
     models = {name: policy.model for name, policy in params.policies.items() if policy.family == "action_transformer"}
     assert {name: (model["context"], model["state_differences"]) for name, model in models.items()} == {
-        f"context_{context}": (context, 0) for context in (1, 2, 4, 8, 16, 32, 64)
+        f"context_{context}": (context, 0) for context in RUNS[run]
     }
     without = {name: policy.model for name, policy in params.policies.items() if name not in models}
     assert without["mlp_differences"] == without["mlp"] | {"state_differences": 1}
@@ -165,7 +169,11 @@ def test_a_context_is_the_memorys_reach_and_the_answer_is_hidden(run):
 
 @pytest.mark.parametrize(
     ("run", "between", "chance", "first_to_see"),
-    [("t_maze", (8, 15), 0.5, 16), ("repeat_previous", (16, 16), 0.25, 32)],
+    [
+        ("t_maze", (8, 15), 0.5, 16),
+        ("repeat_previous", (16, 16), 0.25, 32),
+        ("repeat_previous_40", (40, 40), 0.25, 64),
+    ],
 )
 def test_who_sees_the_cue_is_told_from_the_parameters(draw, run, between, chance, first_to_see):
     params = load_params(STUDY / run / "params.yaml")
@@ -173,7 +181,7 @@ def test_who_sees_the_cue_is_told_from_the_parameters(draw, run, between, chance
     assert draw.chance(params) == chance
     told = {name: draw.sees_cue(params, name) for name in params.policies.names}
     assert told == {"mlp": "never", "mlp_differences": "never"} | {
-        f"context_{context}": "always" if context >= first_to_see else "never" for context in (1, 2, 4, 8, 16, 32, 64)
+        f"context_{context}": "always" if context >= first_to_see else "never" for context in RUNS[run]
     }
     assert draw.sees_cue(params, "expert") == draw.sees_cue(params, "random") == ""
 
@@ -212,10 +220,14 @@ def entry(right: float) -> dict:
 
 def test_the_table_has_a_row_a_policy_in_each_task(draw, study):
     lines = draw.format_table({run: draw.read_run(study / run) for run in RUNS}).splitlines()
-    assert len(lines) == 2 + 2 * 11
+    assert len(lines) == 2 + sum(4 + len(contexts) for contexts in RUNS.values())
     assert lines[2] == "| T-maze | expert |  | 0.000 [-0.010, 0.020] | 0.50 | 0.000 [0.000, 0.500] |"
     assert lines[4] == "| T-maze | mlp | never | 0.020 [0.010, 0.040] | 0.50 | 0.040 [0.000, 0.500] |"
-    assert lines[-1] == "| repeat previous | context_64 | always | 0.100 [0.090, 0.120] | 0.25 | 0.200 [0.000, 0.500] |"
+    assert lines[23] == "| repeat previous | context_64 | always | 0.100 [0.090, 0.120] | 0.25 | 0.200 [0.000, 0.500] |"
+    assert (
+        lines[-1]
+        == "| repeat previous, 40 | context_64 | always | 0.050 [0.040, 0.070] | 0.25 | 0.100 [0.000, 0.500] |"
+    )
 
 
 def test_the_program_writes_both_and_the_same_again(draw, study, capsys):
