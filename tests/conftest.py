@@ -1,10 +1,17 @@
 """What all processes of a run of pytest share."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+
+def pytest_collection_finish() -> None:
+    """Leave all tests and libraries that are there by now out of every later round of garbage collection: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
