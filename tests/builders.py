@@ -39,6 +39,7 @@ import torch
 from hypothesis import settings
 from ruamel.yaml import YAML
 
+from tests.read_once import files_read_once
 from understudy.episode import NO_OPTION, Episode
 from understudy.interface import Interface, Task, action_scales
 from understudy.params.load import load_sections
@@ -122,7 +123,9 @@ def call_pipeline(folder: Path, policies: Iterable[str], *, without_expert: bool
     whether = {"without_expert": True} if without_expert else {}
     threads = torch.get_num_threads()
     with chdir(folder):
-        for stage in ("code", *begun, "build_sequences", "label_options", "select_columns"):
+        with files_read_once():
+            call_stage("code")
+        for stage in (*begun, "build_sequences", "label_options", "select_columns"):
             call_stage(stage)
         call_stage("evaluate_references", **whether)
         for name in policies:

@@ -4,6 +4,7 @@ recorder(folder)                -- variables under which every stage notes its i
 missed_imports(folder, project) -- modules that a stage has imported and that are not in its description
 """
 
+from functools import cache
 from pathlib import Path
 
 from understudy.code.closure import SourceTree
@@ -40,10 +41,11 @@ def recorder(folder: Path) -> dict[str, str]:
 def missed_imports(folder: Path, project: Path) -> dict[str, set[str]]:
     """By stage, or stage/policy, for those that have run: modules with code that it imported and that its description lacks."""
     tree, described, missed = SourceTree(project / "src"), read_stages(project / "data/code"), {}
+    code_in = cache(fingerprint)
     for name in described:
         seen = folder / "seen" / name
         if seen.exists():
             files = {module: tree.module_file(module) for module in seen.read_text().split()}
-            has_code = {module for module, file in files.items() if file and fingerprint(file)}
+            has_code = {module for module, file in files.items() if file and code_in(file)}
             missed[name] = has_code - set(described[name]["modules"])
     return missed

@@ -13,11 +13,13 @@ from unittest.mock import patch
 
 import networkx
 from dvc.repo import Repo, lock_repo
+from dvc.utils import strictyaml
 from dvc.utils.serialize import _yaml
 from ruamel.yaml import YAML
 
 from tests.imports import ROOT
-from understudy.code import closure, stages
+from tests.read_once import KNOWN, files_read_once
+from understudy.code import stages
 
 SMALL = {
     "environment.id": "CartPole-v1",
@@ -51,9 +53,6 @@ SMALL = {
     "evaluation.block_size": 3,
     "comparison.resamples": 100,
 }
-
-
-KNOWN = {}  # what is known of files and texts, by function and content
 
 
 def environment():
@@ -119,13 +118,14 @@ def set_params(folder, changes):
     yaml.dump(params, folder / "params.yaml")
 
 
-def describe_code(folder):
+def describe_code(folder, root=None):
     """Do the work of stage `code` in this process and return what it prints: quicker than `dvc repro code`, which starts two.
 
-    Files that have not changed since the last time are not read again as Python.
+    The program is that of `root`, the folder itself where none is given. Files that have not changed since the last time are not
+    read again as Python.
     """
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed, files_read_once():
-        runpy.run_path(str(folder / "pipeline" / "code.py"))["work"]()
+        runpy.run_path(str((root or folder) / "pipeline" / "code.py"))["work"]()
     return printed.getvalue()
 
 
@@ -136,44 +136,24 @@ def describe(root, families):
 
 
 @contextlib.contextmanager
-def files_read_once():
-    """Within it, files with the same content are read as Python once in this process."""
-    with (
-        patch.object(closure, "parse", by_content(closure.parse)),
-        patch.object(stages, "parse", by_content(stages.parse)),
-        patch.object(stages, "fingerprint", by_content(stages.fingerprint)),
-    ):
-        yield
+def yaml_read_once():
+    """Within it, DVC parses each text of YAML once in this process: it reads params.yaml and dvc.lock anew for every question."""
+    parse = _yaml.parse_yaml
 
-
-def by_content(function):
-    """A function of a file that is called once for each content of one."""
-
-    def call(file):
-        key = function.__name__, file.read_bytes()
-        if key not in KNOWN:
-            KNOWN[key] = function(file)
-        return KNOWN[key]
-
-    return call
-
-
-def parsed_once(parse):
-    """DVC's parser of YAML for a text that it has parsed before: it reads params.yaml anew for every stage."""
-
-    def call(text, *given, **options):
+    def parse_once(text, *given, **options):
         key = "yaml", text, given[1:], *options.items()  # but for the path, which errors alone name
         if key not in KNOWN:
             KNOWN[key] = parse(text, *given, **options)
         return copy.deepcopy(KNOWN[key])
 
-    return call
+    with patch.object(_yaml, "parse_yaml", parse_once), patch.object(strictyaml, "parse_yaml", parse_once):
+        yield
 
 
 def put_back(folder):
     """Make the folder what was committed last, with the outputs that its dvc.lock names."""
     run(folder, "git", "checkout", "--quiet", ".")
-    with Repo(folder) as repo:
+    with yaml_read_once(), Repo(folder) as repo:
         repo.checkout(force=True)
 
 
@@ -182,8 +162,7 @@ def stages_to_rerun(folder, but_for=()):
 
     These must be among those that have changed.
     """
-    remembered = patch.object(_yaml, "parse_yaml", parsed_once(_yaml.parse_yaml))
-    with remembered, Repo(folder) as repo, lock_repo(repo):  # held, so that DVC makes its graph once
+    with yaml_read_once(), Repo(folder) as repo, lock_repo(repo):  # held, so that DVC makes its graph once
         status, graph = repo.status(), repo.index.graph
         changed = [stage for stage in graph if stage.addressing in status]
         assert {stage.name for stage in changed} >= set(but_for)

@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
+from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT, SOURCE
 from understudy.code.closure import BY_NAME, SourceTree, constant, parse
-from understudy.code.stages import describe_stages, loads, stage_names
+from understudy.code.stages import loads, stage_names
 from understudy.models.registry import DEMONSTRATORS, family_names
 from understudy.utils.jsonfile import read_json, write_json
 
@@ -227,7 +228,7 @@ def described(made_once):
     """Every stage's description, with a policy of each family."""
 
     def make(folder):
-        write_json(folder / "stages.json", describe_stages(ROOT, {family: family for family in family_names()}))
+        write_json(folder / "stages.json", describe(ROOT, {family: family for family in family_names()}))
 
     return read_json(made_once("described", make) / "stages.json")
 

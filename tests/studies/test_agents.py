@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from tests.builders import imported, refused
 from tests.contracts.small_pipeline import describe
 from tests.imports import ROOT
+from tests.read_once import files_read_once
 from understudy.code.stages import describe_own
 from understudy.errors import DataError
 from understudy.logs.observation import Layout
@@ -63,7 +64,8 @@ def test_the_readmes_tables_are_those_of_its_run(name):
 
 def test_its_own_programs_depend_on_their_descriptions():
     families = {name: block.family for name, block in load_project(STUDY / "params.yaml").policies.items()}
-    described = describe_own(ROOT, STUDY, families)
+    with files_read_once():
+        described = describe_own(ROOT, STUDY, families)
     assert set(described) == {f"own/{name}" for name in OWN}
     assert "understudy.models.hierarchical" in described["own/strategies"]["modules"]
     for name in OWN:
