@@ -1,5 +1,7 @@
 """Stage code as a program: what it writes and says, the first time and after an edit."""
 
+import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -7,7 +9,9 @@ import sys
 import pytest
 
 from tests.contracts.small_pipeline import describe, describe_code, environment
+from tests.forked import start
 from tests.imports import ROOT
+from tests.read_once import files_read_once
 from understudy.code.stages import read_stages
 from understudy.params.whole import load_params
 
@@ -24,15 +28,36 @@ def project(tmp_path):
 
 
 def run(project, *arguments):
-    command = [sys.executable, "pipeline/run.py", "code", *arguments]
-    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
+    """Run the program in a fork, which has read most files already; exit code, and what it has printed."""
+
+    def work():
+        os.chdir(project)
+        sys.argv = ["pipeline/code.py", *arguments]
+        with files_read_once():
+            runpy.run_path(sys.argv[0], run_name="__main__")
+
+    return start(work).wait()
+
+
+def test_it_writes_what_every_stage_runs_and_leaves_no_compiled_code(project):
+    """Else the folder of code, on which a study depends, would be another one after every stage."""
+    (project / "custom").mkdir()
+    before = sorted(project.rglob("*"))
+    for folder in ("src/understudy/code/__pycache__", "custom/__pycache__"):
+        (project / folder).mkdir(parents=True)
+        (project / folder / "table.cpython-311.pyc").touch()
+    variables = {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "pipeline/run.py", "code"]
+    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    described = describe(project, FAMILIES)
+    assert done.stdout.startswith(f"{len(described)} descriptions of code")
+    assert read_stages(project / "data/code") == described
+    assert [path for path in sorted(project.rglob("*")) if path not in before and "data" not in path.parts] == []
 
 
-def test_it_writes_what_every_stage_runs_and_says_what_an_edit_has_changed(project):
-    assert run(project).startswith(f"{len(describe(ROOT, FAMILIES))} descriptions of code")
-    assert read_stages(project / "data/code") == describe(project, FAMILIES)
+def test_it_says_what_an_edit_has_changed(project):
+    describe_code(project)
     assert describe_code(project) == "no stage's code has changed\n"
     with (project / "src/understudy/models/mlp.py").open("a") as module:
         module.write("EDITED = True\n")
@@ -49,38 +74,26 @@ def test_the_programs_of_a_study_are_described_and_what_lies_in_the_root_is_not(
         shutil.copy(ROOT / "params.yaml", folder)
         (folder / "draw.py").write_text("import understudy.errors\n")
     describe_code(project)
-    command = [sys.executable, "../../pipeline/run.py", "code"]
-    subprocess.run(command, cwd=study, env=environment(), check=True)
+    describe_code(study, project)
     assert not (project / "data/code/own").exists()
     assert set(read_stages(study / "data/code")) == {*read_stages(project / "data/code"), "own/draw"}
-
-
-def test_compiled_code_is_removed_and_none_is_left_behind(project):
-    """Else the folder of code, on which a study depends, would be another one after every stage."""
-    (project / "custom").mkdir()
-    before = sorted(project.rglob("*"))
-    for folder in ("src/understudy/code/__pycache__", "custom/__pycache__"):
-        (project / folder).mkdir(parents=True)
-        (project / folder / "table.cpython-311.pyc").touch()
-    variables = {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "pipeline/run.py", "code"], cwd=project, env=variables, check=True)
-    assert [path for path in sorted(project.rglob("*")) if path not in before and "data" not in path.parts] == []
 
 
 def test_after_a_failure_the_former_descriptions_are_still_there(project):
     describe_code(project)
     before = read_stages(project / "data/code")
     (project / "src/understudy/models/mlp.py").write_text("def")
-    command = [sys.executable, "pipeline/run.py", "code"]
-    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("code: ") and "models/mlp.py: expected Python, got" in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, _, said = run(project)
+    assert code == 1
+    assert said.startswith("code: ") and "models/mlp.py: expected Python, got" in said
+    assert said.count("\n") == 1
     assert read_stages(project / "data/code") == before
 
 
 def test_the_table_is_printed_and_nothing_is_written(project):
-    printed = run(project, "--table")
+    describe(ROOT, FAMILIES)
+    code, printed, said = run(project, "--table")
+    assert code == 0, said
     row = next(line for line in printed.splitlines() if "understudy.report.figures" in line)
     assert row.count("x") == 1
     assert not (project / "data").exists()
