@@ -6,11 +6,11 @@ from pathlib import Path
 import networkx
 import numpy as np
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
+from tests.studies.graphs import graph_of
 from understudy.errors import ParameterError
 from understudy.evaluation.tasks import TaskReturns
 from understudy.params.project import load_project
@@ -34,20 +34,19 @@ def stages_of(study):
 @each_study
 def test_everything_comes_before_the_drawing(study):
     params = load_project(study / "params.yaml")
-    with Repo(study) as repo:
-        graph = repo.index.graph
-        own = {stage for stage in graph if not any(Path(stage.wdir).is_relative_to(study / each) for each in APART)}
-        [drawing] = [stage for stage in own if stage.name == "draw"]
-        pictures = {drawing, *(stage for stage in own if stage.name == "attention")}
-        assert {*pictures, *networkx.descendants(graph, drawing)} == own
-        trained = {
-            stage
-            for stage in graph
-            if stage.name.startswith(("train_policy", "evaluate_task")) and stage.wdir == str(study)
-        }
-        assert all(trained <= networkx.descendants(graph, picture) for picture in pictures)
-        named = [stage for stage in graph if stage.name.startswith("evaluate_task")]
-        assert len(named) == len(params.policies.names) * len(params.training.seeds) * len(params.tasks.names)
+    graph = graph_of(study)
+    own = {stage for stage in graph if not any(Path(stage.wdir).is_relative_to(study / each) for each in APART)}
+    [drawing] = [stage for stage in own if stage.name == "draw"]
+    pictures = {drawing, *(stage for stage in own if stage.name == "attention")}
+    assert {*pictures, *networkx.descendants(graph, drawing)} == own
+    trained = {
+        stage
+        for stage in graph
+        if stage.name.startswith(("train_policy", "evaluate_task")) and stage.wdir == str(study)
+    }
+    assert all(trained <= networkx.descendants(graph, picture) for picture in pictures)
+    named = [stage for stage in graph if stage.name.startswith("evaluate_task")]
+    assert len(named) == len(params.policies.names) * len(params.training.seeds) * len(params.tasks.names)
 
 
 @each_study

@@ -6,11 +6,11 @@ from pathlib import Path
 import networkx
 import numpy as np
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
+from tests.studies.graphs import graph_of
 from understudy.errors import DataError
 from understudy.params.search import load_search
 from understudy.params.whole import load_params
@@ -119,12 +119,11 @@ def test_all_ways_online_have_one_budget_and_one_evaluation(params) -> None:
 
 
 def test_all_runs_and_all_ways_come_before_the_drawing() -> None:
-    with Repo(STUDY) as repo:
-        graph = repo.index.graph
-        [drawing] = [stage for stage in graph if stage.name == "draw"]
-        before = {stage.name.partition("@")[0] for stage in networkx.descendants(graph, drawing)}
-        assert {"improve", "peers", "train_policy", "report"} <= before
-        assert {drawing, *networkx.descendants(graph, drawing)} == set(graph)
+    graph = graph_of(STUDY)
+    [drawing] = [stage for stage in graph if stage.name == "draw"]
+    before = {stage.name.partition("@")[0] for stage in networkx.descendants(graph, drawing)}
+    assert {"improve", "peers", "train_policy", "report"} <= before
+    assert {drawing, *networkx.descendants(graph, drawing)} == set(graph)
 
 
 def test_the_first_evaluation_that_reaches_a_goal_counts(draw) -> None:

@@ -4,10 +4,10 @@ import configparser
 
 import networkx
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.imports import ROOT, SOURCE
+from tests.studies.graphs import graph_of
 from understudy.code.closure import SourceTree
 from understudy.params.whole import load_params
 
@@ -84,13 +84,10 @@ def test_the_make_target_runs_every_study():
 
 def test_both_runs_come_before_the_drawing():
     """So that `dvc repro` in the study's folder, where the drawing is the one stage, runs everything."""
-    with Repo(HIDDEN) as repo:
-        graph = repo.index.graph
-        [drawing] = [stage for stage in graph if stage.name == "draw"]
-        assert {drawing, *networkx.descendants(graph, drawing)} == set(
-            graph
-        )  # an edge leads to what a stage depends on
-        assert len(graph) == 1 + 2 * (9 + 2 * 26)
+    graph = graph_of(HIDDEN)
+    [drawing] = [stage for stage in graph if stage.name == "draw"]
+    assert {drawing, *networkx.descendants(graph, drawing)} == set(graph)  # an edge leads to what a stage depends on
+    assert len(graph) == 1 + 2 * (9 + 2 * 26)
 
 
 def test_the_runs_without_velocities_differ_in_the_number_of_demonstrations_alone():

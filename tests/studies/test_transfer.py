@@ -3,11 +3,11 @@
 import gymnasium
 import networkx
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
+from tests.studies.graphs import graph_of
 from understudy.errors import DataError, ParameterError
 from understudy.params.project import load_project
 from understudy.params.whole import load_params
@@ -85,18 +85,17 @@ def test_there_are_as_many_demonstrations_as_the_most_that_are_asked_for(folder)
 @each_study
 def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_from(study):
     transfer = study / "transfer"
-    with Repo(study) as repo:
-        graph = repo.index.graph
-        [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(transfer)]
-        needed = networkx.descendants(graph, drawing)
-        below = {each for each in graph if each.wdir.startswith(f"{transfer}/")}
-        assert below <= needed
-        assert {each.wdir for each in below} == {str(transfer / name) for name in RUNS[study]}
-        trained = {each.name for each in needed if each.wdir == str(study) and each.name.startswith("train_policy")}
-        seeds = load_project(study / "params.yaml").training.seeds
-        starts = ("coarse", "prompted") if study == STUDY else ("coarse",)
-        assert trained == {f"train_policy@{name}-{seed}" for name in starts for seed in seeds}
-        assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS[study])}")
+    graph = graph_of(study)
+    [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(transfer)]
+    needed = networkx.descendants(graph, drawing)
+    below = {each for each in graph if each.wdir.startswith(f"{transfer}/")}
+    assert below <= needed
+    assert {each.wdir for each in below} == {str(transfer / name) for name in RUNS[study]}
+    trained = {each.name for each in needed if each.wdir == str(study) and each.name.startswith("train_policy")}
+    seeds = load_project(study / "params.yaml").training.seeds
+    starts = ("coarse", "prompted") if study == STUDY else ("coarse",)
+    assert trained == {f"train_policy@{name}-{seed}" for name in starts for seed in seeds}
+    assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS[study])}")
 
 
 def test_the_pairs_that_are_asked_for_are_those_that_no_trained_task_names():
