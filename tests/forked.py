@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from tests.imports import ROOT
@@ -40,8 +41,8 @@ class Forked:
         return (code, *(text.decode() for text in printed))
 
 
-def start(work: Callable[[], object]) -> Forked:
-    """Start a call in a process of its own, which ends with it as a program would."""
+def start(work: Callable[[], object], seconds: int = SECONDS) -> Forked:
+    """Start a call in a process of its own, which ends with it as a program would, or after so many seconds."""
     pipes = [os.pipe() for _ in range(2)]  # no files, whose sizes a test may limit
     process = os.fork()
     if process == 0:
@@ -50,7 +51,7 @@ def start(work: Callable[[], object]) -> Forked:
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         code: object = 1
         try:
-            signal.alarm(SECONDS)
+            signal.alarm(seconds)
             work()
             code = 0
         except SystemExit as ended:
@@ -69,14 +70,20 @@ def start(work: Callable[[], object]) -> Forked:
 
 
 def start_stage(folder: Path, command: Sequence[str], prepare: Callable[[], object] = lambda: None) -> Forked:
-    """Start `python pipeline/STAGE.py ARGUMENTS` in a folder, after `prepare` has been called in its process."""
+    """Start `python pipeline/STAGE.py ARGUMENTS` in a folder, after `prepare` has been called in its process.
+
+    What the program imports is imported here, once for all of its forks.
+    """
+    stage, *arguments = command
+    program = str(ROOT / "pipeline" / f"{stage}.py")
+    runpy.run_path(program)
+    import_module("torch._dynamo")  # as the first optimizer does
 
     def work() -> None:
         os.chdir(folder)
-        stage, *arguments = command
-        sys.argv = [str(ROOT / "pipeline" / f"{stage}.py"), *arguments]
+        sys.argv = [program, *arguments]
         prepare()
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_path(program, run_name="__main__")
 
     return start(work)
 

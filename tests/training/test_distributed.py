@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,7 @@ def trained(made_once) -> tuple[dict, dict, dict]:
     def make(folder: Path) -> None:
         for name in ("alone", "together"):
             (folder / name).mkdir()
+        import_module("torch._dynamo")  # as the first optimizer does: once for all forks
         printed_in_fork(lambda: train_families(folder / "alone"))
         together = two_forks(lambda join: start(lambda: (join(), train_families(folder / "together"))))
         assert [code for code, *_ in together] == [0, 0], together
