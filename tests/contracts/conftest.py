@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contracts.imports_seen import recorder
-from tests.contracts.small_pipeline import commit, copy_project, run
+from tests.contracts.small_pipeline import commit, copy_project, dvc
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def finished(shared, made_once):
     def make(folder):
         (shared / "imports").mkdir()
         copy_project(folder)
-        run(folder, "dvc", "repro", **recorder(shared / "imports"))
+        dvc(folder, "repro", **recorder(shared / "imports"))
         commit(folder, "Results")
 
     return made_once("finished", make)

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import logging
 import os
 import runpy
 import shutil
@@ -12,11 +13,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import networkx
+from dvc import cli
 from dvc.repo import Repo, lock_repo
 from dvc.utils import strictyaml
 from dvc.utils.serialize import _yaml
 from ruamel.yaml import YAML
 
+from tests.forked import start
 from tests.imports import ROOT
 from tests.read_once import KNOWN, files_read_once
 from understudy.code import stages
@@ -55,11 +58,14 @@ SMALL = {
 }
 
 
+SECONDS = 1200  # after so many a command of DVC is ended, with the stages that it runs
+
+
 def environment():
     """The variables of this process, with the tools of this interpreter first and no trace of this workspace's code."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-    return variables
+    return variables | {"DVC_NO_ANALYTICS": "1"}  # which DVC sends in a process of its own
 
 
 def run(folder, *command, **variables):
@@ -68,6 +74,27 @@ def run(folder, *command, **variables):
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
+
+
+def dvc(folder, *words, **variables):
+    """Give DVC a command in a folder and return what it printed; fails with that text if the command does.
+
+    In a fork, which has imported DVC already.
+    """
+    variables = environment() | variables
+
+    def work():
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(variables)
+        for handler in logging.getLogger("dvc").handlers:
+            handler.setStream(sys.stdout)
+        with yaml_read_once():
+            sys.exit(cli.main([*words]))
+
+    code, printed, said = start(work, SECONDS).wait()
+    assert code == 0, f"dvc {' '.join(words)}\n{printed}\n{said}"
+    return printed + said
 
 
 def copy_project(target):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.contracts.small_pipeline import ROOT, run
+from tests.contracts.small_pipeline import ROOT, dvc, run
 
 pytestmark = pytest.mark.pipeline
 
@@ -26,7 +26,7 @@ def test_a_file_and_a_block_make_a_policy_and_leave_the_others_alone(tmp_path, f
     (tmp_path / "src/understudy/models/linear.py").write_text(program)
     params = (tmp_path / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(params.replace("  mlp:\n", f"{block}  mlp:\n", 1))
-    printed = run(tmp_path, "dvc", "repro")
+    printed = dvc(tmp_path, "repro")
     ran = set(re.findall(r"Running stage '(.*?)'", printed))
     assert ran == {"code", "select_columns", "train_policy@linear-0", "evaluate_policy@linear-0", "compare", "report"}
     summary = json.loads((tmp_path / "metrics/summary.json").read_text())

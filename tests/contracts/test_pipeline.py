@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders import call_stage
 from tests.contracts.imports_seen import missed_imports, recorder
-from tests.contracts.small_pipeline import ROOT, describe_code, put_back, run, set_params, stages_to_rerun
+from tests.contracts.small_pipeline import ROOT, describe_code, dvc, put_back, run, set_params, stages_to_rerun
 from understudy.params.whole import load_params
 
 pytestmark = pytest.mark.pipeline
@@ -90,7 +90,7 @@ def test_every_stage_has_run_and_nothing_is_left_to_do(project):
     lock = (project / "dvc.lock").read_text()
     assert all(f"  {stage}:" in lock for stage in EVERY_STAGE)
     assert stages_to_rerun(project) == set()
-    assert "up to date" in run(project, "dvc", "repro")
+    assert "up to date" in dvc(project, "repro")
     assert not run(project, "git", "status", "--porcelain").strip()
 
 
@@ -189,7 +189,7 @@ def test_a_missed_import_is_caught(restored, tmp_path):
     """Planted: the table's module imports another by a name that no walk can read."""
     with (restored / "src/understudy/report/table.py").open("a") as module:
         module.write('\n__import__("understudy.options.discovery")\n')
-    run(restored, "dvc", "repro", "compare", **recorder(tmp_path))
+    dvc(restored, "repro", "compare", **recorder(tmp_path))
     assert {"understudy.options.discovery"} <= missed_imports(tmp_path, restored)["compare"]
 
 
@@ -206,24 +206,24 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy_and_is_applied_and
     with (restored / "src/understudy/report/table.py").open("a") as module:
         module.write('\nprint("table from", __file__)\n')
     tried = ("--temp", "--name", "tried", "--set-param", "comparison.resamples=101")
-    printed = run(restored, "dvc", "exp", "run", *tried)
+    printed = dvc(restored, "exp", "run", *tried)
     where = [line for line in printed.splitlines() if line.startswith("table from")]
     assert len(where) == 2
     assert all(str(restored / ".dvc" / "tmp" / "exps") in line for line in where)
     assert not any(str(ROOT / "src") in line for line in where)
     assert printed.count("Running stage") == 3  # code, compare and report
     run(restored, "git", "checkout", "--quiet", ".")
-    run(restored, "dvc", "exp", "apply", "tried")
+    dvc(restored, "exp", "apply", "tried")
     assert "resamples: 101" in (restored / "params.yaml").read_text()
     assert stages_to_rerun(restored) == set()
     run(restored, "git", "checkout", "--quiet", ".")
-    run(restored, "dvc", "checkout")
+    dvc(restored, "checkout")
     assert stages_to_rerun(restored) == set()
     assert not run(restored, "git", "status", "--porcelain").strip()
-    assert "tried" in run(restored, "dvc", "exp", "show", "--csv")
+    assert "tried" in dvc(restored, "exp", "show", "--csv")
 
 
 def test_a_missing_output_is_fetched_from_the_cache_and_not_computed(restored):
     shutil.rmtree(restored / "models" / "expert")
-    assert "Running stage" not in run(restored, "dvc", "repro")
+    assert "Running stage" not in dvc(restored, "repro")
     assert (restored / "models" / "expert" / "policy.json").exists()

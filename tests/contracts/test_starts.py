@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.builders import CHOICES, PARAMETERS, random_episodes, written_store
-from tests.contracts.small_pipeline import run, set_params, stages_to_rerun
+from tests.contracts.small_pipeline import dvc, set_params, stages_to_rerun
 from tests.imports import ROOT
 from tests.toys import CONFIGS, tiny_policy
 from understudy.policies.files import save_policy
@@ -52,8 +52,8 @@ def project(tmp_path_factory):
     stages["select_columns"]["deps"].append("../other/models/mlp")
     content = {"vars": [{"root": str(ROOT)}], "stages": {name: stages[name] for name in STAGES}}
     yaml.dump(content, folder / "dvc.yaml")
-    run(folder, "dvc", "init", "--no-scm", "--quiet")
-    run(folder, "dvc", "repro")
+    dvc(folder, "init", "--no-scm", "--quiet")
+    dvc(folder, "repro")
     return folder
 
 
@@ -64,14 +64,14 @@ def described(of_data):
 def test_what_people_read_beside_the_weights_trains_nothing_anew(project):
     assert stages_to_rerun(project) == set()
     (project.parent / "other/models/mlp/seed_0/README.md").write_text("edited")
-    run(project, "dvc", "repro", "select_columns")
+    dvc(project, "repro", "select_columns")
     assert stages_to_rerun(project) == set()
 
 
 def test_other_weights_train_anew_what_starts_from_them_and_nothing_else(project):
     write_weights(project.parent / "other/models/mlp/seed_0", 1)
     assert "select_columns" in stages_to_rerun(project)
-    run(project, "dvc", "repro", "select_columns")
+    dvc(project, "repro", "select_columns")
     assert stages_to_rerun(project) == {"train_policy@tuned-0"}
 
 
@@ -80,5 +80,5 @@ def test_another_number_of_demonstrations_trains_that_policy_anew(project):
     before = stages_to_rerun(project)
     set_params(project, {"policies.plain": MLP | {"demonstrations": 1}})
     write_json(project / "data/code/select_columns.json", described({"plain": {"demonstrations": 1}, "tuned": START}))
-    run(project, "dvc", "repro", "select_columns")
+    dvc(project, "repro", "select_columns")
     assert stages_to_rerun(project) - before == {"train_policy@plain-0"}
