@@ -1,21 +1,36 @@
 """A study as DVC sees it, small: it runs in its folder, the root knows nothing of it, and a copy of the folder is a study."""
 
 import shutil
+from contextlib import chdir
 
 import pytest
 
-from tests.contracts.small_pipeline import commit, copy_project, copy_study, put_back, run, set_params, stages_to_rerun
+from tests.builders import call_pipeline, call_stage
+from tests.contracts.small_pipeline import (
+    commit,
+    copy_project,
+    copy_study,
+    dvc,
+    put_back,
+    run,
+    set_params,
+    stages_to_rerun,
+)
 
 pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")
 def project(made_once, tmp_path_factory):
-    """A small project with one study, which has run."""
+    """A small project with one study, whose stages, called in this process, have run in its folder."""
 
     def make(folder):
         copy_project(folder)
-        run(copy_study(folder, "continuous", ["mlp"]), "dvc", "repro")
+        study = copy_study(folder, "continuous", ["mlp"])
+        call_pipeline(study, ["mlp"])
+        with chdir(study):
+            call_stage("report")
+        dvc(study, "commit", "--force")
         commit(folder, "Results")
 
     made = made_once("with_a_study", make)
@@ -39,8 +54,8 @@ def test_it_has_run_in_its_folder_on_the_roots_cache(project, study):
 
 
 def test_the_root_knows_nothing_of_it(project, study):
-    assert "studies" not in run(project, "dvc", "stage", "list", "--all")
-    assert "continuous" not in run(project, "dvc", "status")
+    assert "studies" not in dvc(project, "stage", "list", "--all")
+    assert "continuous" not in dvc(project, "status")
     assert not (project / "dvc.lock").exists()
 
 
@@ -48,7 +63,7 @@ def test_compiled_code_does_not_change_it_for_long(project, study):
     cache = project / "src/understudy/code/__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "table.pyc").touch()
-    run(study, "dvc", "repro")
+    dvc(study, "repro")
     assert stages_to_rerun(study) == set()
     assert not run(project, "git", "status", "--porcelain").strip()
 
@@ -56,7 +71,7 @@ def test_compiled_code_does_not_change_it_for_long(project, study):
 def test_a_temporary_experiment_runs_and_can_be_applied_and_undone(project, study):
     with (project / "src/understudy/report/table.py").open("a") as module:
         module.write('\nprint("table from", __file__)\n')
-    printed = run(study, "dvc", "exp", "run", "--temp", "--name", "tried", "--set-param", "comparison.resamples=101")
+    printed = dvc(study, "exp", "run", "--temp", "--name", "tried", "--set-param", "comparison.resamples=101")
     where = [line for line in printed.splitlines() if line.startswith("table from")]
     assert len(where) == 2 and all(str(study / ".dvc/tmp/exps") in line for line in where)
     [changed] = [line for line in printed.splitlines() if line.startswith("understudy.report.table has changed: ")]
@@ -65,11 +80,11 @@ def test_a_temporary_experiment_runs_and_can_be_applied_and_undone(project, stud
     assert printed.count("Running stage") == 3  # code, compare and report
     run(project, "git", "checkout", "--quiet", ".")
     assert stages_to_rerun(study) == set()
-    run(study, "dvc", "exp", "apply", "tried")
+    dvc(study, "exp", "apply", "tried")
     assert "resamples: 101" in (study / "params.yaml").read_text()
-    assert "tried" in run(study, "dvc", "exp", "show", "--csv")
+    assert "tried" in dvc(study, "exp", "show", "--csv")
     run(project, "git", "checkout", "--quiet", ".")
-    run(study, "dvc", "checkout")
+    dvc(study, "checkout")
     assert stages_to_rerun(study) == set()
 
 
@@ -77,6 +92,6 @@ def test_a_copy_of_the_folder_is_a_study(project, study):
     own = shutil.copytree(study, project / "studies/own", symlinks=True)
     assert stages_to_rerun(own) == set()
     set_params(own, {"comparison.resamples": 150})
-    printed = run(own, "dvc", "repro")
+    printed = dvc(own, "repro")
     assert "Running stage 'compare'" in printed and printed.count("Running stage") == 3  # code, compare and report
     shutil.rmtree(own)
