@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.builders import random_episodes
+from tests.forked import start_stage
 from tests.toys import tiny_policy
 from understudy import read_environment, write_recording
 from understudy.cli.main import COMMANDS, build_parser, custom_folders, main
@@ -166,12 +167,11 @@ def test_a_project_of_one_s_own_demonstrations_holds_all_that_it_runs(capsys, tm
     command = ["python", "pipeline/run.py", "import_demonstrations"]
     done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "2 episodes, 6 steps, mean return 3.0 (3.0 to 3.0)\n"), done.stderr
-    again = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
-    assert again.returncode == 0
+    assert start_stage(tmp_path / "mine", ["import_demonstrations"]).wait()[0] == 0  # again
     (tmp_path / "mine/data/raw/notes.txt").write_text("mine")
-    refused = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert "data/raw: expected nothing, or what this stage has written before, got a file notes.txt" in refused.stderr
+    code, _, said = start_stage(tmp_path / "mine", ["import_demonstrations"]).wait()
+    assert code == 1
+    assert "data/raw: expected nothing, or what this stage has written before, got a file notes.txt" in said
 
 
 def test_in_a_checkout_a_project_is_a_study_on_its_programs_and_cache(capsys, tmp_path):

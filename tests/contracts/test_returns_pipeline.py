@@ -12,7 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.builders import call_pipeline, call_stage, refused
-from tests.contracts.small_pipeline import ROOT, SMALL, run, set_params
+from tests.contracts.small_pipeline import ROOT, SMALL, set_params
+from understudy.cli.main import main
 from understudy.errors import ParameterError
 from understudy.policies.files import load_trained
 from understudy.rollouts.parquet import read_recording
@@ -143,10 +144,12 @@ def test_a_model_of_trajectories_is_judged_imitating_planning_and_drawing(projec
     assert "tt/planning - tt" in summary["differences"]
 
 
-def test_a_model_imagines_episodes_that_the_next_stages_read(project):
-    command = ("python", "-m", "understudy", "imagine", "models/tt/seed_0", "--starts", "data/evaluation/expert")
-    run(project, *command, "--episodes", "3", "--steps", "20", "--out", "imagined", PYTHONPATH=str(ROOT / "src"))
-    imagined = read_recording(project / "imagined")
+def test_a_model_imagines_episodes_that_the_next_stages_read(inside):
+    command = ["imagine", "models/tt/seed_0", "--starts", "data/evaluation/expert"]
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--episodes", "3", "--steps", "20", "--out", "imagined"])
+    assert left.value.code == 0
+    imagined = read_recording(inside / "imagined")
     assert imagined.demonstrator == "imagined by models/tt/seed_0"
     assert len(imagined.episodes["seed"]) == 3 and (imagined.episodes["length"] <= 20).all()
 

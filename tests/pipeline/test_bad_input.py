@@ -1,6 +1,6 @@
 """Stage programs on bad input: one line, the exit code, and no output begun.
 
-A few run as programs; the others' work is called in this process, which is quicker.
+One runs as a program; the others' work is called in this process, which is quicker.
 """
 
 import importlib.util
@@ -78,14 +78,14 @@ def test_a_bad_parameter_leaves_two(workspace):
     assert as_program(workspace, "compare") == (2, line)
 
 
-def test_a_missing_file_leaves_one(workspace):
+def test_a_missing_file_leaves_one(in_process):
     line = "data/raw/steps.parquet: expected a recording, found no such file"
-    assert as_program(workspace, "build_sequences") == (1, line)
+    assert in_process("build_sequences") == (1, line)
 
 
-def test_an_unknown_policy_leaves_two(workspace):
+def test_an_unknown_policy_leaves_two(in_process):
     line = f"--policy: expected one of {', '.join(POLICIES)}, got 'decodr'"
-    assert as_program(workspace, "evaluate_policy", "--policy", "decodr", "--seed", "0") == (2, line)
+    assert in_process("evaluate_policy", "--policy", "decodr", "--seed", "0") == (2, line)
 
 
 def test_an_environment_that_does_not_exist_leaves_two(workspace, in_process):
