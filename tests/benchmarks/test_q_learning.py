@@ -27,7 +27,7 @@ def made(folder: Path) -> Study:
 def test_a_step_of_theirs_has_as_many_transitions_as_one_of_ours(tmp_path):
     programs = q_learning.q_training(FULL, made(tmp_path)).programs
     ours, theirs = programs["ours"], json.loads(option(programs["d3rlpy"], "--hyperparameters"))
-    assert theirs["batch_size"] == int(option(ours, "--rows")) * int(option(ours, "--length"))
+    assert theirs["batch_size"] == int(option(ours, "--rows")) * int(option(ours, "--length")) == 512
     model = PARAMS.policies.named("q").model
     assert (theirs["gamma"], theirs["n_critics"]) == (model["discount"], model["num_heads_of_values"])
     assert theirs["target_update_interval"] * model["target_rate"] == 1

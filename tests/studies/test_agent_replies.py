@@ -30,6 +30,9 @@ def test_what_learns_is_the_roots():
 def test_what_comes_before_is_that_of_the_agents_study():
     for name in ("import_logs", "embed_texts", "record_logs", "build_sequences", "select_columns", "evaluate_log"):
         assert STAGES[name] | {"desc": ""} == AGENTS_STAGES[name] | {"desc": ""}
+    code = AGENTS_STAGES["code"]  # of programs of its own, too
+    shared = [path for path in code["deps"] if path.startswith("${root}")]
+    assert STAGES["code"] | {"desc": ""} == code | {"desc": "", "deps": shared}
 
 
 def test_each_stage_depends_on_the_description_of_its_own_code():

@@ -13,11 +13,11 @@ from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
 
 STUDY, CUSTOM = ROOT / "studies" / "memory", ROOT / "custom"
-RUNS = {
+RUNS = {  # with the contexts of their students
     "t_maze": (1, 2, 4, 8, 16, 32, 64),
     "repeat_previous": (1, 2, 4, 8, 16, 32, 64),
     "repeat_previous_40": (32, 64),
-}  # contexts
+}
 FORWARD, LEFT, RIGHT = 0, 1, 2
 
 
