@@ -15,7 +15,7 @@ STUDIES = ROOT / "studies"
 # With stages of their own: of logs, of several tasks, whose folders are runs, of trained policies, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
 OF_TASKS = {STUDIES / "generalist", STUDIES / "generalist_returns", STUDIES / "instructions"}
-OWN_STAGES = OF_LOGS | OF_TASKS | {STUDIES / "pruning"}
+OWN_STAGES = OF_LOGS | OF_TASKS | {STUDIES / "pruning", STUDIES / "words_pruned"}
 WORDS = STUDIES / "words"
 # Whose runs depend on a generalist: tests/studies/test_transfer.py
 TRANSFER = {STUDIES / "generalist/transfer", STUDIES / "instructions/transfer"}
