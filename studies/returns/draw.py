@@ -18,10 +18,14 @@ matplotlib.use("agg")
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from pydantic import BaseModel
 
 from understudy.errors import DataError, ParameterError
 from understudy.evaluation.statistics import interquartile_mean
-from understudy.params.whole import Params, load_params
+from understudy.params.comparison import ComparisonParams
+from understudy.params.load import load_sections
+from understudy.params.policies import PoliciesParams
+from understudy.params.training import TrainingParams
 from understudy.report import charts
 from understudy.report.charts import ACCENT, INK, PALE, SECOND, STYLE
 from understudy.report.table import with_interval
@@ -30,29 +34,39 @@ from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
 RUNS = {"lander": "LunarLander-v3", "pendulum": "Pendulum-v1"}  # the second has actions that are numbers
+SECTIONS: dict[str, type[BaseModel]] = {
+    "comparison": ComparisonParams,
+    "policies": PoliciesParams,
+    "training": TrainingParams,
+}
 IMAGINED = "lander"
-BASELINES = ("bc", "bc_25")  # that the others have to beat: imitation of all, and of the better quarter
+ALL = "bc"  # imitates all; that and the best share have to be beaten
 RESAMPLES = 9999
-HEADER = ("who", "return", "IQM", "score [interval]", *(f"better than {name} [interval]" for name in BASELINES))
+HEADER = ("who", "return", "IQM", "score [interval]")
 FILTERED = {0.1: "bc_10", 0.25: "bc_25", 0.5: "bc_50", 1.0: "bc"}  # by the share of the episodes that they imitate
 PATHS = 20
 COLOURS = {"dt": ACCENT, "rvs": SECOND}
+LINES = {"likeliest": ":", "drawn": "--", "corrected": "-"}  # by how those act who are asked for a return
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of the pipeline left: its folder, params, recording, and the entries of summary.json in the table's order."""
+    """What one run of the pipeline left: its folder, sections of params, recording, entries of summary.json in the table's order.
+
+    `chosen` is the policy that imitates the share of the episodes which was best on seeds of development.
+    """
 
     folder: Path
-    params: Params
+    params: dict[str, Any]
     recorded: Recording
     summary: dict[str, dict[str, Any]]
+    chosen: str
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        params, summary = load_params(folder / "params.yaml"), read_json(folder / "metrics/summary.json")
-        ordered = {name: summary[name] for name in ("expert", "random", *params.policies.ways)}
-        return cls(folder, params, read_recording(folder / "data/raw"), ordered)
+    def read(cls, folder: Path, chosen: str) -> Self:
+        params, summary = load_sections(folder / "params.yaml", SECTIONS), read_json(folder / "metrics/summary.json")
+        ordered = {name: summary[name] for name in ("expert", "random", *params["policies"].ways)}
+        return cls(folder, params, read_recording(folder / "data/raw"), ordered, chosen)
 
     def by_player(self) -> dict[str, np.ndarray]:
         """Returns of what each player recorded."""
@@ -63,7 +77,7 @@ class Run:
 def seed_means(way: str, run: Run) -> np.ndarray:
     """Mean return (R,) of each training seed's evaluation, of a policy or, as NAME/WAY, of a further way in which it plays."""
     name, *further = way.split("/")
-    folders = [run.folder / "data/evaluation" / name / f"seed_{seed}" for seed in run.params.training.seeds]
+    folders = [run.folder / "data/evaluation" / name / f"seed_{seed}" for seed in run.params["training"].seeds]
     return np.asarray([read_recording(Path(folder, *further)).episodes["return"].mean() for folder in folders])
 
 
@@ -89,13 +103,14 @@ def format_table(run: Run) -> str:
     rows = [(f"player: {name}", *_of_returns(totals), "", "", "") for name, totals in run.by_player().items()]
     rows += [("all recorded episodes", *_of_returns(returns), "", "", "")]
     rows += [("the best recorded episode", f"{returns.max():.1f}", "", "", "", "")]
-    means = {name: seed_means(name, run) for name in run.params.policies.ways}
+    means, baselines = {name: seed_means(name, run) for name in run.params["policies"].ways}, (ALL, run.chosen)
     for name, entry in run.summary.items():
-        against = [_improvement(means, name, other, run.params.comparison.seed) for other in BASELINES]
+        against = [_improvement(means, name, other, run.params["comparison"].seed) for other in baselines]
         rows.append(
             (name, f"{entry['return_mean']:.1f}", f"{entry['return_iqm']:.1f}", with_interval(entry, "score"), *against)
         )
-    lines = [HEADER, ("---", *("---:",) * (len(HEADER) - 1)), *rows]
+    header = (*HEADER, *(f"better than {name} [interval]" for name in baselines))
+    lines = [header, ("---", *("---:",) * (len(header) - 1)), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -110,7 +125,14 @@ def _improvement(means: dict[str, np.ndarray], name: str, other: str, seed: int)
     return f"{probability_of_improvement(means[name], means[other]):.2f} [{low:.2f}, {high:.2f}]"
 
 
-Calibration = dict[str, dict[float, list[float]]]  # mean returns of the training seeds, by policy and target
+def read_chosen(path: Path) -> dict[str, str]:
+    """By run, the policy that was chosen among those that imitate a share of the episodes."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["run"]: row["policy"] for row in csv.DictReader(file) if row["chosen"] == "1"}
+
+
+# Mean returns of the training seeds, by policy and how it acts, and by target.
+Calibration = dict[tuple[str, str], dict[float, list[float]]]
 
 
 def read_calibration(path: Path) -> dict[str, Calibration]:
@@ -118,18 +140,18 @@ def read_calibration(path: Path) -> dict[str, Calibration]:
     found: dict[str, Calibration] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            by_target = found.setdefault(row["run"], {}).setdefault(row["policy"], {})
+            by_target = found.setdefault(row["run"], {}).setdefault((row["policy"], row["acts"]), {})
             by_target.setdefault(float(row["target"]), []).append(float(row["return_mean"]))
     return found
 
 
 def describe_calibration(calibration: Calibration) -> str:
-    """A sentence a policy: how far from their targets the means lie."""
+    """A sentence a policy and way of acting: how far from their targets the means lie."""
     lines = []
-    for name, by_target in calibration.items():
+    for (name, acts), by_target in calibration.items():
         off = [abs(float(np.mean(values)) - target) for target, values in by_target.items()]
         lines.append(
-            f"{name}: asked for {min(by_target):.0f} to {max(by_target):.0f}, its mean return lies {np.mean(off):.0f}"
+            f"{name}, {acts}: asked for {min(by_target):.0f} to {max(by_target):.0f}, its mean return lies {np.mean(off):.0f}"
             f" from the target on average, {np.max(off):.0f} at most."
         )
     return "\n".join(lines) + "\n"
@@ -174,23 +196,26 @@ def _paths(axis: Axes, recorded: Recording, imagined: Recording) -> None:
 
 
 def _calibration(axis: Axes, calibration: Calibration) -> None:
-    for name, by_target in calibration.items():
-        colour = COLOURS.get(name, INK)
-        for target, values in by_target.items():
-            axis.plot([target] * len(values), values, ".", ms=4, color=colour, alpha=0.5)
-        axis.plot(list(by_target), [np.mean(values) for values in by_target.values()], color=colour, label=name)
+    for (name, acts), by_target in calibration.items():
+        colour, means = COLOURS.get(name, INK), [np.mean(values) for values in by_target.values()]
+        if acts == "corrected":
+            for target, values in by_target.items():
+                axis.plot([target] * len(values), values, ".", ms=4, color=colour, alpha=0.5)
+        axis.plot(list(by_target), means, LINES[acts], color=colour, lw=1.2, label=f"{name}, {acts}")
     targets = [target for by_target in calibration.values() for target in by_target]
     axis.plot([min(targets), max(targets)], [min(targets), max(targets)], color=PALE, zorder=0)
     axis.set(xlabel="return asked for", ylabel="mean return")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, fontsize=7)
 
 
 def main() -> None:
     """Read, draw and write."""
-    runs = [Run.read(Path(name)) for name in RUNS]
+    chosen = read_chosen(Path("chosen.csv"))
+    runs = [Run.read(Path(name), chosen[name]) for name in RUNS]
     imagined, calibration = read_recording(Path("imagined")), read_calibration(Path("calibration.csv"))
     text = "\n".join(
-        f"## {RUNS[run.folder.name]}\n\n{format_table(run)}\n{describe_calibration(calibration[run.folder.name])}"
+        f"## {RUNS[run.folder.name]}\n\n{format_table(run)}\nChosen among shares: {run.chosen}.\n"
+        f"{describe_calibration(calibration[run.folder.name])}"
         for run in runs
     )
     with replace_file(Path("results.png")) as unfinished:
