@@ -41,9 +41,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 LOADS = ("decision_transformer", "rvs")
 TARGETS = 9  # evenly over what the training episodes returned, from the fifth to the ninety-fifth of a hundred
-TOLD = 16  # targets that are told to find the correction, over a range wider by BEYOND of it on either side
+TOLD = 12  # targets that are told to find the correction, over a range wider by BEYOND of it on either side
 BEYOND = 0.25
-EPISODES = 50
+EPISODES = 100
 DEVELOPMENT = range(
     2_000_000, 2_000_000 + EPISODES
 )  # seeds by which the correction is found; those of evaluation are others

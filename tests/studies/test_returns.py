@@ -120,12 +120,12 @@ def test_every_policy_that_acts_for_a_return_is_asked_for_each_target(tmp_path, 
     ]
     assert len(rows) == 10 * 9 * 3 + 10 * 9 * 2  # numbers as actions are not drawn
     assert rows[:2] == [
-        ("lander", "rvs", "likeliest", 0, 5.0, 15.0, 50),
-        ("lander", "rvs", "drawn", 0, 5.0, 10.0, 50),
+        ("lander", "rvs", "likeliest", 0, 5.0, 15.0, 100),
+        ("lander", "rvs", "drawn", 0, 5.0, 10.0, 100),
     ]
     assert all(abs(row[4] - row[5]) < 0.3 for row in rows if row[2] == "corrected")
-    finding = {seeds for _, seeds in played} - {range(1_000_000, 1_000_050)}
-    assert finding == {range(2_000_000, 2_000_050)}
+    finding = {seeds for _, seeds in played} - {range(1_000_000, 1_000_100)}
+    assert finding == {range(2_000_000, 2_000_100)}
 
 
 def test_a_correction_is_told_on_a_line_that_rises_and_by_the_way_that_comes_closer():
