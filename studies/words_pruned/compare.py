@@ -59,10 +59,8 @@ def compared(pruning: PruningParams, name: str, policies: PoliciesParams, params
     project, plays = Path(pruning.project), params.ways(policies.named(name))
     players = {each.name: judged(project / f"data/players/{each.name}.parquet", params) for each in params.players}
     returns: dict[str, dict[str, np.ndarray]] = {FULL: {}} | {way: {} for way in pruning.policies.named(name).pruned}
-    groups, folders = (
-        next(iter(players.values())).groups,
-        [Path("data/evaluation") / name / f"seed_{seed}" for seed in pruning.seeds],
-    )
+    groups = next(iter(players.values())).groups
+    folders = [Path("data/evaluation") / name / f"seed_{seed}" for seed in pruning.seeds]
     for way, by_play in returns.items():
         for play in plays:
             games = [judged(folder / way / f"{play}.parquet", params) for folder in folders]
@@ -145,12 +143,9 @@ def _colour(way: str, block: PrunedPolicyParams) -> str:
 def _points(axis: Axes, entries: Mapping[float, Mapping[str, Any]], colour: str, form: str, label: str) -> None:
     """Returns with their intervals, at their places."""
     returns = np.asarray([entry["return"] for entry in entries.values()])
-    bounds = np.asarray([[entry["return_ci_low"], entry["return_ci_high"]] for entry in entries.values()]).reshape(
-        -1, 2
-    )
-    axis.errorbar(
-        list(entries), returns, np.abs(bounds.T - returns), color=colour, fmt=form, ms=3.5, lw=1, capsize=2, label=label
-    )
+    low, high = (np.asarray([entry[f"return_ci_{end}"] for entry in entries.values()]) for end in ("low", "high"))
+    spans = [returns - low, high - returns]
+    axis.errorbar(list(entries), returns, spans, color=colour, fmt=form, ms=3.5, lw=1, capsize=2, label=label)
 
 
 if __name__ == "__main__":
