@@ -9,11 +9,13 @@ import pytest
 
 from tests.builders import random_episodes
 from tests.forked import start_stage
+from tests.imports import ROOT
 from tests.toys import tiny_policy
 from understudy import read_environment, write_recording
 from understudy.cli.main import COMMANDS, build_parser, custom_folders, main
 from understudy.params.whole import load_params
 from understudy.policies.files import save_policy
+from understudy.replay import frames
 from understudy.rollouts import parquet
 
 CART_POLE = read_environment("CartPole-v1")
@@ -69,6 +71,26 @@ def test_inspect_tells_who_played(capsys, tmp_path):
     assert f"  poor: 2 episodes, mean return {mean:.1f}\n  good: 1 episodes," in out
 
 
+PROJECTS = {
+    ".": ("a project in LunarLander-v3, demonstrated by ppo", "  mlp: score 0."),
+    "studies/agents": ("a project of logs of agents, in data/transcripts", "  decoder: accuracy 0."),
+    "studies/words/maze": ("a project of games in text, text_maze, by random", "  bc: return -"),
+    "studies/generalist": (
+        "a project of several tasks, cart_pole, acrobot, pendulum, lunar_lander,",
+        "  policies coarse",
+    ),
+    "studies/words": ("a project of the stages draw", "  no metrics/summary.json: dvc repro makes"),
+    "studies/pruning": ("a project of the stages prune_policy,", ""),
+}
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_inspect_tells_of_every_kind_of_project(capsys, project):
+    code, out, _ = run(capsys, "inspect", ROOT / project)
+    assert code == 0
+    assert all(part in out for part in PROJECTS[project])
+
+
 def test_inspect_notices_another_content(capsys, policy):
     path = policy / "policy.json"
     path.write_text(
@@ -90,6 +112,13 @@ BAD = [
         "--out: expected a name that ends with .webp, .gif, .mp4, .png, got x.avi",
     ),
     (["watch", "policy", "--worst", "2"], 2, "--worst, --best: expected a recording to choose from, got a policy"),
+    (["watch", "policy", "--play", "200"], 2, "--play: expected settings such as '{target_return: 200}', got '200'"),
+    (
+        ["watch", "policy", "--play", "{a: [}"],
+        2,
+        "--play: expected settings such as '{target_return: 200}', got '{a: [}'",
+    ),
+    (["watch", "policy", "--play", "{target_return: 2}"], 2, "--play.target_return: "),
     (["watch", "policy"], 2, "expected a display to show a window on, found none; --out FILE.webp"),
     (["watch", "recording", "--seed", "99"], 2, "--seed: expected a seed that recording holds"),
     (["export", "npz", "nowhere", "--to", "x"], 1, "nowhere/steps.parquet: expected a recording, found no such file"),
@@ -213,6 +242,31 @@ def test_a_report_elsewhere_than_in_a_project_is_refused(capsys, tmp_path):
     assert err.startswith(f"understudy report: {tmp_path / 'params.yaml'}: expected a file with parameters, found none")
     assert not (tmp_path / "x.html").exists()
     assert "--out: expected a name that ends with .html, got x.pdf" in run(capsys, "report", "--out", "x.pdf")[2]
+
+
+@pytest.mark.parametrize("project", ["agents", "words/maze", "generalist"])
+def test_a_report_of_a_project_without_an_environment_is_refused(capsys, tmp_path, project):
+    code, _, err = run(capsys, "report", ROOT / "studies" / project, "--out", tmp_path / "x.html")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "params.yaml: expected a project that is judged in its environment, got one of logs, games in text or" in err
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_a_policy_is_watched_by_the_settings_that_are_given(capsys, tmp_path, monkeypatch):
+    (tmp_path / "policy").mkdir()
+    save_policy(tiny_policy("rvs", CART_POLE), tmp_path / "policy")
+    flown = []
+
+    def fly(trained, seed, play):
+        flown.append((seed, play))
+        return frames_fly(trained, seed, play)
+
+    frames_fly = frames.fly
+    monkeypatch.setattr(frames, "fly", fly)
+    arguments = ("watch", tmp_path / "policy", "--seed", "3", "--out", tmp_path / "x.png")
+    assert run(capsys, *arguments, "--play", "{target_return: 2}")[0] == 0
+    assert run(capsys, *arguments)[0] == 0
+    assert flown == [(3, {"target_return": 2}), (3, {})]
 
 
 def test_modules_of_the_project_s_own_are_found_as_the_pipeline_finds_them(tmp_path):

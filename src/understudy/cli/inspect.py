@@ -1,13 +1,27 @@
 """understudy inspect: what a file or folder is, where it comes from, and whether its hashes hold."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import DataError
 
+if TYPE_CHECKING:
+    from understudy.params.log_project import LogProject
+    from understudy.params.task_project import TaskProject
+    from understudy.params.whole import Params
+    from understudy.params.word_project import WordProject
+
 HELP = "say what a folder or file is, where it comes from, and whether its hashes hold"
 EXAMPLE = "understudy inspect models/decoder"
+HEADLINES = {  # of summary.json, in all kinds of projects: what each is called, and its digits
+    "score": ("score", ".3f"),
+    "return_mean": ("return", ".1f"),
+    "return": ("return", ".3f"),
+    "accuracy": ("accuracy", ".3f"),
+    "tool_accuracy": ("of tool turns", ".3f"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,20 +113,42 @@ def _policy(folder: Path) -> list[str]:
 
 
 def _project(folder: Path) -> list[str]:
-    from understudy.params.whole import load_params
+    from understudy.params.load import read_yaml
+    from understudy.params.project import load_project
     from understudy.utils.jsonfile import read_json
 
-    params = load_params(folder / "params.yaml")
-    demonstrator = params.expert.algorithm if params.expert else getattr(params.demonstrations, "path", "nobody")
-    lines = [
-        f"{folder}: a project in {params.environment.id}, demonstrated by {demonstrator}",
-        f"  policies {', '.join(params.policies.names)}; training seeds {params.training.seeds}",
-    ]
+    if not (folder / "params.yaml").is_file() or "policies" not in read_yaml(folder / "params.yaml"):
+        lines = [f"{folder}: a project of the stages {', '.join(read_yaml(folder / 'dvc.yaml').get('stages', {}))}"]
+    else:
+        params = load_project(folder / "params.yaml")
+        lines = [
+            f"{folder}: a project {_kind(params)}",
+            f"  policies {', '.join(params.policies.names)}; training seeds {params.training.seeds}",
+        ]
     summary = folder / "metrics/summary.json"
     if not summary.is_file():
-        return [*lines, "  no results yet: dvc repro"]
-    scores = {name: entry for name, entry in read_json(summary).items() if isinstance(entry, dict) and "score" in entry}
-    return [
-        *lines,
-        *(f"  {name}: score {entry['score']:.3f}, return {entry['return_mean']:.1f}" for name, entry in scores.items()),
-    ]
+        return [*lines, "  no metrics/summary.json: dvc repro makes what its stages make"]
+    results = read_json(summary)
+    told = {name: _told(entry) for name, entry in results.items() if isinstance(entry, dict)}
+    return [*lines, *(f"  {name}: {', '.join(figures)}" for name, figures in told.items() if figures)]
+
+
+def _kind(params: "Params | LogProject | WordProject | TaskProject") -> str:
+    """Of what a project is, and who demonstrates."""
+    from understudy.params.log_project import LogProject
+    from understudy.params.task_project import TaskProject
+    from understudy.params.word_project import WordProject
+
+    if isinstance(params, LogProject):
+        return f"of logs of agents, in {', '.join(params.logs.paths)}"
+    if isinstance(params, WordProject):
+        return f"of games in text, {params.words.task}, by {', '.join(each.name for each in params.words.players)}"
+    if isinstance(params, TaskProject):
+        return f"of several tasks, {', '.join(params.tasks.names)}, each in its folder"
+    demonstrator = params.expert.algorithm if params.expert else getattr(params.demonstrations, "path", "nobody")
+    return f"in {params.environment.id}, demonstrated by {demonstrator}"
+
+
+def _told(entry: Mapping[str, Any]) -> list[str]:
+    """Those of an entry's headline figures that it has."""
+    return [f"{label} {entry[key]:{digits}}" for key, (label, digits) in HEADLINES.items() if key in entry]

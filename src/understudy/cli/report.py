@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Read what the stages have left, and write the page."""
     import torch
 
+    from understudy.params.project import load_project
+    from understudy.params.whole import Params
     from understudy.report.outcome import read_outcome
     from understudy.report.page import page
     from understudy.report.sections import introduction, sections, title
@@ -32,6 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.out.suffix != ".html":
         raise ParameterError(f"--out: expected a name that ends with .html, got {arguments.out.name}")
+    path = arguments.folder / "params.yaml"
+    if not isinstance(load_project(path), Params):
+        raise ParameterError(
+            f"{path}: expected a project that is judged in its environment, got one of logs, games in text or several tasks;"
+            f" what it has of a page its stage `report` makes, metrics/report.html"
+        )
     torch.set_num_threads(1)  # an episode's tensors are tiny
     outcome = read_outcome(arguments.folder)
     first, *others = sections(outcome)

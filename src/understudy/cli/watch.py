@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import DataError, ParameterError
 
@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="+", type=Path, help="a policy or a recording; several stand side by side")
     parser.add_argument("--seed", type=int, help="of the episode; of recordings one that they hold")
     parser.add_argument("--environment", metavar="ID", help="of a policy of several tasks: which of them it plays")
+    parser.add_argument(
+        "--play",
+        metavar="SETTINGS",
+        help="of policies: as the block `play:` of params.yaml, '{target_return: 200}'; their families' defaults without it",
+    )
     parser.add_argument("--worst", type=int, metavar="N", help="of one recording the N episodes that returned least")
     parser.add_argument("--best", type=int, metavar="N", help="of one recording the N episodes that returned most")
     parser.add_argument("--out", type=Path, help=".webp, .gif, .mp4 or .png, a strip; a window where it is not given")
@@ -47,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 def takes_of(arguments: argparse.Namespace) -> Iterator["Take"]:
     """The episodes that are asked for."""
     ranked = arguments.worst or arguments.best
+    settings = settings_of(arguments.play)
     for folder in arguments.folder:
         place = first_seed(folder)
         if (place / "episodes.parquet").is_file():
@@ -56,7 +62,7 @@ def takes_of(arguments: argparse.Namespace) -> Iterator["Take"]:
         elif (place / "policy.json").is_file():
             if ranked:
                 raise ParameterError(f"--worst, --best: expected a recording to choose from, got a policy, {folder}")
-            yield _flown(place, 0 if arguments.seed is None else arguments.seed, arguments.environment)
+            yield _flown(place, 0 if arguments.seed is None else arguments.seed, arguments.environment, settings)
         else:
             raise DataError(f"{folder}: expected a policy or a recording, found none")
 
@@ -71,9 +77,28 @@ def first_seed(folder: Path) -> Path:
     )
 
 
-def _flown(folder: Path, seed: int, environment: str | None) -> "Take":
+def settings_of(text: str | None) -> dict[str, Any]:
+    """What --play says.
+
+    Raises:
+        ParameterError: it is no mapping in YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        settings = YAML(typ="safe", pure=True).load(text or "{}")
+    except YAMLError:
+        settings = None
+    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
+        raise ParameterError(f"--play: expected settings such as '{{target_return: 200}}', got {text!r}")
+    return settings
+
+
+def _flown(folder: Path, seed: int, environment: str | None, settings: dict[str, Any]) -> "Take":
     import torch
 
+    from understudy.policies.build import check_play
     from understudy.policies.files import load_trained
     from understudy.replay.film import Take
     from understudy.replay.frames import fly, replay
@@ -81,9 +106,10 @@ def _flown(folder: Path, seed: int, environment: str | None) -> "Take":
 
     torch.set_num_threads(1)  # an episode's tensors are tiny
     trained = load_trained(folder)
+    check_play(trained.family, settings, "--play")
     trained = trained if environment is None else trained.acting_in(environment)
     spec = trained.task.environment
-    episode = fly(trained, seed, {})
+    episode = fly(trained, seed, settings)
     frames = list(replay(episode, spec, str(folder)))
     return Take(_name(folder), episode, frames, spec.action_labels, look(trained, episode))
 
