@@ -25,7 +25,8 @@ def work(pruning: PruningParams) -> None:
     for name, block in pruning.policies.root.items():
         folder, play = f"models/{name}/seed_{pruning.seeds[0]}", trained_by.named(name).plain_play
         policies = {FULL: load_trained(project / folder)}
-        for way in (*list(block.sparsities)[-1:], *block.structured):
+        sparsest = sorted(block.sparsities, key=lambda way: block.sparsities[way])[-1:]
+        for way in (*sparsest, *block.structured):
             policies[f"{way}_{FINETUNED}"] = load_trained(Path(folder) / f"{way}_{FINETUNED}")
         timed = {way: (policy, play) for way, policy in policies.items()}
         times[name] = {}

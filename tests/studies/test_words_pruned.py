@@ -20,14 +20,15 @@ from understudy.word_evaluation.games_file import read_games
 STUDY = ROOT / "studies" / "words_pruned"
 OWN = {"play_games": "play_games.py", "time_steps": "time_steps.py", "compare": "compare.py"}
 READS = ["action", "final_observation", "label", "observation", "reward", "terminated", "truncated"]
-WAYS = ["full", "small", "small_finetuned", "sparsity_0.5", "sparsity_0.5_finetuned"]
+SPARSE = ["sparsity_0.2", "sparsity_0.2_finetuned", "sparsity_0.5", "sparsity_0.5_finetuned"]
+WAYS = ["full", "small", "small_finetuned", *SPARSE]
 PRUNING = {
     "project": "../project",
     "seeds": [0],
     "importance_batches": 2,
     "finetuning": {"steps": 3, "warmup_steps": 1, "evaluate_every": 3},
     "policies": {
-        "ilql": {"magnitude": [0.5], "structured": {"small": {"heads": 0.5, "units": 0.75}}, "int8": []},
+        "ilql": {"magnitude": [0.5, 0.2], "structured": {"small": {"heads": 0.5, "units": 0.75}}, "int8": []},
     },
     "timing": {"batch_sizes": [1, 3], "rounds": 2, "steps": 1},
 }
