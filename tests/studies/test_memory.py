@@ -8,6 +8,7 @@ import pytest
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
+from tests.studies.covered import not_covered
 from understudy.errors import DataError
 from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
@@ -244,3 +245,7 @@ def test_a_policy_without_numbers_is_named(draw, study):
     write_json(study / "t_maze/metrics/summary.json", {"expert": entry(1.0), "random": entry(0.5)})
     with refused(DataError, "t_maze/metrics/summary.json: expected an entry mlp, got none"):
         draw.read_run(study / "t_maze")
+
+
+def test_the_table_depends_on_all_that_its_program_imports():
+    assert not_covered(STUDY, "draw", {}, []) == set()
