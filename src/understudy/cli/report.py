@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not isinstance(load_project(path), Params):
         raise ParameterError(
             f"{path}: expected a project that is judged in its environment, got one of logs, games in text or several tasks;"
-            f" what it has of a page its stage `report` makes, metrics/report.html"
+            " of the first two `dvc repro` makes the page, metrics/report.html"
         )
     torch.set_num_threads(1)  # an episode's tensors are tiny
     outcome = read_outcome(arguments.folder)
