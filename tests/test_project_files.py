@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 from ruamel.yaml import YAML
+from ruamel.yaml.cyaml import CParser
 
 from tests.imports import ROOT
 
@@ -14,6 +15,16 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=
 
 def read_yaml(name: str):
     return YAML(typ="safe", pure=True).load((ROOT / name).read_text())
+
+
+def test_dvc_has_its_parser_in_c_and_reads_every_file_as_we_do():
+    assert YAML(typ="safe").Parser is CParser
+    paths = [ROOT / "params.yaml", ROOT / "dvc.yaml", ROOT / "dvc.lock", ROOT / "search.yaml"]
+    paths += [path for path in (ROOT / "studies").rglob("*.yaml") if ".dvc" not in path.parts]
+    assert len(paths) > 50
+    for path in paths:
+        text = path.read_text()
+        assert repr(YAML(typ="safe").load(text)) == repr(YAML(typ="safe", pure=True).load(text)), path
 
 
 def test_the_workflow_runs_the_two_commands_on_two_pythons():
