@@ -53,7 +53,8 @@ def describe_stages(root: Path, families: Mapping[str, str]) -> Described:
     """Modules and libraries of every stage.
 
     Args:
-        root: the folder of src and pipeline. families: the family of each policy, by the policy's name.
+        root: the folder of src and pipeline.
+        families: the family of each policy, by the policy's name.
 
     Returns:
         by stage, or stage/policy: `modules` with a hash each and `distributions` with a version each; for a stage of all policies

@@ -27,7 +27,8 @@ class Embedder(Protocol):
     """Texts become vectors of length one, or of zeros where nothing in a text is known.
 
     Attributes:
-        kind: its name in params.yaml. dim: numbers a vector.
+        kind: its name in params.yaml.
+        dim: numbers a vector.
     """
 
     kind: ClassVar[str]

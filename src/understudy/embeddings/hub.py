@@ -29,10 +29,12 @@ class HubEmbedder:
     """Vectors of a pretrained model.
 
     Args:
-        model: its name on the hub, or a folder. max_tokens: of a text that are read.
+        model: its name on the hub, or a folder.
+        max_tokens: of a text that are read.
 
     Attributes:
-        pooling: mean or cls, the first token's vector. weights: SHA-256 of the model's, by which it is known again.
+        pooling: mean or cls, the first token's vector.
+        weights: SHA-256 of the model's, by which it is known again.
 
     Raises:
         ParameterError: the library is not installed, there is no such model, or it pools in another way.

@@ -19,7 +19,8 @@ class TermWeights:
 
     Args:
         analyze: cuts a text into terms; a vectorizer's `build_analyzer()`.
-        vocabulary: (V,) terms, each the place of its number in `idf`. idf: (V,) float32, inverse document frequencies.
+        vocabulary: (V,) terms, each the place of its number in `idf`.
+        idf: (V,) float32, inverse document frequencies.
     """
 
     def __init__(self, analyze: Callable[[str], list[str]], vocabulary: Sequence[str], idf: np.ndarray) -> None:

@@ -57,9 +57,13 @@ class TfidfEmbedder:
         """Learn vocabulary, weights and components.
 
         Args:
-            texts: to learn from, each once. dim: D. ngrams: words a term at most.
-            min_texts: in which a term must occur. max_terms: V at most, those that occur most often.
-            max_characters: of a text that are read. seed: of the randomised SVD.
+            texts: to learn from, each once.
+            dim: D.
+            ngrams: words a term at most.
+            min_texts: in which a term must occur.
+            max_terms: V at most, those that occur most often.
+            max_characters: of a text that are read.
+            seed: of the randomised SVD.
 
         Raises:
             DataError: the texts have no more terms than D, or there are no more texts than D.

@@ -22,7 +22,8 @@ class WordLlamaEmbedder:
         max_characters: of a text that are read.
 
     Attributes:
-        weights: SHA-256 of the weights in its package, by which they are known again. version: the package's.
+        weights: SHA-256 of the weights in its package, by which they are known again.
+        version: the package's.
 
     Raises:
         ParameterError: the library is not installed, or its vectors have fewer numbers.

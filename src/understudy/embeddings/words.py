@@ -19,7 +19,8 @@ class WordIndex:
     """Sparse vectors of length one from the words of a text, whose inner products are cosines.
 
     Args:
-        vocabulary: (V,) terms, each the place of its number in `idf`. idf: (V,) inverse document frequencies.
+        vocabulary: (V,) terms, each the place of its number in `idf`.
+        idf: (V,) inverse document frequencies.
     """
 
     def __init__(self, vocabulary: Sequence[str], idf: Sequence[float]) -> None:

@@ -28,7 +28,9 @@ class Prompt:
     """A text as steps.
 
     Attributes:
-        opening: (R,) int64, what the task wrote first. actions: (T,) int64. replies: (T, R) int64, NOTHING where it wrote less.
+        opening: (R,) int64, what the task wrote first.
+        actions: (T,) int64.
+        replies: (T, R) int64, NOTHING where it wrote less.
     """
 
     opening: np.ndarray

@@ -44,7 +44,10 @@ class Writer:
     """A policy that has read a prompt, and goes on with N texts.
 
     Args:
-        policy: that writes. task: whose text it is. prompt: so far. play: settings of the family's `begin`.
+        policy: that writes.
+        task: whose text it is.
+        prompt: so far.
+        play: settings of the family's `begin`.
         free: whether any token of the player's may be written, words or not.
 
     Raises:

@@ -28,9 +28,11 @@ class TokenWorth:
     """What is said of each of the player's tokens.
 
     Attributes:
-        tokens: (T,) int64. ends: (T,) bool, tokens that were replied to.
-        likelihoods: (T,) of the token, by imitation. values: (T,) what it is worth, raw reward still to come, by the least of the
-            heads. text_values: (T,) what the text before it is worth.
+        tokens: (T,) int64.
+        ends: (T,) bool, tokens that were replied to.
+        likelihoods: (T,) of the token, by imitation.
+        values: (T,) what it is worth, raw reward still to come, by the least of the heads.
+        text_values: (T,) what the text before it is worth.
     """
 
     tokens: np.ndarray

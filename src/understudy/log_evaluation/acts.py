@@ -23,8 +23,10 @@ class Act:
     """One decision.
 
     Attributes:
-        run: place of its run among the imported ones. turn: in the log.
-        kind: text, finish, thought or tool_call. tool: that was called, if any.
+        run: place of its run among the imported ones.
+        turn: in the log.
+        kind: text, finish, thought or tool_call.
+        tool: that was called, if any.
         heard: number of the last text before that was not the agent's own; None where there was none.
         content: number of the text that was said, or of the call's arguments.
         same: equal for two acts in which the same was said, or the same called with the same arguments, parallel calls included.

@@ -20,7 +20,8 @@ class Behaviour:
     """E runs.
 
     Attributes:
-        loops: of each run. outcome_with_loops, outcome_without: mean outcomes of runs with a loop and of those without.
+        loops: of each run.
+        outcome_with_loops, outcome_without: mean outcomes of runs with a loop and of those without.
         same_prefix, run_agreement: as in consistency.py, over so many pairs; None where there is none.
     """
 

@@ -21,7 +21,8 @@ def follow(trained: TrainedPolicy, recording: Recording) -> Predictions:
 
     Args:
         trained: a policy that learned from logs; where its actions are vectors of replies, (D,), the logits are those that it
-            predicts, (N, D). recording: of one agent an episode.
+            predicts, (N, D).
+        recording: of one agent an episode.
     """
     task, model, lengths = trained.task, trained.model.eval(), recording.episodes["length"].astype(np.int64)
     observation = _padded(task.normalize_states(task.select_visible(recording.steps["observation"])), lengths)

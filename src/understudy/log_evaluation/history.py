@@ -40,7 +40,8 @@ def history_chances(
 
     Args:
         training, others: observations and runs; of some training runs the outcome is a success, of others a failure.
-        params: of the forest. by_length: chances (N,) by how long the run is.
+        params: of the forest.
+        by_length: chances (N,) by how long the run is.
     """
     observations, runs = training
     lengths = np.diff(runs.offsets)

@@ -17,7 +17,10 @@ class TaskBootstrap:
     """Percentile bootstrap: tasks are drawn with all their steps, since those of a task are alike.
 
     Attributes:
-        tasks: (N,) int64, the task of each step. resamples: how many. confidence: of the interval. seed: of the draws.
+        tasks: (N,) int64, the task of each step.
+        resamples: how many.
+        confidence: of the interval.
+        seed: of the draws.
     """
 
     tasks: np.ndarray

@@ -28,7 +28,8 @@ def find_loops(steps: Sequence[Hashable], longest: int) -> list[Loop]:
     From left to right; of those that begin at a step the one that covers most, and of these the shortest cycle.
 
     Args:
-        steps: what was done at each; equal where it was the same to the letter. longest: steps of a cycle at most.
+        steps: what was done at each; equal where it was the same to the letter.
+        longest: steps of a cycle at most.
     """
     found, place = [], 0
     while place < len(steps):

@@ -31,7 +31,8 @@ def describe(of_split: Mapping[str, Predictions], runs: Mapping[str, JudgedRuns]
     """Numbers about the test; temperature and threshold of the gate come from the held-out runs.
 
     Args:
-        of_split, runs: by "validation" and "test". precision: that the gate is to have on the held-out runs.
+        of_split, runs: by "validation" and "test".
+        precision: that the gate is to have on the held-out runs.
     """
     held, test = (of_split[name] for name in SPLITS)
     held_runs, test_runs = (runs[name] for name in SPLITS)

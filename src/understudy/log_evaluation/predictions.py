@@ -23,7 +23,8 @@ class Predictions:
     """N steps, C choices.
 
     Attributes:
-        logits: (N, C) float32. values: (N,) float32, the outcome that is expected; None where none is.
+        logits: (N, C) float32.
+        values: (N,) float32, the outcome that is expected; None where none is.
         options: (N,) int64, the option that is followed; None where there are none.
     """
 

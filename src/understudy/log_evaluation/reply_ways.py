@@ -43,7 +43,8 @@ class Found:
     Attributes:
         weights: of the predicted vector and of the words in the logits; fitted to the held-out runs where there are both.
         threshold: of the first one's probability, above which it is right often enough on the held-out runs; None for none.
-        ranks: (M,) of the test's replies. numbers: JSON-ready.
+        ranks: (M,) of the test's replies.
+        numbers: JSON-ready.
     """
 
     weights: tuple[float, float]
@@ -56,7 +57,9 @@ class Searches:
     """The candidates of a project's replies, and how like their words are to what was heard.
 
     Args:
-        splits: "train", "validation" and "test". vectors: (texts, D). contents: of the texts by number.
+        splits: "train", "validation" and "test".
+        vectors: (texts, D).
+        contents: of the texts by number.
         params: the seed is that of the candidates, too.
     """
 

@@ -25,8 +25,10 @@ class JudgedRuns:
 
     Attributes:
         choices: (C,) names, the last of which stands for all that training never saw.
-        labels: (N,) int64, what was chosen. offsets: (E + 1,) int64, the first step of each episode.
-        tasks: (E,) int64, numbers of the episodes' tasks. task_names: by number.
+        labels: (N,) int64, what was chosen.
+        offsets: (E + 1,) int64, the first step of each episode.
+        tasks: (E,) int64, numbers of the episodes' tasks.
+        task_names: by number.
         outcomes: (E,) float64, NaN where none is known.
     """
 

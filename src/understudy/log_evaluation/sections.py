@@ -36,9 +36,12 @@ class LogOutcome:
     """What judging on logs has left.
 
     Attributes:
-        summary: metrics/summary.json. baseline, success_baseline: as log_evaluation names them.
-        behaviours: by "learned from" and "test". acts, names: of the runs of each, what was done and what a run is called.
-        odd: by policy, steps of the test. attended: by policy that attends, runs of the test.
+        summary: metrics/summary.json.
+        baseline, success_baseline: as log_evaluation names them.
+        behaviours: by "learned from" and "test".
+        acts, names: of the runs of each, what was done and what a run is called.
+        odd: by policy, steps of the test.
+        attended: by policy that attends, runs of the test.
         texts: of the logs, by number.
     """
 

@@ -21,7 +21,9 @@ def aurocs(expected: np.ndarray, outcomes: np.ndarray, weights: np.ndarray) -> n
     """Chance that of a success and a failure the success was expected more, a tie counting one half, (R,).
 
     Args:
-        expected: (E,). outcomes: (E,), 1 or 0. weights: (R, E), of the runs; NaN comes of a weighting of one outcome alone.
+        expected: (E,).
+        outcomes: (E,), 1 or 0.
+        weights: (R, E), of the runs; NaN comes of a weighting of one outcome alone.
     """
     good, bad = outcomes == 1, outcomes == 0
     more = np.sign(expected[good][:, None] - expected[bad][None]) / 2 + 0.5  # (successes, failures)
@@ -45,7 +47,8 @@ class SuccessJudge:
     """Judges what is expected of the runs whose outcome is known to be a success or a failure.
 
     Attributes:
-        outcomes: (E,), NaN where none is known. tasks: (E,) int64, the task of each run.
+        outcomes: (E,), NaN where none is known.
+        tasks: (E,) int64, the task of each run.
         bootstrap: over the tasks.
     """
 
@@ -62,7 +65,8 @@ class SuccessJudge:
         """`auroc` and `brier`: means over seeds, intervals, and differences from those of `other`; {} where all runs end alike.
 
         Args:
-            expected: (K, E) outcomes. other: (L, E), a baseline's.
+            expected: (K, E) outcomes.
+            other: (L, E), a baseline's.
         """
         known = self.known
         if len(np.unique(self.outcomes[known])) < 2:

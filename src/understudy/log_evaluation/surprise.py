@@ -26,8 +26,10 @@ class OddStep:
     """A step of a run.
 
     Attributes:
-        episode: number of the run among the judged ones. decision: which of the run's, from 0.
-        done, expected: the logged choice, and the likeliest. chance, expected_chance: their probabilities.
+        episode: number of the run among the judged ones.
+        decision: which of the run's, from 0.
+        done, expected: the logged choice, and the likeliest.
+        chance, expected_chance: their probabilities.
         surprise: -log of the first, nats.
     """
 

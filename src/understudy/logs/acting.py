@@ -48,8 +48,10 @@ class LogPolicy:
     """Says what comes next in a conversation, and remembers it: messages that it has seen before cost nothing again.
 
     Args:
-        trained: learned the choices of a recording of logs. embedder: that made the vectors of these.
-        temperature: divides the logits. threshold: of confidence; None where none is high enough.
+        trained: learned the choices of a recording of logs.
+        embedder: that made the vectors of these.
+        temperature: divides the logits.
+        threshold: of confidence; None where none is high enough.
         replies: what finds replies; None where there is nothing to find them with.
 
     Raises:
@@ -113,7 +115,8 @@ def load_log_policy(folder: str | Path, replies: str | Path | None = None) -> Lo
     """Load what `pack_policy` wrote.
 
     Args:
-        folder: of a policy that predicts choices. replies: what `pack_replies` wrote, from which to reply; None for nothing.
+        folder: of a policy that predicts choices.
+        replies: what `pack_replies` wrote, from which to reply; None for nothing.
 
     Raises:
         DataError: a file is missing or malformed. ParameterError: the embedder's library is not installed.

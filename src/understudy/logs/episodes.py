@@ -53,7 +53,10 @@ def read_episodes(logs: AgentLogs, vectors: np.ndarray, layout: Layout, runs: np
     learned from it.
 
     Args:
-        logs: imported. vectors: (number of texts, D). layout: of observations and actions. runs: (N,) places, ascending.
+        logs: imported.
+        vectors: (number of texts, D).
+        layout: of observations and actions.
+        runs: (N,) places, ascending.
     """
     outcomes = logs.episodes["outcome"].to_pylist()
     starts = np.searchsorted(logs.steps["episode"].to_numpy(), np.arange(len(outcomes) + 1))

@@ -53,7 +53,8 @@ class Follower:
     """Follows a conversation with a policy, and remembers it: messages that it has seen before cost nothing again.
 
     Args:
-        trained: learned from a recording of logs. embedder: that made the vectors of these.
+        trained: learned from a recording of logs.
+        embedder: that made the vectors of these.
 
     Attributes:
         heard: the last text that was not the assistant's own; None where there is none.

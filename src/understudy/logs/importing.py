@@ -32,8 +32,10 @@ def import_logs(paths: Sequence[Path], format: str, target: Path, skip_bad: bool
     """Import logs into the folder `target`, which is whole at the end or as it was before.
 
     Args:
-        paths: files, and folders of them. format: one of FORMATS; auto tells it by the first record of each file.
-        skip_bad: count bad records, and leave them out. shown: show a progress bar.
+        paths: files, and folders of them.
+        format: one of FORMATS; auto tells it by the first record of each file.
+        skip_bad: count bad records, and leave them out.
+        shown: show a progress bar.
 
     Raises:
         ParameterError: a path does not exist, or `target` holds something else than imported logs.

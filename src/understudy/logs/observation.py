@@ -28,7 +28,8 @@ class Layout:
     """What observations and actions are made of.
 
     Attributes:
-        dim: D. observes: what the observation holds vectors of, in order.
+        dim: D.
+        observes: what the observation holds vectors of, in order.
         choices: (C,) `reply`, `finish` and tools, and last `another`: what nobody did in training.
         embedder: identity of what makes the vectors.
         predicts: whether an action is one of the choices, or the vector (D,) of a reply.

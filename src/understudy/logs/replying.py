@@ -36,7 +36,8 @@ class NearReply:
     """A stored reply.
 
     Attributes:
-        text: as it was said. probability: of being what is said now, if one of those stored is; calibrated on held-out runs.
+        text: as it was said.
+        probability: of being what is said now, if one of those stored is; calibrated on held-out runs.
         confident: whether that is above the threshold from which the first one was right often enough on held-out runs.
     """
 
@@ -50,9 +51,11 @@ class StoredReplies:
     """What there is to find, and how it is found.
 
     Attributes:
-        texts: (K,) replies, each once. vectors: (K, D) float32, theirs.
+        texts: (K,) replies, each once.
+        vectors: (K, D) float32, theirs.
         words: by which a reply is likened to the last text that was heard.
-        policy_weight, words_weight: of both in the logits. threshold: of confidence; None where none is high enough.
+        policy_weight, words_weight: of both in the logits.
+        threshold: of confidence; None where none is high enough.
     """
 
     texts: tuple[str, ...]
@@ -67,7 +70,8 @@ class ReplyPolicy:
     """Finds stored replies for a conversation, and remembers it: messages that it has seen before cost nothing again.
 
     Args:
-        trained: learned the replies of a recording of logs. embedder: that made the vectors of these.
+        trained: learned the replies of a recording of logs.
+        embedder: that made the vectors of these.
 
     Raises:
         DataError: the policy learned from something else, or the replies have vectors of another size.

@@ -36,7 +36,8 @@ class Response:
     """What is to be done next.
 
     Attributes:
-        action: what the policy says. near: stored replies that a text was made from; () where none was.
+        action: what the policy says.
+        near: stored replies that a text was made from; () where none was.
         text: the reply; None where the policy is not confident, or does not say that the assistant replies.
     """
 
@@ -49,8 +50,11 @@ class Responder:
     """Replies where the policy is confident that a reply comes next, and leaves all else to others.
 
     Args:
-        policy: loaded with replies. model: its name at the endpoint. k: stored replies that the model is shown.
-        timeout: seconds to wait for an answer. retries: of requests that failed for no reason of ours.
+        policy: loaded with replies.
+        model: its name at the endpoint.
+        k: stored replies that the model is shown.
+        timeout: seconds to wait for an answer.
+        retries: of requests that failed for no reason of ours.
 
     Raises:
         ParameterError: openai is not installed, or the environment says nothing of a key.

@@ -25,14 +25,16 @@ class Part:
 
     Attributes:
         turn: place of the message in the log, from 0; -1 for what was said before it, such as a policy kept apart.
-        role: one of ROLES. kind: one of KINDS.
+        role: one of ROLES.
+        kind: one of KINDS.
         actor: name of the agent that acted; of a tool's result the one that called it; None of a system's text.
         text: what was said, thought or returned; None of a call.
         tool: of a call and its result the tool; of a text the agent that it is addressed to, where the log says.
         arguments: of a call, a JSON object with sorted keys, or the text that the log has in its place.
         answers: of a result, the place among the run's parts of the call that it answers; None of an orphaned one.
         error: of a result, whether the tool failed, where the log says.
-        reward: as the log has it. decision: whether this part names what its turn decided.
+        reward: as the log has it.
+        decision: whether this part names what its turn decided.
     """
 
     turn: int
@@ -56,10 +58,16 @@ class Run:
     """A whole run. What the log does not say is None.
 
     Attributes:
-        parts: in order. format: the reader that read it.
-        name: the log's name of the run. task: what was to be done. group: what must not be split, such as all runs of a customer.
-        domain: the benchmark's or product's part. agent: who acted, such as a model. ended: the log's reason for the end.
-        outcome: 1 success, 0 failure, or what else the log counts. metadata: what more it says, as JSON values.
+        parts: in order.
+        format: the reader that read it.
+        name: the log's name of the run.
+        task: what was to be done.
+        group: what must not be split, such as all runs of a customer.
+        domain: the benchmark's or product's part.
+        agent: who acted, such as a model.
+        ended: the log's reason for the end.
+        outcome: 1 success, 0 failure, or what else the log counts.
+        metadata: what more it says, as JSON values.
         notes: what was mended or could not be recovered, with how often.
     """
 

@@ -23,7 +23,8 @@ class Selection:
     """Places of runs among the imported ones, ascending.
 
     Attributes:
-        learning: (L,) int64, to train on and to validate. test: (T,) int64.
+        learning: (L,) int64, to train on and to validate.
+        test: (T,) int64.
     """
 
     learning: np.ndarray
@@ -34,7 +35,9 @@ def select_runs(episodes: pa.Table, params: RunParams, seed: int) -> Selection:
     """Divide the runs in which something was decided.
 
     Args:
-        episodes: the table of imported runs. params: `runs:`. seed: of the groups that are drawn where test_tasks is a share.
+        episodes: the table of imported runs.
+        params: `runs:`.
+        seed: of the groups that are drawn where test_tasks is a share.
 
     Raises:
         DataError: a task of the test has no run, or there is nothing left to learn from or to test on.

@@ -59,8 +59,10 @@ def toy_records(*, num_runs: int, num_tasks: int, error_rate: float, agent: str,
     """Records with `messages`, `id`, `task`, `group` (the customer), `domain`, `agent` and `outcome`.
 
     Args:
-        num_runs: runs, which take the tasks in turns. num_tasks: different tasks; the same for every agent and number of runs.
-        error_rate: probability that a run of a task in which something is to be decided goes wrong. agent: its name.
+        num_runs: runs, which take the tasks in turns.
+        num_tasks: different tasks; the same for every agent and number of runs.
+        error_rate: probability that a run of a task in which something is to be decided goes wrong.
+        agent: its name.
         seed: of tasks and runs.
     """
     tasks = [_task(number, random.Random(f"{seed} task {number}")) for number in range(num_tasks)]

@@ -140,9 +140,11 @@ class TaskFamily(Family, Protocol):
         """The weights of a model with those of another in their place, as far as these mean the same.
 
         Args:
-            own: of the model, by name. other: of the other one.
+            own: of the model, by name.
+            other: of the other one.
             numbers: of each of the model's tasks which of the other's it is; None for a new one.
-            own_tasks: of the model. other_tasks: of the other one.
+            own_tasks: of the model.
+            other_tasks: of the other one.
 
         Returns:
             All of the model's weights, and how many numbers of each tensor are the other's.

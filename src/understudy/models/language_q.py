@@ -43,7 +43,10 @@ class TokenValues(nn.Module):
     """What tokens are worth, by K heads on one encoder: the part that a target network copies.
 
     Args:
-        encoder: of texts. width: D. num_tokens: A. num_heads: K.
+        encoder: of texts.
+        width: D.
+        num_tokens: A.
+        num_heads: K.
     """
 
     def __init__(self, encoder: TextEncoder, width: int, num_tokens: int, num_heads: int) -> None:

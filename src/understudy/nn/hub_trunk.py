@@ -23,7 +23,8 @@ class HubCache:
     """Keys and values of the tokens so far.
 
     Args:
-        kind: the library's class. num_rows: B.
+        kind: the library's class.
+        num_rows: B.
 
     Attributes:
         valid: (B, N) bool, tokens of the row's present episode.
@@ -53,7 +54,9 @@ class HubTrunk(nn.Module):
     """A causal model of the library, whose features are those of its last layer.
 
     Args:
-        model: of the library, without a head. cache_kind: its class of caches that grow. context: tokens of a row at most.
+        model: of the library, without a head.
+        cache_kind: its class of caches that grow.
+        context: tokens of a row at most.
     """
 
     def __init__(self, model: Any, cache_kind: type[Any], context: int) -> None:

@@ -38,7 +38,8 @@ def take_weights(
     Tensors of which one model has more, since it has wider tasks, are taken as far as they reach.
 
     Args:
-        own: of the model, by name. other: of the other one.
+        own: of the model, by name.
+        other: of the other one.
         numbers: of each of the model's tasks which of the other's it is; None for a new one.
         read: names of the components that patches of pictures read, in the order of their columns, of the model and of the other.
 

@@ -11,7 +11,9 @@ class TfidfParams(Section):
     """TF-IDF and a truncated SVD, fitted on the texts of the training runs.
 
     Attributes:
-        seed: of the randomised SVD. ngrams: words a term at most. min_texts: in which a term must occur.
+        seed: of the randomised SVD.
+        ngrams: words a term at most.
+        min_texts: in which a term must occur.
         max_terms: at most so many terms, those that occur most often.
     """
 
@@ -25,7 +27,8 @@ class HubParams(Section):
     """A pretrained model of transformers or sentence-transformers.
 
     Attributes:
-        model: its name on the hub, or a folder. max_tokens: of a text that are read.
+        model: its name on the hub, or a folder.
+        max_tokens: of a text that are read.
     """
 
     model: str

@@ -37,7 +37,8 @@ class TextMazeParams(Section):
     """A maze walked in text.
 
     Attributes:
-        rows: its map, `#` wall, `.` open, one `G` goal. max_turns: steps.
+        rows: its map, `#` wall, `.` open, one `G` goal.
+        max_turns: steps.
     """
 
     rows: Annotated[list[str], Field(min_length=1)]
@@ -48,7 +49,8 @@ class OwnTaskParams(Section):
     """A task of one's own.
 
     Attributes:
-        name: module:Class, looked for in custom/. kwargs: passed to it.
+        name: module:Class, looked for in custom/.
+        kwargs: passed to it.
     """
 
     name: str

@@ -49,7 +49,9 @@ def look(trained: TrainedPolicy, episode: Episode, attention: bool = True) -> In
     """What the policy thought while it played this episode; of a demonstrator, and of several agents, nothing is known.
 
     Args:
-        trained: the policy. episode: of one agent. attention: whether to say how far back it looked, which takes long.
+        trained: the policy.
+        episode: of one agent.
+        attention: whether to say how far back it looked, which takes long.
     """
     task = trained.task
     if trained.family in DEMONSTRATORS or episode.length > MOST_STEPS or task.num_agents > 1:

@@ -176,7 +176,8 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: how far confidence and accuracy lie apart, in ten bins of equal width (Guo et al. 2017, eq. 3).
 
     Args:
-        confidence: (N,) probability of the likeliest action. right: (N,) whether the demonstrator agrees.
+        confidence: (N,) probability of the likeliest action.
+        right: (N,) whether the demonstrator agrees.
     """
     expected, found, shares = _confidence_bins(confidence, right)
     return float((shares * np.abs(expected - found)).sum())

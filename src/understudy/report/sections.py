@@ -205,7 +205,9 @@ def differences_section(
     """What differs from another run.
 
     Args:
-        reference: what that one is called. before, after: summaries. changed: parameters with their former and present values.
+        reference: what that one is called.
+        before, after: summaries.
+        changed: parameters with their former and present values.
     """
     rows = []
     for name in dict.fromkeys([*after, *before]):

@@ -80,7 +80,9 @@ def code_of_trials(root: Path, family: str, project: Project) -> tuple[str, dict
     """One hash of all modules that training, playing and sampling import, comments left out, and the libraries' versions.
 
     Args:
-        root: the folder of src, pipeline and custom. family: of the policy. project: params.yaml, which may name code in custom.
+        root: the folder of src, pipeline and custom.
+        family: of the policy.
+        project: params.yaml, which may name code in custom.
     """
     tree, launcher = SourceTree(root / "src"), root / "pipeline/run.py"
     imports = tree.closure(launcher, [*RUN, f"understudy.models.{family}"])

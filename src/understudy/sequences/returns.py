@@ -9,7 +9,8 @@ def returns_to_go(rewards: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Undiscounted sum of rewards from each step to the end of its episode.
 
     Args:
-        rewards: (N,) raw reward, episodes one after the other. offsets: (E + 1,) int64, where each begins.
+        rewards: (N,) raw reward, episodes one after the other.
+        offsets: (E + 1,) int64, where each begins.
 
     Returns:
         (N,) float64.

@@ -23,7 +23,9 @@ def describe_columns(reads: Collection[str], sequences: Path, options: Path) -> 
     """The columns that a family `reads`, and the SHA-256 of the descriptions of the data that hold them.
 
     Args:
-        reads: names of columns. sequences: store.json. options: options.json; what it describes counts only where it is read.
+        reads: names of columns.
+        sequences: store.json.
+        options: options.json; what it describes counts only where it is read.
 
     Raises:
         DataError: a description that is needed is missing or malformed.

@@ -38,7 +38,8 @@ class Games:
     """What was played.
 
     Attributes:
-        seeds: (N,) int64. lengths: (N,) int64, tokens of the player's.
+        seeds: (N,) int64.
+        lengths: (N,) int64, tokens of the player's.
         openings: (N, R) int64, what stood in the text before the first of them.
         actions: (N, T) int64, NOTHING behind a game's end; replies (N, T, R) and rewards (N, T) float32 likewise.
     """

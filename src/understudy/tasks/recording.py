@@ -48,7 +48,8 @@ class GameReader:
     """Observes games while they are played.
 
     Args:
-        task: that is played. opening: (N, R) int64, how their texts begin.
+        task: that is played.
+        opening: (N, R) int64, how their texts begin.
     """
 
     def __init__(self, task: TextTask, opening: np.ndarray) -> None:

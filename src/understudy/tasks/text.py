@@ -19,7 +19,9 @@ def encode(tokens: Sequence[str], text: str, where: str) -> np.ndarray:
     Spaces and line ends that are no tokens are for the reader alone.
 
     Args:
-        tokens: (V,) their texts. text: of them. where: what messages begin with.
+        tokens: (V,) their texts.
+        text: of them.
+        where: what messages begin with.
 
     Raises:
         ValueError: at some place no token fits.

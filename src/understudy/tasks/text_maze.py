@@ -22,7 +22,8 @@ class TextMaze:
     """One game a seed, which draws the place to start from, any but the goal.
 
     Args:
-        rows: the map from north to south, of `#` wall, `.` open and one `G`. max_turns: steps.
+        rows: the map from north to south, of `#` wall, `.` open and one `G`.
+        max_turns: steps.
 
     Attributes:
         distances: (P,) int64, fewest steps from each place to the goal.

@@ -20,7 +20,8 @@ class Trie:
     Words of different lengths want a token of their own at the end, which then belongs to the word.
 
     Args:
-        words: each as token ids; the same word twice counts once. num_tokens: V, ids are below it.
+        words: each as token ids; the same word twice counts once.
+        num_tokens: V, ids are below it.
 
     Raises:
         ValueError: there are no words, a word is empty, or a token is not from 0 to V - 1.

@@ -28,7 +28,8 @@ def consistent_player(task: Wordle, rate: float, otherwise: Literal["any", "repe
     """Guesses at random: at a rate among the words that may still be the answer, else among others.
 
     Args:
-        task: whose words it knows. rate: chance of a turn's guess to be consistent; at 0 none is on purpose.
+        task: whose words it knows.
+        rate: chance of a turn's guess to be consistent; at 0 none is on purpose.
         otherwise: which words it guesses at the other turns: any, or those that it has guessed before; at the first turn any.
     """
 
@@ -53,7 +54,8 @@ class WordPlayer:
     """Chooses a word a turn and spells it.
 
     Args:
-        task: the words. codes: (W, W) `feedback_codes` of them.
+        task: the words.
+        codes: (W, W) `feedback_codes` of them.
         guesses: chooses words; of games that are over what it says counts for nothing.
     """
 

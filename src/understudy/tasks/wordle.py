@@ -32,7 +32,8 @@ class Wordle:
     """One game a seed, which draws its answer among the words, each as likely as the others.
 
     Args:
-        words: those that may be the answer, of one length. max_turns: guesses.
+        words: those that may be the answer, of one length.
+        max_turns: guesses.
         words_only: whether only these may be guessed; any letters otherwise.
         marks_name_letters: whether a mark is a token of its letter too, as `<a:y>`, so that what it says stands in one token.
 

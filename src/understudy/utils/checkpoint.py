@@ -27,7 +27,8 @@ def checkpoint_folder(stage: str, params: Any, inputs: Any) -> Path:
     """The folder for checkpoints of this very work; those of the stage's earlier work are deleted.
 
     Args:
-        stage: name of the stage, with its policy. params: what it uses of params.yaml, JSON-ready.
+        stage: name of the stage, with its policy.
+        params: what it uses of params.yaml, JSON-ready.
         inputs: the SHA-256 hashes of what it reads, JSON-ready.
     """
     content = {

@@ -34,7 +34,9 @@ class JudgedGames:
     """What is known of games.
 
     Attributes:
-        seeds: (E,) int64. groups: (E,) int64, games of one kind, as those with the same answer. returns: (E,) float64.
+        seeds: (E,) int64.
+        groups: (E,) int64, games of one kind, as those with the same answer.
+        returns: (E,) float64.
         texts: (E,) of the games.
     """
 

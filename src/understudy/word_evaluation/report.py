@@ -34,7 +34,10 @@ class Run:
     """What the stages have left, of the first training seed where there are several.
 
     Attributes:
-        task: that was played. summary: of compare_words. policies: by name. curves: their learning curves.
+        task: that was played.
+        summary: of compare_words.
+        policies: by name.
+        curves: their learning curves.
         games: of each policy, in the first way that it was chosen to play.
     """
 

@@ -55,7 +55,8 @@ def chosen_elsewhere(ways: Mapping[str, np.ndarray], groups: np.ndarray) -> tupl
     Kinds of games are halved, every other one: so of Wordle a way is judged on other answers than it was chosen on.
 
     Args:
-        ways: returns (R, E) by way. groups: (E,) int64, the kind of each game.
+        ways: returns (R, E) by way.
+        groups: (E,) int64, the kind of each game.
     """
     half = np.unique(groups, return_inverse=True)[1].reshape(-1) % 2
     found, names = np.empty_like(next(iter(ways.values()))), []

@@ -34,7 +34,8 @@ def read(contents: list[Any], places: Sequence[str] | None = None) -> Iterator[R
     """The runs of a file's spans, in the order of their first spans; of bad spans and runs their errors.
 
     Args:
-        contents: spans, or OTLP's objects of some. places: where each lies, for errors; None for "record NUMBER".
+        contents: spans, or OTLP's objects of some.
+        places: where each lies, for errors; None for "record NUMBER".
 
     Raises:
         DataError: no span called a model.
@@ -117,8 +118,9 @@ def _new(given: list[Message], known: Counter[str], shared: Counter[str]) -> lis
     """The messages that are not there yet, as often as they were given.
 
     Args:
-        given: to an agent. known: what that agent was given or answered. shared: what any agent answered, and what calls with an
-            id returned to any. Both are counted on from here.
+        given: to an agent.
+        known: what that agent was given or answered.
+        shared: what any agent answered, and what calls with an id returned to any. Both are counted on from here.
     """
     here: Counter[str] = Counter()
     new = []
