@@ -196,6 +196,7 @@ ALONE = {
     },
     "understudy.logs.": {"import_logs", *LOG_STAGES},
     "understudy.options.discovery": {"label_options"},
+    "understudy.policies.predict": set(),  # what plays from Python is no stage's: its edit reruns nothing
     "understudy.pruning.": {"compare_pruned", "evaluate_pruned", "prune_policy", "time_pruned"},
     "understudy.replay.": {"report", "report_logs"},
     "understudy.report.": {
