@@ -38,7 +38,12 @@ BLOCK = {
 def make_project(folder: Path, lengths: Sequence[int] = (20, 30, 25, 40, 35, 15)) -> None:
     """Make the project in an existing folder, which must be the present one."""
     shutil.copy(ROOT / "params.yaml", folder)
-    toy = {"policies.mlp.model.hidden_dim": 8, "policies.mlp.model.num_layers": 1, "compute.workers": 1}
+    toy = {
+        "policies.mlp.model.hidden_dim": 8,
+        "policies.mlp.model.num_layers": 1,
+        "compute.workers": 1,
+        "policies.mlp.training": {},
+    }
     set_params(folder, SMALL | toy)
     written_recording(folder / "data/raw", CART_POLE, random_episodes(CART_POLE, lengths))
     call_stage("build_sequences")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import PARAMETERS_FILE, refused
+from tests.builders import PARAMETERS, PARAMETERS_FILE, refused
 from understudy.errors import ParameterError
 from understudy.params.load import read_yaml
 from understudy.search.apply import apply_values, flat
@@ -49,7 +49,7 @@ def test_a_value_that_holds_already_is_not_written(file):
 def test_every_kind_of_value_is_read_back_as_it_was(file):
     values = {"x": 0.1 + 0.2, "y": 3, "z": True, "a": "auto", "b": None, "c": 1.234e-17}
     apply_values(file, "mlp", {f"training.{name}": value for name, value in values.items()})
-    assert read_yaml(file)["policies"]["mlp"]["training"] == values
+    assert read_yaml(file)["policies"]["mlp"]["training"] == PARAMETERS["policies"]["mlp"]["training"] | values
 
 
 def test_a_key_of_an_earlier_stage_is_set_where_it_stands(file):
