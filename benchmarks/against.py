@@ -120,7 +120,9 @@ def copy_of_commit(root: Path, ref: str, folder: Path) -> Tree:
     """The tree of a commit, without a trace in the repository."""
     name = checked("git", "rev-parse", "--short", "--verify", f"{ref}^{{commit}}", folder=root).strip()
     with tarfile.open(fileobj=io.BytesIO(checked("git", "archive", name, folder=root, text=False))) as archive:
-        archive.extractall(folder, filter="data")
+        # Before Python 3.11.4 there is no such filter, and an argument of that name is an error.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     return Tree(name, folder)
 
 
