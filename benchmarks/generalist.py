@@ -2,13 +2,17 @@
 
 Run from the root of the repository: PYTHONPATH=src python -m benchmarks.generalist [--quick]
 Fresh weights, the sizes of studies/generalist, float32, one thread. The decoder's rows are all of LunarLander, the generalist's a
-quarter each of CartPole, Acrobot, Pendulum and LunarLander. At play contexts are full. The models alternate, round by round;
-ratios are of the same round.
+quarter each of CartPole, Acrobot, Pendulum and LunarLander, or, as "coarse, with grids", a fifth each of these and of a level of
+BabyAI, whose view is a token of its own, where minigrid is installed (the extra `tasks`). At play contexts are full. The models
+alternate, round by round; ratios are of the same round.
 """
 
 import argparse
+import importlib.util
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,8 +26,11 @@ from understudy.policies.build import build_model
 from understudy.sequences.batch import Batch
 from understudy.step import Step
 
+CUSTOM = Path(__file__).parents[1] / "custom"
 TASKS = ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "LunarLander-v3")
-CONTEXT = 20
+GRIDS = EnvironmentParams(id="minigrid:BabyAI-GoToObj-v0", kwargs={}, wrappers=[{"name": "babyai:GridAndMission"}])
+IMAGES = {"image_shape": [7, 7, 16], "patch_size": 1, "patch_dim": 64}
+CONTEXT = 12
 MODEL = {
     "embed_dim": 128,
     "num_layers": 3,
@@ -83,10 +90,15 @@ def subjects() -> dict[str, Subject]:
     made = {"decoder": Subject(build("action_transformer", {}, alone), alone)}
     for tokens in ("coarse", "fine"):
         made[tokens] = Subject(build("generalist", {"tokens": tokens, "continuous_loss": "mse"}, mixed), mixed)
+    if importlib.util.find_spec("minigrid") is not None:
+        sys.path.append(str(CUSTOM))  # where the level's wrapper is
+        grids = Interface((*mixed.tasks, raw_interface(read_spec(GRIDS)).task))
+        options = {"tokens": "coarse", "continuous_loss": "mse"} | IMAGES
+        made["coarse, with grids"] = Subject(build("generalist", options, grids), grids)
     return made
 
 
-def build(family: str, options: dict[str, str], interface: Interface) -> Family:
+def build(family: str, options: dict[str, object], interface: Interface) -> Family:
     torch.manual_seed(0)
     return build_model(family, MODEL | options, interface, family)
 

@@ -67,12 +67,13 @@ def test_draws_are_timed_with_one_sum_and_with_a_tree(monkeypatch, capsys):
 
 
 def test_a_generalist_of_each_kind_of_token_is_set_beside_the_decoder():
+    pytest.importorskip("minigrid", reason="minigrid, of the extra tasks, is not installed")
     found = generalist.measure(generalist.Sizes((4, 3), rows=4, steps=1, rounds=2))
     assert list(found) == ["training", "playing"]
-    assert all(list(rates) == ["decoder", "coarse", "fine"] for rates in found.values())
+    assert all(list(rates) == ["decoder", "coarse", "fine", "coarse, with grids"] for rates in found.values())
     assert all(len(own) == 1 and own[0] > 0 for rates in found.values() for own in rates.values())
     models = {name: subject.model for name, subject in generalist.subjects().items()}
-    assert [models[name].tokens_per_step for name in ("coarse", "fine")] == [2, 10]
+    assert [models[name].tokens_per_step for name in ("coarse", "fine", "coarse, with grids")] == [2, 10, 3]
     rates = {"training": {"decoder": [100.0, 200.0], "coarse": [50.0, 100.0]}}
     assert generalist.table(rates).splitlines()[-1] == "| training | coarse | 75 | 0.50 [0.50, 0.50] |"
 
