@@ -114,6 +114,24 @@ def write_model(folder, seed):
     transformers.BertModel(transformers.BertConfig(vocab_size=5, **sizes)).save_pretrained(folder)
 
 
+def test_gpt_2_embeds_though_it_has_no_token_to_pad_with(tmp_path):
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    words = {"<|endoftext|>": 0, "cancel": 1, "order": 2, "weather": 3}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<|endoftext|>"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    of_end = dict.fromkeys(("unk_token", "eos_token"), "<|endoftext|>")
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **of_end).save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    sizes = transformers.GPT2Config(vocab_size=4, n_positions=16, n_embd=8, n_layer=1, n_head=2)
+    transformers.GPT2Model(sizes).save_pretrained(tmp_path)
+    embedder = HubEmbedder(str(tmp_path), 16)
+    together = embedder.embed(["weather", "cancel order weather"])
+    np.testing.assert_allclose(embedder.embed(["weather"])[0], together[0], atol=1e-5)  # padding changes nothing
+    with torch.inference_mode():
+        layer = embedder.model(torch.tensor([[1, 2, 3]])).last_hidden_state[0].mean(0)
+    np.testing.assert_allclose(together[1], (layer / layer.norm()).numpy(), atol=1e-5)
+
+
 def pooled(folder, content):
     (folder / "1_Pooling").mkdir(exist_ok=True)
     (folder / "1_Pooling/config.json").write_text(json.dumps(content))

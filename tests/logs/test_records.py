@@ -137,6 +137,19 @@ def test_memory_is_that_of_a_row_and_few_large_ones_are_decoded_together(tmp_pat
     assert len(sizes) == 64 and max(sizes) <= 8 * large
 
 
+def test_memory_is_that_of_a_few_lines(tmp_path):
+    path, large = tmp_path / "x.jsonl", 2**20
+    with path.open("w") as file:
+        for number in range(64):
+            file.write(json.dumps({"a": str(number % 10) * large}) + "\n")
+    tracemalloc.start()
+    try:
+        assert sum(len(record.content["a"]) for record in read_records(path, pytest.fail, lambda _: None)) == 64 * large
+        assert tracemalloc.get_traced_memory()[1] < 10 * large  # of sixty-four
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_json_has_not_is_text_in_rows_of_parquet(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"at": [datetime(2025, 1, 2)], "raw": [b"x"], "share": [float("nan")], "times": [2]}), path)
