@@ -255,6 +255,21 @@ def test_pictures_are_seen_by_rows_that_have_them_alone() -> None:
     assert not torch.allclose(after[IDS == 1], before[IDS == 1], atol=1e-2)
 
 
+def test_a_model_of_pictures_without_any_is_one_of_numbers_and_says_so(recwarn: pytest.WarningsRecorder) -> None:
+    """So that what starts from a model of pictures may be of a task that has none."""
+    torch.manual_seed(0)
+    told = build_model("generalist", CONFIGS["generalist"] | PICTURES, MIXED, "policies.p")
+    torch.manual_seed(0)
+    untold = build_model("generalist", CONFIGS["generalist"], MIXED, "policies.p")
+    assert all(map(torch.equal, told.parameters(), untold.parameters()))
+    assert told.tokens_per_step == untold.tokens_per_step == 2
+    untold.fit({})
+    build("pictures").fit({})
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="image_shape: no task has a picture, components from pixels_0 or grid_0 on"):
+        told.fit({})
+
+
 @each_layout
 @torch.inference_mode()
 def test_which_task_it_is_changes_what_is_done(tokens: str) -> None:
@@ -358,7 +373,6 @@ def test_a_family_of_one_task_refuses_several(family: str) -> None:
         ({"action_dropout": 1.5}, "policies.p.model.action_dropout: expected a chance from 0 to 1, got 1.5"),
         ({"tokens": "fine", "num_bins": 1}, "policies.p.model.num_bins: expected at least 2, got 1"),
         (PICTURES | {"tokens": "fine"}, "policies.p.model.image_shape: expected null with fine tokens"),
-        (PICTURES, "policies.p.model.image_shape: expected a task with components pixels_0 to pixels_3 or grid_0 to"),
         (
             {"patch_dim": 3},
             "policies.p.model.image_shape, patch_size, patch_dim: expected all or none, got None, None and 3",

@@ -17,6 +17,7 @@ Rows of different tasks stand side by side, in training and at play, where a mem
 What other tasks have and a row's does not is masked.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -34,7 +35,7 @@ from understudy.nn.return_conditioning import TargetReturn
 from understudy.nn.row_memory import RowMemory
 from understudy.nn.rows import check_rows
 from understudy.nn.task_heads import CoarseHead, FineHead, TaskHead
-from understudy.nn.task_images import TaskImages, read_names
+from understudy.nn.task_images import GREATEST, TaskImages, has_picture, read_names
 from understudy.nn.task_options import TaskOptions
 from understudy.nn.task_prompts import PROMPT_COLUMNS, TaskPrompts
 from understudy.nn.task_returns import TaskReturns
@@ -87,7 +88,7 @@ class Generalist(nn.Module):
         self.options = TaskOptions(**options)
         self.max_seq_len = max_seq_len
         self.spaces = TaskSpaces(tasks)
-        images = self.options.images
+        images, self.has_pictures = self.options.images, any(map(has_picture, tasks))
         if images is not None and tokens == "fine":
             raise ValueError(
                 f"image_shape: expected null with fine tokens, each of a single number, got {self.options.image_shape}"
@@ -100,7 +101,7 @@ class Generalist(nn.Module):
             values = ActionValues(self.spaces, num_bins)
             self.tokens, self.head = FineTokens(values, embed_dim, num_bins), FineHead(values, embed_dim)
         else:
-            pictures = None if images is None else TaskImages(tasks, images, embed_dim)
+            pictures = TaskImages(tasks, images, embed_dim) if images is not None and self.has_pictures else None
             self.tokens = CoarseTokens(self.spaces, embed_dim, pictures)
             self.head = CoarseHead(self.spaces, embed_dim, self.options.continuous_loss)
         told, prompt_steps = self.options.return_conditioned, self.options.prompt_steps
@@ -152,7 +153,15 @@ class Generalist(nn.Module):
         return attention_maps(self.trunk, tokens, steps, self.tokens.names(number), real)
 
     def fit(self, steps: Mapping[str, Tensor]) -> None:
-        """Nothing is measured, since bins mean the same in every task; demonstrations are kept for prompts."""
+        """Nothing is measured, since bins mean the same in every task; demonstrations are kept for prompts.
+
+        A warning tells of `image_shape` where no task has a picture, as in one that starts from a model of pictures.
+        """
+        if self.options.images is not None and not self.has_pictures:
+            named = " or ".join(f"{prefix}0" for prefix in GREATEST)
+            # fmt: off
+            warnings.warn(f"image_shape: no task has a picture, components from {named} on: it is not used", stacklevel=2)
+            # fmt: on
         if self.prompts is not None:
             self.prompts.fit(steps)
 

@@ -3,6 +3,7 @@
 Images            -- what they look like
 TaskImages        -- the tokens
 read_names(tasks) -- the components that patches read beside their own
+has_picture(task) -- whether it has any
 
 Some components of such a task, one after the other, are a picture, row by row, place by place, channel by channel: `pixels_0`,
 `pixels_1`, ..., which are from 0 to 255, or `grid_0`, `grid_1`, ..., which say what a grid's cells hold and count as they are.
@@ -97,7 +98,7 @@ class TaskImages(nn.Module):
         embed_dim: D.
 
     Raises:
-        ValueError: no task has a picture, or a task another one.
+        ValueError: a task has another picture.
 
     Attributes:
         other_counts: how many components of each task are no picture's.
@@ -114,9 +115,6 @@ class TaskImages(nn.Module):
         super().__init__()
         self.images, count = images, images.size
         found = [_picture(task, count) for task in tasks]
-        if all(picture is None for picture in found):
-            starts = " or ".join(f"{prefix}0 to {prefix}{count - 1}" for prefix in GREATEST)
-            raise ValueError(f"image_shape: expected a task with components {starts}, got none")
         # A row of zeros stands for the scale of a task without a picture, whose numbers then count for nothing.
         scale, offset = torch.zeros(2, len(tasks), count)
         places, others = torch.zeros(len(tasks), count, dtype=torch.int64), []
@@ -165,8 +163,13 @@ class TaskImages(nn.Module):
 
 def read_names(tasks: Sequence[Task]) -> list[str]:
     """The components of tasks with pictures that are no picture's, each name once."""
-    pictured = [task.visible_components for task in tasks if any(map(_is_pictures, task.visible_components))]
+    pictured = [task.visible_components for task in tasks if has_picture(task)]
     return list(dict.fromkeys(name for names in pictured for name in names if not _is_pictures(name)))
+
+
+def has_picture(task: Task) -> bool:
+    """Whether components of the task are named as those of a picture."""
+    return any(map(_is_pictures, task.visible_components))
 
 
 def _is_pictures(name: str) -> bool:
