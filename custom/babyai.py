@@ -1,6 +1,6 @@
 """BabyAI's levels (Chevalier-Boisvert et al., 2019) as vectors, and the bot that solves them.
 
-Needs minigrid, the extra `tasks`. studies/instructions uses it.
+Needs minigrid, the extra `tasks`. studies/generalist uses it.
 
 MissionFilter    -- a wrapper of `minigrid:BabyAI-...-v0`: levels whose mission names, or does not name, certain objects
 GridAndMission   -- a wrapper around it, or around the level itself

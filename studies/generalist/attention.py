@@ -1,9 +1,8 @@
 """What the generalist's predictions attended to while it played, task by task. Writes attention.md and attention.png.
 
-A stage of studies/generalist and of studies/instructions. Of each policy the training of the first seed is looked at, in the
-first episodes of its own evaluation, the plain one, in which it is shown no demonstration: of the last layer's attention, from
-the token that an action is predicted from, how much went to which token of which step. Shares say where a prediction looked, not
-what it would have been without.
+Of each policy the training of the first seed is looked at, in the first episodes of its own evaluation, the plain one, in which
+it is shown no demonstration: of the last layer's attention, from the token that an action is predicted from, how much went to
+which token of which step. Shares say where a prediction looked, not what it would have been without.
 """
 
 import itertools
@@ -30,7 +29,8 @@ from understudy.rollouts.parquet import open_recording
 from understudy.utils.atomic import replace_file
 
 EPISODES = 20
-STEPS_BACK = 20
+STEPS_BACK = 12
+COLUMNS = 4  # panels side by side
 HEADER = ("policy", "task", "token", "share", "of the present step", "steps back, on average")
 
 Attended = dict[tuple[str, str], AttendedTokens]  # by policy and task
@@ -62,20 +62,19 @@ def format_table(found: Attended) -> str:
 
 
 def draw(found: Attended, path: Path) -> None:
-    """A row of panels a policy, a panel a task: a token a row, a step back a column."""
-    policies, tasks = (list(dict.fromkeys(keys)) for keys in zip(*found, strict=True))
+    """A panel a policy and task: a token a row, a step back a column."""
+    columns = min(COLUMNS, len(found))
+    rows = -(-len(found) // columns)
     most = max(attended.weights.max() for attended in found.values())
     with pyplot.rc_context(STYLE):
         figure, axes = pyplot.subplots(
-            len(policies),
-            len(tasks),
-            figsize=(3.2 * len(tasks), 0.8 + 1.6 * len(policies)),
-            layout="constrained",
-            squeeze=False,
+            rows, columns, figsize=(3.2 * columns, 0.8 + 1.6 * rows), layout="constrained", squeeze=False
         )
-        for (row, policy), (column, task) in itertools.product(enumerate(policies), enumerate(tasks)):
-            shown = _panel(axes[row, column], found[policy, task], most)
-            axes[row, column].set_title(f"{policy} in {task}")
+        for axis, ((policy, task), attended) in zip(axes.flat, found.items(), strict=False):
+            shown = _panel(axis, attended, most)
+            axis.set_title(f"{policy} in {task}")
+        for axis in axes.flat[len(found) :]:
+            axis.set_axis_off()
         figure.colorbar(shown, ax=axes, label="share of the attention")
         figure.savefig(path, dpi=120, format="png", metadata={"Software": None})
         pyplot.close(figure)

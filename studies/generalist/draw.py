@@ -2,7 +2,8 @@
 
 A score is (policy - random) / (expert - random) of the task. Over all tasks it is the interquartile mean over tasks and
 trainings, and what the generalist reaches of it is told as a share of what the specialists reach. Intervals are over training
-seeds and episodes, drawn anew for each task. With --success a second table has the share of episodes that returned more than 0.
+seeds and episodes, drawn anew for each task. A second table has the share of episodes that returned more than 0, in the tasks
+that --success names.
 """
 
 import argparse
@@ -94,11 +95,10 @@ def format_table(returns: Returns, generalists: list[str], beside: str) -> str:
     return text
 
 
-def format_successes(returns: Returns) -> str:
+def format_successes(returns: Returns, tasks: list[str]) -> str:
     """The share of episodes that returned more than 0, a row a policy, with the demonstrator's at the end, as Markdown."""
-    tasks = list(next(iter(returns.values())))
     rows = {name: [(row[task].policy > 0).mean() for task in tasks] for name, row in returns.items()}
-    rows["demonstrator"] = [(each.expert > 0).mean() for each in next(iter(returns.values())).values()]
+    rows["demonstrator"] = [(next(iter(returns.values()))[task].expert > 0).mean() for task in tasks]
     return _markdown("success", tasks, {name: [f"{share:.3f}" for share in row] for name, row in rows.items()})
 
 
@@ -134,9 +134,13 @@ def draw(returns: Returns, path: Path) -> None:
 def main() -> None:
     """Read, draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--beside", default="decoder", help="the specialists that generalists are measured by")
+    parser.add_argument("--beside", default="coarse", help="the specialists that generalists are measured by")
     parser.add_argument(
-        "--success", action="store_true", help="also a table of the share of episodes that returned more than 0"
+        "--success",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="tasks of a table of episodes that returned more than 0",
     )
     given = parser.parse_args()
     sections = {"tasks": TasksParams, "policies": PoliciesParams, "training": TrainingParams}
@@ -145,10 +149,13 @@ def main() -> None:
     if given.beside not in specialists:
         known = ", ".join(specialists) or "none"
         raise ParameterError(f"--beside: expected a specialist that every task has, of {known}, got {given.beside!r}")
+    if unknown := [name for name in given.success if name not in params["tasks"].names]:
+        known = ", ".join(params["tasks"].names)
+        raise ParameterError(f"--success: expected tasks of {known}, got {', '.join(unknown)}")
     returns = read_returns(params["tasks"].names, params["policies"].names, specialists, params["training"].seeds)
     table = format_table(returns, params["policies"].names, f"{given.beside} alone")
     if given.success:
-        table += "\n" + format_successes(returns)
+        table += "\n" + format_successes(returns, given.success)
     with replace_file(Path("results.png")) as unfinished:
         draw(returns, unfinished)
     with replace_file(Path("results.md")) as unfinished:

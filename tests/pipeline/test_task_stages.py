@@ -246,7 +246,7 @@ def test_what_both_score_is_drawn_beside_specialists(study, capsys, monkeypatch)
                 dirs_exist_ok=True,
             )
     monkeypatch.setattr(draw, "BOOTSTRAP", draw.Bootstrap(resamples=20, confidence=0.95, seed=0))
-    monkeypatch.setattr(sys, "argv", ["draw.py"])
+    monkeypatch.setattr(sys, "argv", ["draw.py", "--beside", "decoder"])
     draw.main()
     rows = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     specialists = [f"{name} alone" for name in PARAMETERS["policies"]]

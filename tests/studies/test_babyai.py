@@ -20,7 +20,7 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import Ball, Box, Key
 from minigrid.utils.baby_ai_bot import DisappearedBoxError
 
-STUDY = ROOT / "studies" / "instructions"
+STUDY = ROOT / "studies" / "generalist"
 LEVELS = ("go_to_obj", "go_to_local", "pickup_loc", "transfer/put_next_local", "transfer/unseen_pairs")
 
 

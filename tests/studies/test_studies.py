@@ -14,11 +14,11 @@ from understudy.params.whole import load_params
 STUDIES = ROOT / "studies"
 # With stages of their own: of logs, of several tasks, whose folders are runs, of trained policies, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
-OF_TASKS = {STUDIES / "generalist", STUDIES / "generalist_returns", STUDIES / "instructions"}
+OF_TASKS = {STUDIES / "generalist", STUDIES / "generalist_returns"}
 OWN_STAGES = OF_LOGS | OF_TASKS | {STUDIES / "pruning", STUDIES / "words_pruned"}
 WORDS = STUDIES / "words"
 # Whose runs depend on a generalist: tests/studies/test_transfer.py
-TRANSFER = {STUDIES / "generalist/transfer", STUDIES / "instructions/transfer"}
+TRANSFER = {STUDIES / "generalist/transfer"}
 RUNS = sorted(
     path.parent
     for path in STUDIES.rglob("params.yaml")
@@ -33,12 +33,8 @@ def name_of(folder):
     return str(folder.relative_to(STUDIES))
 
 
-MANY_POLICIES = (
-    "generalist/",
-    "generalist_returns/",
-    "improve/ablations",
-    "improve/wide",
-)  # judged on the first half of the seeds
+# Judged on the first half of the seeds.
+MANY_POLICIES = ("generalist_returns/", "improve/ablations", "improve/wide")
 
 each_run = pytest.mark.parametrize("folder", RUNS, ids=name_of)
 each_project = pytest.mark.parametrize("folder", PROJECTS, ids=name_of)

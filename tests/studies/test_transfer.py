@@ -13,14 +13,11 @@ from understudy.params.project import load_project
 from understudy.params.whole import load_params
 from understudy.utils.jsonfile import write_json
 
-STUDY, INSTRUCTIONS = ROOT / "studies/generalist", ROOT / "studies/instructions"
+STUDY = ROOT / "studies/generalist"
 TRANSFER = STUDY / "transfer"
 DRAW = imported(TRANSFER / "draw.py")
-RUNS = {
-    STUDY: ("mountain_car", "lander_wind", "lander_gravity"),
-    INSTRUCTIONS: ("put_next_local", "unseen_pairs"),
-}
-COUNTS = {STUDY: (1, 5, 10, 25, 50, 100), INSTRUCTIONS: (10, 100)}
+RUNS = ("mountain_car", "lander_wind", "lander_gravity", "put_next_local", "unseen_pairs")
+COUNTS = (1, 5, 10, 25, 50, 100)
 LANDER = "LunarLander-v3"
 STARTS_AS = {  # but for those that no trained task stands for
     "lander_wind": LANDER,
@@ -28,13 +25,9 @@ STARTS_AS = {  # but for those that no trained task stands for
     "put_next_local": "minigrid:BabyAI-PickupLoc-v0",
     "unseen_pairs": "minigrid:BabyAI-GoToLocal-v0",
 }
-START, PROMPTED = "../../models/coarse", "../../models/prompted"
-OWN_LINES = [f"      - {folder}  # from which policies start\n" for folder in (START, PROMPTED)]
-SHOWN = ("lander_wind", "lander_gravity")  # which one is shown demonstrations of
-each_run = pytest.mark.parametrize(
-    "folder", [study / "transfer" / name for study, names in RUNS.items() for name in names], ids=lambda path: path.name
-)
-each_study = pytest.mark.parametrize("study", RUNS, ids=lambda path: path.name)
+START = "../../models/coarse"
+OWN_LINE = f"      - {START}  # from which policies start\n"
+each_run = pytest.mark.parametrize("folder", [TRANSFER / name for name in RUNS], ids=lambda path: path.name)
 
 
 @each_run
@@ -42,22 +35,17 @@ def test_a_run_s_pipeline_is_the_root_s_and_depends_on_the_generalist(folder):
     text = (folder / "dvc.yaml").read_text()
     stages = YAML(typ="safe").load(text)["stages"]
     assert START in stages["select_columns"]["deps"]
-    assert [text.count(line) for line in OWN_LINES] == [1, int(folder.name in SHOWN)]
-    for line in OWN_LINES:
-        text = text.replace(line, "")
-    own = text.replace("vars: [{root: ../../../..}]", "vars: [{root: .}]")
+    assert text.count(OWN_LINE) == 1
+    own = text.replace(OWN_LINE, "").replace("vars: [{root: ../../../..}]", "vars: [{root: .}]")
     assert own == (ROOT / "dvc.yaml").read_text()
 
 
 @each_run
 def test_policies_differ_in_where_they_start_and_in_the_number_of_demonstrations_alone(folder):
-    study = folder.parents[1]
-    params, generalist = load_params(folder / "params.yaml"), load_project(study / "params.yaml")
-    known, counts = STARTS_AS.get(folder.name), COUNTS[study]
+    params, generalist = load_params(folder / "params.yaml"), load_project(STUDY / "params.yaml")
+    known = STARTS_AS.get(folder.name)
     seen = set()
     for policy, block in params.policies.items():
-        if policy == "shown":
-            continue
         kept = block.model_dump() | {"starts_from": None, "starts_as": None, "demonstrations": None}
         of_generalist = generalist.policies.named("coarse").model_dump()
         assert {key: kept[key] for key in of_generalist} == of_generalist
@@ -67,9 +55,9 @@ def test_policies_differ_in_where_they_start_and_in_the_number_of_demonstrations
             policy == "zero_shot" and block.demonstrations == 0 and known
         )
         seen.add((block.starts_from is not None, block.demonstrations))
-    assert seen == {(tuned, count) for tuned in (True, False) for count in counts} | ({(True, 0)} if known else set())
+    assert seen == {(tuned, count) for tuned in (True, False) for count in COUNTS} | ({(True, 0)} if known else set())
     assert set(params.training.seeds) <= set(generalist.training.seeds)
-    assert params.comparison.differences == [[f"tuned_{count}", f"scratch_{count}"] for count in counts]
+    assert params.comparison.differences == [[f"tuned_{count}", f"scratch_{count}"] for count in COUNTS]
 
 
 @each_run
@@ -77,40 +65,29 @@ def test_there_are_as_many_demonstrations_as_the_most_that_are_asked_for(folder)
     params = load_params(folder / "params.yaml")
     episodes, share = params.rollouts.episodes, params.sequences.validation_fraction
     kept = episodes - round(episodes * share)
-    assert kept >= max(COUNTS[folder.parents[1]])
-    assert kept == max(COUNTS[folder.parents[1]]) or params.rollouts.minimum_return is not None  # some are dropped
+    assert kept >= max(COUNTS)
+    assert kept == max(COUNTS) or params.rollouts.minimum_return is not None  # some are dropped
     assert params.evaluation.first_seed == load_params(ROOT / "params.yaml").evaluation.first_seed
 
 
-@each_study
-def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_from(study):
-    transfer = study / "transfer"
-    graph = graph_of(study)
-    [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(transfer)]
+def test_before_the_drawing_come_all_runs_and_the_generalist_that_they_start_from():
+    graph = graph_of(STUDY)
+    [drawing] = [each for each in graph if each.name == "draw" and each.wdir == str(TRANSFER)]
     needed = networkx.descendants(graph, drawing)
-    below = {each for each in graph if each.wdir.startswith(f"{transfer}/")}
+    below = {each for each in graph if each.wdir.startswith(f"{TRANSFER}/")}
     assert below <= needed
-    assert {each.wdir for each in below} == {str(transfer / name) for name in RUNS[study]}
-    trained = {each.name for each in needed if each.wdir == str(study) and each.name.startswith("train_policy")}
-    seeds = load_project(study / "params.yaml").training.seeds
-    starts = ("coarse", "prompted") if study == STUDY else ("coarse",)
-    assert trained == {f"train_policy@{name}-{seed}" for name in starts for seed in seeds}
-    assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS[study])}")
+    assert {each.wdir for each in below} == {str(TRANSFER / name) for name in RUNS}
+    trained = {each.name for each in needed if each.wdir == str(STUDY) and each.name.startswith("train_policy")}
+    seeds = load_project(STUDY / "params.yaml").training.seeds
+    assert trained == {f"train_policy@coarse-{seed}" for seed in seeds}
+    assert drawing.cmd.endswith(f"draw.py {' '.join(RUNS)}")
 
 
 def test_the_pairs_that_are_asked_for_are_those_that_no_trained_task_names():
-    asked = load_params(INSTRUCTIONS / "transfer/unseen_pairs/params.yaml").environment.wrappers
-    for name in load_project(INSTRUCTIONS / "params.yaml").tasks.names:
-        trained = load_params(INSTRUCTIONS / name / "params.yaml").environment.wrappers
+    asked = load_params(TRANSFER / "unseen_pairs/params.yaml").environment.wrappers
+    for name in ("go_to_obj", "go_to_local", "pickup_loc"):
+        trained = load_params(STUDY / name / "params.yaml").environment.wrappers
         assert trained == [{"name": "babyai:MissionFilter", "without": asked[0]["only"]}, *asked[1:]]
-
-
-@pytest.mark.parametrize("name", SHOWN)
-def test_one_is_shown_demonstrations_and_learns_from_none(name):
-    block = load_params(TRANSFER / name / "params.yaml").policies.named("shown")
-    assert block.model == load_project(STUDY / "params.yaml").policies.named("prompted").model
-    assert (block.starts_from, block.starts_as, block.demonstrations) == (PROMPTED, "LunarLander-v3", 0)
-    assert block.play_variants == {"prompt_1": {"prompt": 1}, "prompt_5": {"prompt": 5}}
 
 
 def test_who_demonstrates_drives_up_the_hill():
@@ -132,8 +109,13 @@ WAYS = {"shown/prompt_1": 0.6, "shown/prompt_5": 0.7}
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Runs with summaries of four policies, in which the generalist helps with wind alone."""
-    for name in RUNS[STUDY]:
+    for name in RUNS[:3]:
         params = YAML().load(TRANSFER / name / "params.yaml")
+        if name in STARTS_AS:
+            unchanged = params["policies"]["zero_shot"]
+            model = dict(unchanged["model"]) | {"prompt_steps": 12, "prompt_chance": 0.25}
+            play = {"variants": {"prompt_1": {"prompt": 1}, "prompt_5": {"prompt": 5}}}
+            params["policies"]["shown"] = dict(unchanged) | {"model": model, "play": play}
         names = [policy for policy in SCORES if policy in params["policies"]]
         params["policies"] = {policy: dict(params["policies"][policy]) for policy in names}
         params["comparison"] |= {"baseline": "scratch_10", "differences": []}
@@ -154,7 +136,7 @@ def study(tmp_path, monkeypatch):
 
 
 def test_the_table_says_what_each_start_reaches_and_where_the_generalist_helps(study, capsys):
-    DRAW.main(list(RUNS[STUDY]))
+    DRAW.main(list(RUNS[:3]))
     text = (study / "results.md").read_text()
     assert capsys.readouterr().out == text
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]

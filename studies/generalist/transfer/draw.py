@@ -1,6 +1,6 @@
 """Table and figure of what a generalist carries to new tasks, from their runs' summaries. Writes results.md and results.png.
 
-`draw.py FOLDER ...`, a folder a run, is a stage of studies/generalist/transfer and of studies/instructions/transfer.
+`draw.py FOLDER ...`, a folder a run.
 
 A policy starts from the generalist or from random weights, and learns from so many demonstrations for the same number of steps.
 With none it is the generalist as it is, which can act only where a task has the observations and actions of one that it knows;
