@@ -121,6 +121,16 @@ def test_a_time_that_python_has_not_is_told_with_its_row(tmp_path):
     assert problem.startswith("row 2: expected values that Python has, got: ")
 
 
+def read_in_little_memory(path, large):
+    """Read sixty-four records of so many bytes, in the memory of fewer than ten."""
+    tracemalloc.start()
+    try:
+        assert sum(len(record.content["a"]) for record in read_records(path, pytest.fail, lambda _: None)) == 64 * large
+        assert tracemalloc.get_traced_memory()[1] < 10 * large
+    finally:
+        tracemalloc.stop()
+
+
 def test_memory_is_that_of_a_row_and_few_large_ones_are_decoded_together(tmp_path, monkeypatch):
     path, large = tmp_path / "x.parquet", 2**20
     pq.write_table(pa.table({"a": [str(number % 10) * large for number in range(64)]}), path, use_dictionary=False)
@@ -128,12 +138,7 @@ def test_memory_is_that_of_a_row_and_few_large_ones_are_decoded_together(tmp_pat
     monkeypatch.setattr(
         records, "_decoded_row", lambda row: sizes.append(row.column(0).buffers()[-1].size) or decode(row)
     )
-    tracemalloc.start()
-    try:
-        assert sum(len(record.content["a"]) for record in read_records(path, pytest.fail, lambda _: None)) == 64 * large
-        assert tracemalloc.get_traced_memory()[1] < 10 * large  # of sixty-four
-    finally:
-        tracemalloc.stop()
+    read_in_little_memory(path, large)
     assert len(sizes) == 64 and max(sizes) <= 8 * large
 
 
@@ -142,12 +147,7 @@ def test_memory_is_that_of_a_few_lines(tmp_path):
     with path.open("w") as file:
         for number in range(64):
             file.write(json.dumps({"a": str(number % 10) * large}) + "\n")
-    tracemalloc.start()
-    try:
-        assert sum(len(record.content["a"]) for record in read_records(path, pytest.fail, lambda _: None)) == 64 * large
-        assert tracemalloc.get_traced_memory()[1] < 10 * large  # of sixty-four
-    finally:
-        tracemalloc.stop()
+    read_in_little_memory(path, large)
 
 
 def test_what_json_has_not_is_text_in_rows_of_parquet(tmp_path):
