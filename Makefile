@@ -7,7 +7,7 @@ TORCH_BACKEND ?= cpu
 REF ?= HEAD~1
 BIN := $(CURDIR)/.venv/bin
 
-.PHONY: repro smoke studies stale test fuzz verify environments mutants bench bench-against docs lint lock clean
+.PHONY: repro smoke studies stale test fuzz verify environments extras mutants bench bench-against docs lint lock clean
 
 repro: .venv/installed
 	PATH="$(BIN):$$PATH" dvc repro
@@ -41,6 +41,10 @@ verify: .venv/installed
 # The pipeline at small size in environments of every kind, those that are installed: minutes.
 environments: .venv/installed
 	PATH="$(BIN):$$PATH" python -m tests.contracts.environments
+
+# The tests of extras that requirements.lock leaves out, in an environment that has them: two minutes with its installation.
+extras: .venv-extras/installed
+	.venv-extras/bin/python -m pytest -q -rs tests/embeddings tests/replay/test_frames.py
 
 # Hundreds of mistakes in the numerical core, one at a time; the tests must notice. `make mutants MUTANTS="--count 0"` tries all.
 mutants: .venv/installed
@@ -86,6 +90,13 @@ benchmarks/.venv/installed: benchmarks/peers/requirements.lock
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers/requirements.lock
 	@touch $@
 
+.venv-extras/installed: requirements.lock pyproject.toml tools/install.py
+	rm -rf .venv-extras
+	$(PYTHON) -m venv .venv-extras
+	.venv-extras/bin/python tools/install.py --installer $(INSTALLER) --torch-backend $(TORCH_BACKEND)
+	.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[wordllama,video]'
+	@touch $@
+
 # Resolve pyproject.toml anew into requirements.lock, which pins everything that torch's CPU build needs.
 lock:
 	rm -rf .venv-lock
@@ -97,4 +108,4 @@ lock:
 	rm -rf .venv-lock build
 
 clean:
-	rm -rf .venv .venv-lock .venv-docs site build benchmarks/.venv
+	rm -rf .venv .venv-extras .venv-lock .venv-docs site build benchmarks/.venv
