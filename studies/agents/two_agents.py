@@ -6,7 +6,6 @@ never sees.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,10 @@ from pydantic import Field
 from torch.nn import functional
 
 from understudy.embeddings.tfidf import TfidfEmbedder
+from understudy.log_evaluation.baselines import Steps, predict_baselines
 from understudy.log_evaluation.intervals import TaskBootstrap
+from understudy.log_evaluation.metrics import right_choices
+from understudy.log_evaluation.runs import JudgedRuns
 from understudy.logs.importing import import_logs
 from understudy.logs.observation import Conversation, Layout, choices_of
 from understudy.logs.parquet import AgentLogs, read_logs
@@ -34,6 +36,7 @@ OBSERVES = ("user", "tools", "opening", "said")
 COLUMNS = ["episode", "turn", "role", "agent", "kind", "decision", "tool", "text", "error"]
 WAIT = 0  # what the one does in whose turn the other decides, before the choices proper
 MODELS = {"together": True, "apart": False}
+BASELINES = ("majority", "bigram", "four_gram", "neighbours", "logistic")
 
 
 class TwoAgentParams(Section):
@@ -92,7 +95,7 @@ def summarise(judged: dict[str, np.ndarray], project: LogProject) -> dict[str, A
         own = judged["role"] == number
         for what, counted in (("all", own), ("tools", own & judged["tool"])):
             entry: dict[str, Any] = {"decisions": int(counted.sum())}
-            for name in (*MODELS, "bigram"):
+            for name in (*BASELINES, *MODELS):
                 interval = bootstrap.share(judged[name][None], counted)
                 share = float(judged[name][counted].mean())
                 entry[name] = {"accuracy": share, "ci_low": interval.low, "ci_high": interval.high}
@@ -142,7 +145,7 @@ def one_fold(
         )
         learn(model, parts, layout, params, seed)
         found |= {name: right(model, parts["test"])}
-    return found | {"bigram": bigram(parts)} | described(parts["test"], layout)
+    return found | baselines(parts, layout, project) | described(parts["test"], layout)
 
 
 def embed(
@@ -261,25 +264,32 @@ def right(model: MultiAgentTransformer, dialogues: list[Dialogue]) -> np.ndarray
     return (logits.argmax(-1) == batch["actions"])[decides].numpy()
 
 
-def bigram(parts: dict[str, list[Dialogue]]) -> np.ndarray:
-    """The same of the commonest choice of this role after its own last one, in the training runs."""
-    counts: dict[tuple[int, int], dict[int, int]] = {}
-    for each in parts["training"]:
-        for role, before, now in pairs(each):
-            of = counts.setdefault((role, before), {})
-            of[now] = of.get(now, 0) + 1
-    likeliest = {key: max(of, key=lambda choice: (of[choice], -choice)) for key, of in counts.items()}
-    found = [likeliest.get((role, before), 1) == now for each in parts["test"] for role, before, now in pairs(each)]
-    return np.asarray(found)
+def baselines(parts: dict[str, list[Dialogue]], layout: Layout, project: LogProject) -> dict[str, np.ndarray]:
+    """The same of what the models have to beat; each side has its own, from its own observations and choices."""
+    by_role = []
+    for role in range(len(ROLES)):
+        steps = {name: steps_of(each, role, layout) for name, each in parts.items()}
+        others = {"validation": steps["held out"], "test": steps["test"]}
+        predicted = predict_baselines(steps["training"], others, project.log_evaluation)
+        starts = steps["test"].runs.offsets[1:-1]
+        right = {name: right_choices(predicted[name]["test"].logits, others["test"].runs) for name in BASELINES}
+        by_role.append({name: np.split(each, starts) for name, each in right.items()})
+    return {
+        name: np.concatenate([each for run in zip(*(found[name] for found in by_role), strict=True) for each in run])
+        for name in BASELINES
+    }
 
 
-def pairs(each: Dialogue) -> list[tuple[int, int, int]]:
-    """Role, its choice before (WAIT at first) and its choice, of each decision, in the order of `padded` rows."""
-    found = []
-    for role, actions in enumerate(each.actions):
-        chosen = [WAIT, *actions[actions != WAIT].tolist()]
-        found += [(role, before, now) for before, now in pairwise(chosen)]
-    return found
+def steps_of(dialogues: list[Dialogue], role: int, layout: Layout) -> Steps:
+    """A side's decisions alone, run after run."""
+    decides = [each.actions[role] != WAIT for each in dialogues]
+    labels = [each.actions[role][own] - 1 for each, own in zip(dialogues, decides, strict=True)]
+    observations = [each.observations[role][own] for each, own in zip(dialogues, decides, strict=True)]
+    offsets = np.cumsum([0, *map(len, labels)])
+    names, tasks = np.unique([each.task for each in dialogues], return_inverse=True)
+    unknown = np.full(len(dialogues), np.nan)
+    runs = JudgedRuns(layout.choices, np.concatenate(labels), offsets, tasks, tuple(names.tolist()), unknown)
+    return Steps(np.concatenate(observations), runs)
 
 
 def described(dialogues: list[Dialogue], layout: Layout) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -151,6 +152,24 @@ def test_whose_turn_it_is_the_other_waits():
     assert found.observations[1, 1, 1] == 1  # the user reads its own result
     assert found.observations[0, :, 1].tolist() == [0, 0, 0]  # the agent never does
     assert found.observations[0, :, 0].tolist() == [0, 0, 2]  # but hears what the user says then
+
+
+def test_of_two_sides_each_has_its_own_baselines():
+    program = imported(STUDY / "two_agents.py")
+    layout = Layout(1, ("user",), ("reply", "look", "another"), "", "choice")
+    project = load_project(STUDY / "params.yaml")
+    # The agent always replies (1), the user always looks (2); one waits (0) where the other decides.
+    actions = np.array([[0, 1, 0, 1, 1], [2, 0, 2, 0, 0]])
+    rng = np.random.default_rng(0)
+    made = [program.Dialogue(rng.normal(size=(2, 5, 1)).astype(np.float32), actions, task) for task in "abcdef"]
+    odd = replace(made[4], actions=np.array([[0, 1, 2], [1, 0, 0]]), observations=made[4].observations[:, :3])
+    parts = {"training": [*made[:3], replace(made[3], actions=np.array([[0, 2, 0, 1, 1], [1, 0, 2, 0, 0]]))]}
+    parts |= {"held out": [made[5]], "test": [odd, made[5]]}
+    found = program.baselines(parts, layout, project)
+    assert set(found) == set(program.BASELINES)
+    # In the order of padded rows: a run's agent, its user, then the next run's.
+    assert found["majority"].tolist() == [True, False, False, True, True, True, True, True]
+    assert len(program.described(parts["test"], layout)["role"]) == 8
 
 
 @pytest.fixture
