@@ -26,8 +26,21 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
 
 @cache
 def _providers() -> Mapping[str, list[str]]:
-    """The distributions by the packages that they install; to find them takes a fifth of a second."""
-    return importlib.metadata.packages_distributions()
+    """The distributions by the packages that they install; to find them takes a fifth of a second.
+
+    Where several name one package, those count that have files in it: ruamel.yaml.clib names ruamel, and holds nothing of it.
+    """
+    named = importlib.metadata.packages_distributions()
+    return {
+        package: names
+        if len(set(names)) == 1
+        else [name for name in names if any(_is_in(path, package) for path in importlib.metadata.files(name) or [])]
+        for package, names in named.items()
+    }
+
+
+def _is_in(path: importlib.metadata.PackagePath, package: str) -> bool:
+    return path.parts[0].partition(".")[0] == package
 
 
 @cache
