@@ -26,7 +26,7 @@ from understudy.params.comparison import ComparisonParams
 from understudy.params.load import load_sections
 from understudy.params.policies import PoliciesParams
 from understudy.params.training import TrainingParams
-from understudy.report import charts
+from understudy.report import charts, table
 from understudy.report.charts import ACCENT, INK, PALE, SECOND, STYLE
 from understudy.report.table import with_interval
 from understudy.rollouts.parquet import Recording, read_recording
@@ -40,6 +40,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "training": TrainingParams,
 }
 IMAGINED = "lander"
+ALONE = "expert"  # a run whose recordings are all the expert's
 ALL = "bc"  # imitates all; that and the best share have to be beaten
 RESAMPLES = 9999
 HEADER = ("who", "return", "IQM", "score [interval]")
@@ -123,6 +124,18 @@ def _improvement(means: dict[str, np.ndarray], name: str, other: str, seed: int)
         return ""
     low, high = improvement_interval(means[name], means[other], seed)
     return f"{probability_of_improvement(means[name], means[other]):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def format_alone(summary: dict[str, Any], baseline: str) -> str:
+    """Students of the expert alone, and which share of the baseline's score each of them has."""
+    students = [name for name, entry in summary.items() if "score" in entry and name not in ("expert", "random")]
+    shares = [
+        f"{name}: {summary[name]['score'] / summary[baseline]['score']:.3f} of {baseline}'s score."
+        for name in students
+        if name != baseline
+    ]
+    rows = {name: summary[name] for name in ("expert", "random", *students)}
+    return "\n".join([table.format_table(rows, baseline), "", *shares]) + "\n"
 
 
 def read_chosen(path: Path) -> dict[str, str]:
@@ -218,6 +231,9 @@ def main() -> None:
         f"{describe_calibration(calibration[run.folder.name])}"
         for run in runs
     )
+    params = load_sections(Path(ALONE, "params.yaml"), {"comparison": ComparisonParams})
+    alone = format_alone(read_json(Path(ALONE, "metrics/summary.json")), params["comparison"].baseline)
+    text += f"\n## {RUNS[IMAGINED]}, of the expert alone\n\n{alone}"
     with replace_file(Path("results.png")) as unfinished:
         draw(runs, calibration, imagined, unfinished)
     with replace_file(Path("results.md")) as unfinished:

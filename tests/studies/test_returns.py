@@ -58,6 +58,17 @@ def test_figures_are_those_of_rliable(draw):
     assert draw.interquartile_mean(returns) == pytest.approx(0.0006020150639162481)
 
 
+def test_of_the_experts_students_it_is_told_which_share_of_the_baselines_score_they_have(draw):
+    entry = {"return_mean": 1.0, "return_iqm": 1.0, "solved_rate": None, "length_mean": 9.0, "action_accuracy": 0.9}
+    scores = {"expert": 1.0, "random": 0.0, "decoder": 0.8, "tt": 0.78, "tt/drawn": 0.4}
+    summary = {
+        name: entry | {"score": score, "score_ci_low": score, "score_ci_high": score} for name, score in scores.items()
+    } | {"differences": {}}
+    text = draw.format_alone(summary, "decoder")
+    assert text.endswith("\ntt: 0.975 of decoder's score.\ntt/drawn: 0.500 of decoder's score.\n")
+    assert [line.split("|")[1].strip() for line in text.splitlines()[2:7]] == list(scores)
+
+
 def a_recording(returns, player=None):
     """Two steps an episode, of LunarLander's components."""
     spec = EnvironmentSpec("Toy-v0", {}, ("x", "y", "z"), 4, None, None, None)
