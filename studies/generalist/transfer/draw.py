@@ -10,6 +10,7 @@ one that may be shown demonstrations stands beside it, shown none, one or five, 
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -132,10 +133,10 @@ def _cell(score: tuple[float, float, float] | None) -> str:
 def draw(runs: dict[str, Run], path: Path) -> None:
     """A panel a task: score by number of demonstrations, a line a way to start; the generalist as it is, across."""
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(1, len(runs), figsize=(9.6, 3.4), layout="constrained", squeeze=False)
+        figure, axes = pyplot.subplots(1, len(runs), figsize=(11, 3.6), layout="constrained", squeeze=False)
         for axis, (name, run) in zip(axes[0], runs.items(), strict=True):
             _panel(axis, run)
-            axis.set_title(TITLES[name])
+            axis.set_title(fill(TITLES[name], 20))
             axis.set_xlabel("demonstrations")
         axes[0, 0].set_ylabel("score")
         handles = {
@@ -161,6 +162,8 @@ def _panel(axis: Axes, run: Run) -> None:
     for (count, way), style in zip(run.shown.items(), (":", "-.", "--"), strict=False):
         axis.axhline(run.score_of(way)[0], color="C2", lw=1, ls=style, label=f"shown {count}, learned from none")
     axis.axhline(1.0, color="0.5", lw=1, ls="--", label="demonstrator", zorder=0)
+    low, high = axis.get_ylim()
+    axis.set_ylim(min(low, 0.8), max(high, 1.05))  # a panel is not all noise where all are as good as the demonstrator
     axis.set_xticks(range(len(counts)), [str(count) for count in counts])
 
 
