@@ -181,3 +181,14 @@ def test_folders_that_are_no_runs_are_refused(study):
     for names, got in (([], "none"), (["mountain_car", "lander_heat"], "mountain_car lander_heat")):
         with refused(ParameterError, sentence.format(got)):
             DRAW.main(names)
+
+
+def test_the_readme_says_what_ten_demonstrations_are_worth():
+    rows = [line.split(" | ") for line in (TRANSFER / "results.md").read_text().splitlines()]
+    none = {row[0]: row[2] for row in rows if row[1:2] == ["0"]}
+    ten = [row for row in rows if row[1:2] == ["10"]]
+    assert len(ten) == len(RUNS)
+    readme = (STUDY / "README.md").read_text().replace("**", "")
+    for title, _, tuned, scratch, difference in ten:
+        unlearned = none[title] if none[title][0].isdigit() else "cannot act"
+        assert " | ".join([title, unlearned, tuned, scratch, difference]) in readme
