@@ -56,7 +56,9 @@ def test_names_of_the_api_exist():
 def test_settings_are_written_as_dvc_reads_them():
     """By the parser in C, to which an unquoted module:Class within brackets is an error."""
     pages = [*PAGES, *ROOT.glob("*.md"), ROOT / "custom/README.md", *ROOT.glob("studies/*/README.md")]
-    blocks = [block for page in pages for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), flags=re.M | re.S)]
+    blocks = [
+        block for page in pages for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+    ]
     assert len(blocks) > 20
     for block in blocks:
         assert YAML(typ="safe").load(block) == YAML(typ="safe", pure=True).load(block)

@@ -243,3 +243,9 @@ def test_a_malformed_interface_is_refused(path, value):
 def test_what_is_no_interface_is_refused(content):
     with refused(ValueError, "interface: expected tasks, got something else"):
         Interface.from_json(content)
+
+
+@pytest.mark.parametrize("quantiles", [(0.0, 2.0, 1.0), (NAN, 1.0), (0.0, INFINITY)])
+def test_quantiles_of_returns_are_finite_and_ascend(quantiles):
+    with refused(ValueError, "return_quantiles: expected finite numbers that ascend, got"):
+        replace(TASK, return_quantiles=quantiles)

@@ -188,3 +188,15 @@ def test_targets_of_another_shape_are_refused_rather_than_stretched() -> None:
         ActionPredictionLoss(False).value_loss(square[0], square[0, 0], mask)
     with pytest.raises(ValueError, match=r"targets: expected shape \(3, 3\), got \(9,\)"):
         ActionPredictionLoss(True).discrete_action_loss(square, torch.zeros(9, dtype=torch.int64), mask)
+
+
+def test_similarity_asks_which_target_a_prediction_means_and_not_the_reverse() -> None:
+    generator = torch.Generator().manual_seed(4)
+    preds, targets = torch.randn(2, 1, 5, 3, generator=generator)
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    logits = preds[0].double() @ targets[0].double().T
+    expected = -logits.log_softmax(1).diagonal().mean()
+    reverse = -logits.log_softmax(0).diagonal().mean()
+    assert abs(expected - reverse) > 0.1
+    found = ActionPredictionLoss(False, "similarity").action_loss(preds, None, targets, mask)
+    torch.testing.assert_close(found.double(), expected, atol=1e-6, rtol=1e-5)

@@ -358,6 +358,8 @@ def test_rows_of_other_widths_are_refused() -> None:
         predict(model, states, executed[..., :1], ids)
     with refused(ValueError, "task_ids: expected shape (1,)"):
         predict(model, states, executed, torch.tensor([0, 0]))
+    with refused(ValueError, f"actions: expected 1 rows of {STEPS} steps as in states"):
+        predict(model, states, executed[:, 1:], ids)
 
 
 @pytest.mark.parametrize("family", [name for name in CONFIGS if name != "generalist"])

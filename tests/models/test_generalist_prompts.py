@@ -300,3 +300,13 @@ def test_demonstrations_that_cannot_be_shown_are_refused() -> None:
     short = {name: batch()[name][:, :4] for name in ("prompt_observation", "prompt_action")}
     with refused(ParameterError, "training.chunk_length: expected at least prompt_steps = 6, got 4"):
         build().losses(with_columns(batch(), **short), torch.Generator())
+
+
+def test_a_row_s_first_number_decides_what_is_shown_and_withholds_no_action() -> None:
+    generator = torch.Generator().manual_seed(0)
+    prompts = build().prompts
+    shown, dropped = prompts.draw(torch.Size([400, 3]), 0.25, 0.9, generator)
+    numbers = torch.rand(400, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(shown, numbers[:, 0] < 0.25)
+    assert not dropped[:, 0].any()
+    assert torch.equal(dropped[:, 1:], numbers[:, 1:] < 0.9)

@@ -67,3 +67,21 @@ def test_what_makes_no_sense_is_refused() -> None:
         build()(torch.zeros(ROWS, STEPS, 2), torch.full((ROWS,), STEPS))
     with pytest.raises(ValueError, match="states: expected at most max_seq_len = 12 steps, got 13"):
         build()(torch.zeros(1, 13, 3), torch.tensor([13]))
+
+
+@torch.no_grad()
+def test_predictions_are_as_wide_as_the_batch_whose_end_is_padding() -> None:
+    model, states = build(), draw()
+    lengths = torch.tensor([4, 5, 2])
+    losses = model.losses(
+        batch_of(lengths, observation=states, label=torch.zeros(ROWS, STEPS).long()), torch.Generator()
+    )
+    assert losses.predictions.shape == (ROWS, STEPS, 4)
+    torch.testing.assert_close(losses.predictions[:, :5], model(states[:, :5], torch.full((ROWS,), 5)))
+    assert not losses.predictions[:, 5:].any()
+
+
+def test_it_may_play_in_another_precision() -> None:
+    model = build()
+    model.set_compute_dtype(torch.bfloat16)
+    assert {layer.ring.dtype for layer in model.begin(2).kv_cache.layers} == {torch.bfloat16}

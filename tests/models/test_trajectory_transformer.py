@@ -336,3 +336,28 @@ def test_rewards_of_another_shape_are_refused() -> None:
     states, actions, rewards = draw(True)
     with pytest.raises(ValueError, match=r"rewards: expected shape \(3, 9\), got \(3, 8\)"):
         build()(states, actions, rewards[:, 1:], torch.full((ROWS,), STEPS))
+
+
+def test_rows_that_do_not_belong_together_are_refused() -> None:
+    model, (states, actions, rewards) = build(), draw(True)
+    lengths = torch.full((ROWS,), STEPS)
+    with pytest.raises(ValueError, match=f"actions: expected 3 rows of {STEPS} steps as in states"):
+        model(states, actions[:, 1:], rewards, lengths)
+    with pytest.raises(ValueError, match="states: expected at most max_seq_len = 12 steps, got 13"):
+        model(torch.zeros(1, 13, 3), torch.zeros(1, 13, dtype=torch.int64), torch.zeros(1, 13), torch.tensor([13]))
+    with pytest.raises(ValueError, match="seq_lens: expected"):
+        model(states, actions, rewards, lengths[1:])
+
+
+@torch.no_grad()
+def test_predicted_vectors_are_those_of_the_likeliest_bins() -> None:
+    model = build(False)
+    logits = torch.zeros(
+        1, 1, model.tokens_per_step, model.heads(torch.zeros(1, 1, model.tokens_per_step, 16)).shape[-1]
+    )
+    bins = [3, 0, 7, 5]
+    for entry, number in enumerate(bins):
+        logits[0, 0, 2 + entry, number] = 5.0
+    expected = model.tokens.decode_actions(torch.tensor([[bins]]))
+    assert expected.unique().numel() > 1
+    torch.testing.assert_close(model._predictions(logits), expected)

@@ -322,3 +322,10 @@ def test_no_rows_at_all_are_attended_to_as_well(num_kv_heads: int) -> None:
     layer, steps = WindowedAttention(16, 4, num_kv_heads), torch.arange(5)
     out = layer(torch.zeros(0, 5, 16), rotary_angles(steps, layer.frequencies()), window_bands(steps, 3, 1))
     assert out.shape == (0, 5, 16)
+
+
+def test_one_bias_for_all_queries_stays_one():
+    band = Band(slice(0, 6), slice(0, 6), torch.zeros(1, 1, 1, 6))
+    for token in range(3):
+        [found] = one_token_a_step([band], token, 3)
+        assert found.bias.shape == (1, 1, 1, 6)

@@ -52,3 +52,10 @@ def test_one_position_says_what_all_of_them_say() -> None:
     features = torch.randn(2, 5, 3, 4)
     for position in range(3):
         torch.testing.assert_close(head.at(features[..., position, :], position), head(features)[..., position, :])
+
+
+def test_a_gaussian_s_place_begins_with_a_deviation_of_one() -> None:
+    """Features of unit size make places of unit size."""
+    torch.manual_seed(0)
+    place = BinLogits(4, 8, 256).place
+    assert math.isclose(place.std().item(), 1 / 16, rel_tol=0.1) and abs(place.mean().item()) < 0.005

@@ -120,3 +120,10 @@ def test_a_token_that_is_said_to_exist_does_not_before_its_episode() -> None:
     cache.reset(torch.tensor([0]))
     cache.begin_pass((1, 0), torch.tensor([[T, T], [T, F]]))
     assert cache.valid.tolist() == [[F, F, F, T, F, F], [T, T, T, F, F, F]]
+
+
+def test_slots_of_a_prompt_have_a_clock_and_begin_empty() -> None:
+    cache = KVCache(2, num_layers=1, num_kv_heads=1, head_dim=4, context=2, tokens_per_step=2, prompt_tokens=3)
+    assert cache.num_slots == 6
+    assert cache.slot_clock.tolist() == [EMPTY] * 9
+    assert cache.valid.shape == (2, 9)

@@ -8,6 +8,7 @@ from tests.models.rows import batch_of, roll_out
 from understudy.errors import ParameterError
 from understudy.models.language_bc import LanguageBC
 from understudy.models.language_q import LanguageQ
+from understudy.nn import language_options
 from understudy.nn.hub_trunk import build_hub_trunk
 
 ROWS, STEPS, WIDTH = 3, 7, 16
@@ -181,3 +182,37 @@ def test_a_model_that_cannot_look_back_alone_is_refused(kind, sizes, sentence, t
     transformers.AutoConfig.for_model(kind, **sizes).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=f"backbone: {sentence}"):
         build_hub_trunk(f"hub_config:{tmp_path}", WIDTH, 12, 13)
+
+
+def test_training_is_on_unless_told_otherwise_and_its_dropout_off(folder):
+    trunk = build(folder).encoder.trunk
+    assert trunk.train().training and not trunk.model.training
+    assert not trunk.train(False).training
+
+
+@torch.inference_mode()
+def test_the_longest_of_the_rows_may_not_leave_the_context(folder):
+    """One begins anew halfway; the other is told that there is no more room."""
+    model = build(folder)
+    context, memory = model.encoder.trunk.context, model.begin(2)
+    tokens = torch.zeros(2, WIDTH)
+    for step in range(context):
+        if step == 3:
+            memory.reset(torch.tensor([0]))
+        model.encoder.trunk.decode_step(tokens, memory.cache)
+    with pytest.raises(ValueError, match=f"context: expected texts of at most {context} steps, got a longer one"):
+        model.encoder.trunk.decode_step(tokens, memory.cache)
+
+
+@pytest.mark.parametrize(("context", "expected"), [(None, 12), (5, 5)])
+def test_its_context_is_that_of_the_options_or_the_whole_row(monkeypatch, context, expected):
+    asked = []
+
+    def build_hub(backbone, embed_dim, context, longest_row):
+        asked.append((backbone, embed_dim, context, longest_row))
+        raise ValueError("asked")
+
+    monkeypatch.setattr(language_options, "build_hub_trunk", build_hub)
+    with pytest.raises(ValueError, match="asked"):
+        LanguageBC(3, 4, WIDTH, 1, 1, 1, 12, True, backbone="hub:any", context=context)
+    assert asked == [("hub:any", WIDTH, expected, 12)]

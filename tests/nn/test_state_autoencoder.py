@@ -58,3 +58,13 @@ def test_a_code_as_wide_as_the_state_s_own_plane_learns_to_tell_it() -> None:
             optimizer.step()
         left.append(float(loss.detach()))
     assert left[1] < 0.05 < 4 * left[1] + 0.05 < left[0]
+
+
+@torch.no_grad()
+def test_a_code_is_told_apart_by_all_units_of_a_layer_that_follows_it() -> None:
+    """Its reconstruction is a map, a nonlinearity and a map, written out."""
+    model, codes = build(2), torch.randn(5, 2)
+    first, last = model.reconstruct[0], model.reconstruct[-1]
+    assert (first.in_features, last.out_features) == (2, 3)
+    expected = last(functional.gelu(codes @ first.weight.T + first.bias))
+    torch.testing.assert_close(model.reconstruct(codes), expected)

@@ -42,3 +42,11 @@ def test_at_an_episodes_start_there_is_no_state_before() -> None:
     tokens, states = torch.randint(VOCABULARY, (2, TOKENS)), torch.randn(2, STATES)
     present = embedding.present(tokens, torch.zeros(2, STATES), states)
     torch.testing.assert_close(present[:, :STATES], embedding(tokens[:, None], states[:, None])[:, 0, :STATES])
+
+
+def test_a_state_s_maps_begin_by_the_number_of_its_components() -> None:
+    """Of normalised states come tokens of unit size, however many components there are."""
+    torch.manual_seed(0)
+    for states in (4, 64):
+        maps = StepEmbedding(states, 3, 5, 128).state_maps
+        assert abs(maps.std().item() * states**0.5 - 1) < 0.1

@@ -114,3 +114,10 @@ def test_the_state_s_token_is_made_of_what_is_no_picture() -> None:
     assert torch.equal(picture, tokens.images(states, ids))
     expected = tokens.state_map.maps[0](states[..., [0, 9]]) + tokens.task_vectors[0]
     torch.testing.assert_close(state, expected)
+
+
+def test_which_tasks_have_a_picture_is_no_weight() -> None:
+    """It follows from the tasks; a model that starts from others' weights has other tasks."""
+    tokens = TaskImages([TASKS[0], pictured(*PIXELS)], IMAGES, 6)
+    assert tokens.is_there.tolist() == [False, True]
+    assert set(tokens.state_dict()) == {name for name, _ in tokens.named_parameters()}

@@ -1,9 +1,13 @@
 """Tokens of several tasks: how many there are, which exist, and what they are made of."""
 
+from dataclasses import replace
+
 import torch
 
-from tests.mixed import TASKS
+from tests.mixed import TASKS, WIDE
+from tests.toys import tiny_interface
 from understudy.nn.mu_law import MuLawBins
+from understudy.nn.task_images import Images, TaskImages
 from understudy.nn.task_spaces import TaskSpaces
 from understudy.nn.task_tokens import CoarseTokens, FineTokens
 from understudy.nn.task_values import ActionValues
@@ -67,3 +71,18 @@ def test_a_dropped_action_is_the_same_token_whatever_it_was() -> None:
     entries, dropped = torch.zeros(3, 2, 2), torch.tensor([[True, False]] * 3)
     acted = tokens.acted(entries, IDS, dropped)
     assert (acted[:, 0] == 3.0).all() and not (acted[:, 1] == 3.0).all()
+
+
+@torch.no_grad()
+def test_a_task_s_vector_is_added_to_the_state_beside_a_picture() -> None:
+    torch.manual_seed(0)
+    pictured = tiny_interface(replace(WIDE, components=("a", *(f"pixels_{place}" for place in range(8)), "b"))).task
+    images = TaskImages([TASKS[0], pictured], Images((2, 4, 1), patch_size=2, patch_dim=3), 6)
+    tokens = CoarseTokens(TaskSpaces([TASKS[0], pictured]), 6, images)
+    states, ids = torch.randn(2, 3, 10), torch.tensor([0, 1])
+    tokens.task_vectors.zero_()
+    before = tokens.observed(states, ids)
+    tokens.task_vectors.fill_(0.5)
+    after = tokens.observed(states, ids)
+    torch.testing.assert_close(after[:, :, 1], before[:, :, 1] + 0.5)
+    torch.testing.assert_close(after[:, :, 0], before[:, :, 0])

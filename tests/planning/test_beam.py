@@ -131,3 +131,11 @@ def test_ended_beams_wait_with_the_score_that_they_had() -> None:
 def test_what_makes_no_sense_is_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BeamSearch(**({"objective": "return", "horizon": 2, "beam_width": 2, "actions": 3} | changes))
+
+
+@torch.inference_mode()
+def test_tokens_and_their_number_are_whole_numbers() -> None:
+    model = trajectory_model("choices")
+    memory, features, _, states = decoded(model, "choices", 3)
+    found = search(model, features, states[:, -1], memory.kv_cache, BeamSearch("return", 2, 4, 3))
+    assert found.tokens.dtype == found.num_tokens.dtype == torch.int64

@@ -70,3 +70,12 @@ def test_a_generator_draws_where_one_is_given_whatever_the_way() -> None:
         draws, same = step_uniforms(memory, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(5)
         for number in (0, 1):
             assert torch.equal(draws(number), torch.rand(2, generator=same, dtype=torch.float64))
+
+
+def test_two_returns_are_enough_to_plan_for() -> None:
+    measured = tokens()
+    measured.returns.counts.fill_(2)
+    assert decoding_settings(measured, "return", **NOTHING_SAID)["search"].objective == "return"
+    measured.returns.counts.fill_(1)
+    with refused(ValueError, "decoding: expected training episodes with different returns to plan for, got the same"):
+        decoding_settings(measured, "return", **NOTHING_SAID)

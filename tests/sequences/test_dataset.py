@@ -449,3 +449,11 @@ def test_what_is_shown_moves_no_chunk() -> None:
         rows_of(chunked(sequences, 6, 3, columns=each).shuffled(1, 2)) for each in (OBSERVATION, PROMPTED)
     )
     assert plain == prompted
+
+
+def test_any_other_episode_may_come_first() -> None:
+    """Of four episodes a row's prompt is one, two or three further on."""
+    sequences = counting(CHOICES, [2, 2, 2, 2])
+    dataset = chunked(sequences, 6, 3, columns=PROMPTED)
+    drawn = np.concatenate([dataset.shuffled_chunks(np.random.default_rng(seed)).further for seed in range(40)])
+    assert set(drawn.tolist()) == {1, 2, 3}

@@ -75,3 +75,13 @@ def test_chunks_of_new_episodes_come_after_those_that_were_there(tmp_path) -> No
     assert len(one.priorities.values) == len(one.chunks.first)
     batch, chosen, _ = one.draw()
     assert batch["observation"].shape == (4, 6, 3) and (chosen < len(one.chunks.first)).all()
+
+
+def test_episodes_are_numbered_on_from_those_that_are_there(tmp_path) -> None:
+    episodes = random_episodes(CHOICES, [3, 2, 4])
+    store = written_store(tmp_path, CHOICES, random_episodes(CHOICES, [3, 3]), held_out=(0,))
+    mapped = open_sequences(store, "train")
+    _, split = growing(mapped.interface, mapped.sha256)
+    for each in episodes:
+        split.append([each])
+    assert split.episodes["episode"].tolist() == [0, 1, 2]

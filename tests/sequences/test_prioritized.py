@@ -213,3 +213,8 @@ def test_without_an_episode_there_is_nothing_to_draw():
     empty = type(dataset)(**vars(dataset) | {"episodes": np.zeros(0, np.int64)})
     with refused(ValueError, "count: expected at least one chunk to draw from, got 0"):
         PrioritizedChunks(empty, 0, **PLAIN)
+
+
+def test_the_greatest_weight_is_one_whatever_the_size_of_the_errors():
+    chosen, weights = priorities([20.0, 40.0, 80.0]).draw(70)
+    np.testing.assert_allclose(weights, np.asarray([1, 0.5, 0.25])[chosen], rtol=1e-4)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.builders import CHOICES, SPECS, random_episodes, refused, unscaled, written_store
+from tests.builders import CHOICES, SPECS, by_hand, random_episodes, refused, unscaled, written_store
 from understudy.errors import DataError
 from understudy.sequences.columns import step_columns
 from understudy.sequences.dataset import SequenceDataset
@@ -320,3 +320,8 @@ def test_a_damaged_column_name_is_refused(store):
     path.write_bytes(path.read_bytes().replace(b"truncated", b"\xffruncated"))
     with refused(DataError, str(path)):
         open_sequences(store, "train")
+
+
+def test_sequences_and_steps_are_counted_by_where_they_begin() -> None:
+    sequences = by_hand(CHOICES, np.zeros((7, 3)), np.zeros(7, int), [4, 1, 2])
+    assert (sequences.num_sequences, sequences.num_episodes, sequences.num_steps) == (3, 3, 7)

@@ -4,6 +4,9 @@ The toy rule to imitate: action 1 where x > y, else 0. `Climber` has one weight 
 while the held-out episodes are best explained at a certain value: the best validation comes before the last.
 """
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +26,7 @@ from understudy.sequences.dataset import SequenceDataset
 from understudy.sequences.store import Sequences
 from understudy.spec import EnvironmentSpec
 from understudy.training import distributed
-from understudy.training.loop import train, validate
+from understudy.training.loop import check_fits, train, validate
 from understudy.training.run import Outcome, TrainingRun
 
 OBSERVATION = frozenset({"observation"})
@@ -539,3 +542,13 @@ def test_held_out_states_that_are_not_numbers_end_training() -> None:
             seed=0,
             name="",
         )
+
+
+@pytest.mark.parametrize(("length", "fits"), [(5, False), (6, True)])
+def test_a_chunk_is_longer_than_what_is_looked_back_on_and_ahead_to(length, fits):
+    model = SimpleNamespace(max_seq_len=None, burn_in=2, look_ahead=3, reads=OBSERVATION)
+    sequences = SimpleNamespace(columns=OBSERVATION)
+    params = SimpleNamespace(chunk_length=length)
+    said = "training.chunk_length: expected more than the 2 steps that p looks back on and the 3 that it looks ahead to, got 5"
+    with nullcontext() if fits else refused(ParameterError, said):
+        check_fits(model, sequences, params, "p")

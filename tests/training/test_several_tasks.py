@@ -178,3 +178,9 @@ def test_steps_for_tables_name_their_task() -> None:
     assert steps["action"].shape == (3 * sum(LENGTHS), 2)
     own = torch.from_numpy(TASKS[1].normalize_states(TRAINING.parts[1].states))
     assert torch.equal(steps["observation"][steps["task"] == 1], own)
+
+
+def test_as_many_columns_are_counted_as_are_named() -> None:
+    steps = training_steps(TRAINING)
+    assert len(steps) == len(list(steps)) == len(set(steps))
+    assert list(steps)[-1] == "task" and steps["task"].unique().tolist() == [0, 1, 2]
