@@ -251,3 +251,9 @@ def test_a_stage_depends_on_all_that_its_program_imports(stage, loads):
     policies = load_params(STUDY / "lander/params.yaml").policies
     assert not_covered(STUDY, stage, {name: [block.family] for name, block in policies.items()}, loads) == set()
     assert sorted(constant(parse(STUDY / f"{stage}.py"), "LOADS") or ()) == loads
+
+
+def test_the_readme_has_what_is_told_of_the_expert_alone():
+    text = (STUDY / "results.md").read_text().partition("of the expert alone\n\n")[2]
+    table = text.partition("\n\n")[0]
+    assert table.count("\n") == 7 and table in (STUDY / "README.md").read_text()
