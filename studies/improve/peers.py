@@ -4,20 +4,20 @@ A row an evaluation: who, training seed, environment steps, and the mean return 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import gymnasium
 import torch
-from ruamel.yaml import YAML
 from sb3_contrib import QRDQN
 from stable_baselines3 import DQN
 from stable_baselines3.common.callbacks import BaseCallback
 from tqdm import tqdm
 
 from understudy.errors import DataError, ParameterError
-from understudy.params.whole import Params, load_params
+from understudy.params.environment import EnvironmentParams
+from understudy.params.load import load_sections, read_yaml
 from understudy.utils.csvfile import write_csv
 from understudy.utils.progress import progress_bar
 
@@ -55,7 +55,7 @@ def greedy_return(model: Any, environment: gymnasium.Env, seeds: range) -> float
 
 
 def learn(
-    name: str, seed: int, settings: dict[str, Any], params: Params, bar: "tqdm[NoReturn]"
+    name: str, seed: int, settings: Mapping[str, Any], environment: EnvironmentParams, bar: "tqdm[NoReturn]"
 ) -> list[tuple[int, float]]:
     """A training from one seed; (environment steps, mean return) of its evaluations."""
     own = dict(settings[name])
@@ -64,7 +64,7 @@ def learn(
     seeds = range(first, first + settings["evaluation_episodes"])
 
     def make() -> gymnasium.Env:
-        return gymnasium.make(params.environment.id, disable_env_checker=True, **params.environment.kwargs)
+        return gymnasium.make(environment.id, disable_env_checker=True, **environment.kwargs)
 
     evaluations = Evaluations(settings["evaluate_every"], lambda model: greedy_return(model, make(), seeds), bar)
     schedule = (lambda remaining: rate * remaining) if name in FALLING else rate
@@ -75,13 +75,14 @@ def learn(
 
 def main() -> None:
     """Train each with each seed, and write."""
-    params, settings = load_params(RUN / "params.yaml"), YAML(typ="safe").load(Path("peers.yaml"))
+    environment = load_sections(RUN / "params.yaml", {"environment": EnvironmentParams})["environment"]
+    settings = read_yaml(Path("peers.yaml"))
     torch.set_num_threads(settings["threads"])
     rows = []
     with progress_bar(len(ALGORITHMS) * len(settings["seeds"]) * settings["steps"], "peers", "step") as bar:
         for name in ALGORITHMS:
             for seed in settings["seeds"]:
-                rows += [(name, seed, *row) for row in learn(name, seed, settings, params, bar)]
+                rows += [(name, seed, *row) for row in learn(name, seed, settings, environment, bar)]
     write_csv(Path("peers.csv"), HEADER, rows)
 
 

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from tests.builders import imported, refused
 from tests.imports import ROOT
+from tests.studies.covered import TREE, not_covered
 from tests.studies.graphs import graph_of
 from understudy.errors import DataError
 from understudy.params.search import load_search
@@ -124,6 +125,21 @@ def test_all_runs_and_all_ways_come_before_the_drawing() -> None:
     before = {stage.name.partition("@")[0] for stage in networkx.descendants(graph, drawing)}
     assert {"improve", "peers", "train_policy", "report"} <= before
     assert {drawing, *networkx.descendants(graph, drawing)} == set(graph)
+
+
+@pytest.mark.parametrize("stage", ["draw", "peers"])
+def test_what_the_studys_own_programs_import_is_among_their_dependencies(stage) -> None:
+    assert not_covered(STUDY, stage, {"q": ["q_transformer"]}, []) <= {
+        "understudy",
+        "understudy.params",
+        "understudy.utils",
+    }
+
+
+def test_the_peers_run_again_for_nothing_that_they_do_not_import() -> None:
+    named = YAML(typ="safe").load(STUDY / "dvc.yaml")["stages"]["peers"]["deps"]
+    files = {TREE.module_file(module) for module in TREE.closure(STUDY / "peers.py").modules}
+    assert {(STUDY / path).resolve() for path in named} <= {*files, STUDY / "peers.py"}
 
 
 def test_the_first_evaluation_that_reaches_a_goal_counts(draw) -> None:
