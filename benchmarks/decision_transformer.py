@@ -77,20 +77,21 @@ class Study:
 def training(settings: Settings, study: Study) -> Group:
     size = {"rows": ROWS, "length": LENGTH, "batches": settings.batches, "threads": THREADS}
     learned = {**size, "seeds": "{study_seeds}", "raw": study.folder / RECORDINGS}
+    ours = {"precision": "float32", "run": study.folder, "policy": STUDENT, **size}
+    alike = json.dumps({"return_bins": 0})  # no peer learns the distribution of returns
     programs = {
-        "ours": Program.of(
-            "understudy, float32",
-            "ours.decoder_training",
-            precision="float32",
-            run=study.folder,
-            policy=STUDENT,
-            **size,
+        "ours": Program.of("understudy, float32", "ours.decoder_training", **ours),
+        "ours alike": Program.of(
+            "understudy without the distribution of returns, float32", "ours.decoder_training", model=alike, **ours
         ),
         "d3rlpy": Program.of("d3rlpy, float32", "peers.d3rlpy_training", **learned),
         "hf": Program.of("transformers, float32", "peers.transformers_training", precision="float32", **learned),
     }
     work = f"training a Decision Transformer, 3 layers of 128, {ROWS} rows of {LENGTH} steps"
-    rows = tuple(Comparison(work, "ours", peer, "steps_per_second", gemm_floor("float32")) for peer in PEERS)
+    floor = gemm_floor("float32")
+    rows = tuple(
+        Comparison(work, mine, peer, "steps_per_second", floor) for mine in ("ours", "ours alike") for peer in PEERS
+    )
     return where_it_has_run(Group(settings.rounds, programs, rows), study, [SEQUENCES])
 
 

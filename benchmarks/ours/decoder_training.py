@@ -55,11 +55,14 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     parser.add_argument("--run", type=Path, default=Path(), help="folder of the pipeline's run")
     parser.add_argument("--policy", default="decoder")
+    parser.add_argument(
+        "--model", type=json.loads, default={}, help="arguments of its constructor that are others, as JSON"
+    )
     given = parser.parse_args()
     params = load_params(given.run / "params.yaml")
     policy, sequences = params.policies.named(given.policy), open_sequences(given.run / SEQUENCES, "train")
     torch.set_num_threads(given.threads)
-    config = dict(policy.model)
+    config = dict(policy.model) | given.model
     if "action_dropout" in config:  # the peers' dropout is off as well
         config["action_dropout"] = 0.0
     model = build_model(policy.family, config, sequences.interface, f"policies.{given.policy}")

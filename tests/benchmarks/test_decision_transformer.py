@@ -49,6 +49,14 @@ def test_all_learn_from_the_same_recordings_at_the_same_sizes(tmp_path):
     assert {option(programs[peer], "--raw") for peer in ("d3rlpy", "hf")} == {str(tmp_path / "data/raw")}
 
 
+def test_ours_is_also_set_beside_them_without_what_they_do_not_learn(tmp_path):
+    group = decision_transformer.training(FULL, made(tmp_path))
+    assert json.loads(option(group.programs["ours alike"], "--model")) == {"return_bins": 0}
+    assert "--model" not in group.programs["ours"].arguments
+    pairs = [(row.ours, row.theirs) for row in group.comparisons]
+    assert pairs == [("ours", "d3rlpy"), ("ours", "hf"), ("ours alike", "d3rlpy"), ("ours alike", "hf")]
+
+
 def test_peers_learn_with_kzls_settings_as_many_steps_as_ours_and_are_asked_for_the_same(tmp_path):
     group = decision_transformer.returns(FULL, made(tmp_path))
     assert group.rounds == len(PARAMS.training.seeds) == 5
