@@ -36,7 +36,7 @@ RUNS = {  # by folder
     "history": "a whole learning history",
     "hidden": "velocities hidden",
     "ablations": "one thing another, 3 seeds, half the steps",
-    "wide": "1,049 numbers observed, 3 seeds",
+    "wide": "1,049 numbers observed",
 }
 RECORDED = ("mediocre", "history", "wide")  # whose recordings have a row of their own; the others' are the first one's
 HEADER = ("recordings", "policy", "return [interval]", "IQM", "score [interval]")

@@ -53,7 +53,7 @@ def test_policies_are_trained_from_five_seeds_and_ablations_from_three(params) -
         "history": 5,
         "hidden": 5,
         "ablations": 3,
-        "wide": 3,
+        "wide": 5,
     }
     assert params["mediocre"].policies.names == params["history"].policies.names == list(MAIN)
 
