@@ -1,4 +1,4 @@
-"""studies/expert_share: its run differs from that of returns in who was recorded, and its table and figure hold what summaries say."""
+"""studies/expert_share: its run differs from that of returns in who was recorded; table and figure hold what summaries say."""
 
 import networkx
 import numpy as np
