@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,10 +30,11 @@ SAME = {
 }
 SECTIONS = ("global", "install", ":env:")  # of pip's configuration, the later one counts
 CUDA = (" + nvidia-", " + cuda-")
-# What stages, dvc and pytest import that takes long to compile.
+# What dvc, pytest and stages import that takes long to compile, by two processes.
 IMPORTED = (
-    "import dvc.commands.repro, dvc.commands.experiments.run, torch._dynamo, stable_baselines3, gymnasium, pyarrow.parquet,"
-    "sklearn.cluster, sklearn.linear_model, scipy.stats, matplotlib.pyplot, pydantic, safetensors.torch, pytest, hypothesis"
+    "import dvc.commands.repro, dvc.commands.experiments.run, gymnasium, hypothesis, matplotlib.pyplot, pyarrow.parquet,"
+    "pydantic, pytest, sklearn.cluster, sklearn.linear_model",
+    "import scipy.stats, torch._dynamo, safetensors.torch, stable_baselines3",
 )
 
 
@@ -105,10 +107,18 @@ def by_uv(backend: str) -> None:
             )
     run(*uv, "--quiet", *chosen, *LOCK, environment=environment)
     run(*uv, "--quiet", *PROJECT, environment=environment)
-    if os.environ.get(
-        "PYTHONDONTWRITEBYTECODE"
-    ):  # uv leaves compiling to the first import, which then would do it each time
-        run(sys.executable, "-c", IMPORTED, environment=os.environ | {"PYTHONDONTWRITEBYTECODE": ""})
+    compile_imported()
+
+
+def compile_imported() -> None:
+    """Compile what is imported: uv leaves that to the first import, and stages, which write no bytecode, would do it each time.
+
+    Raises:
+        InstallError: something cannot be imported.
+    """
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda imports: run(sys.executable, "-c", imports, environment=environment), IMPORTED))
 
 
 def by_pip() -> None:

@@ -102,10 +102,19 @@ def test_a_backend_that_is_asked_for_is_taken_without_a_look(install, commands):
     assert [command for command in commands if "--dry-run" in command] == []
 
 
-def test_what_is_imported_is_compiled_where_python_may_not_do_it_later(install, commands, monkeypatch):
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+def test_what_is_imported_is_compiled_since_stages_write_no_bytecode(install, commands):
     install.by_uv("cpu")
-    assert commands[-1][1:] == ["-c", install.IMPORTED]
+    assert {command[-1] for command in commands[-2:]} == set(install.IMPORTED)
+    assert all(command[1] == "-c" for command in commands[-2:])
+
+
+def test_compiling_writes_bytecode_where_python_is_told_not_to(install, tmp_path, monkeypatch):
+    (tmp_path / "to_be_compiled.py").write_text("")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(install, "IMPORTED", ("import to_be_compiled",))
+    install.compile_imported()
+    assert list(tmp_path.glob("__pycache__/to_be_compiled.*.pyc"))
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])
