@@ -14,11 +14,11 @@ from understudy.params.whole import load_params
 STUDIES = ROOT / "studies"
 # With stages of their own: of logs, of several tasks, whose folders are runs, of trained policies, of games in text.
 OF_LOGS = {STUDIES / "agents", STUDIES / "agent_replies"}
-OF_TASKS = {STUDIES / "generalist", STUDIES / "generalist_returns"}
+OF_TASKS = {STUDIES / "generalist", STUDIES / "generalist_prompts", STUDIES / "generalist_returns"}
 OWN_STAGES = OF_LOGS | OF_TASKS | {STUDIES / "pruning", STUDIES / "words_pruned"}
 WORDS = STUDIES / "words"
-# Whose runs depend on a generalist: tests/studies/test_transfer.py
-TRANSFER = {STUDIES / "generalist/transfer"}
+# Whose runs depend on a generalist: test_transfer.py and test_generalist_prompts.py
+TRANSFER = {STUDIES / "generalist/transfer", *(STUDIES / "generalist_prompts").glob("lander_*")}
 RUNS = sorted(
     path.parent
     for path in STUDIES.rglob("params.yaml")
@@ -34,7 +34,7 @@ def name_of(folder):
 
 
 # Judged on the first half of the seeds.
-MANY_POLICIES = ("generalist_returns/", "improve/ablations", "improve/wide")
+MANY_POLICIES = ("generalist_prompts/", "generalist_returns/", "improve/ablations", "improve/wide")
 
 each_run = pytest.mark.parametrize("folder", RUNS, ids=name_of)
 each_project = pytest.mark.parametrize("folder", PROJECTS, ids=name_of)
