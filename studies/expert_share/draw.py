@@ -23,7 +23,7 @@ from understudy.utils.atomic import replace_file
 from understudy.utils.jsonfile import read_json
 
 LANDER = "../returns/lander"  # recorded alike, of whose students some are ours
-RUNS = (LANDER, "share_60")
+RUNS = ("share_06", LANDER, "share_60")
 SECTIONS: dict[str, type[BaseModel]] = {"policies": PoliciesParams, "rollouts": RolloutParams}
 STUDENTS = ("bc", "bc_long", "bc_10", "dt")
 COLOURS = pyplot.colormaps["tab10"]
